@@ -1,0 +1,160 @@
+// The store: one data folder, many databases of tables. Opened by one process at a time.
+//   write: admit() -> append() -> WAL (group commit, fdatasync) -> memtable -> done callback -> flush -> segments
+//   read:  scan() over memtable and segments; sinks read the log by a LogCursor
+// Upsert: a row of the same (series, time) overwrites field by field; the later write wins.
+// Acknowledged means: in the log and synced (wal_sync = group | each). A failed sync stops all writes until restart.
+// Threads: every method may be called from any thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/base/clock.h"
+#include "storage/base/error.h"
+#include "storage/base/file.h"
+#include "storage/base/metrics.h"
+#include "storage/model/row_batch.h"
+#include "storage/model/types.h"
+#include "storage/scan.h"
+#include "storage/wal/entry.h"
+
+namespace varve {
+
+enum class WalSync { kGroup, kEach, kRelaxed };
+
+struct EngineOptions {
+  std::string data_directory;
+  WalSync wal_sync = WalSync::kGroup;
+  uint64_t flush_rows = 1'000'000;
+  int64_t flush_age_ns = 60 * kNsPerSecond;
+  int64_t partition_ns = kNsPerDay;   // segments hold one partition of time each
+  int64_t retention_ns = 0;           // 0 = keep forever
+  std::map<std::string, int64_t> table_retention_ns;  // by table name, over retention_ns
+  uint64_t memtable_bytes_max = 512ULL << 20;  // then append() answers kUnavailable until a flush is done
+  uint64_t series_per_table_max = 1'000'000;
+  uint64_t columns_per_table_max = 4096;       // guessed: wide machines have hundreds
+  uint64_t tables_max = 10'000;
+  FileSystem* file_system = &real_file_system();
+  const Clock* clock = &real_clock();
+  MetricsRegistry* metrics = nullptr;  // required
+};
+
+// A row the store cannot hold, and why.
+struct RejectedRow {
+  size_t batch = 0;      // index into the batches given to admit()
+  uint32_t row = 0;      // index into that batch as given
+  std::string reason;    // type_conflict, series_limit, column_limit, table_limit, invalid_name, value_too_long
+  std::string detail;    // names the column and the limit
+};
+
+// Rows checked against schema and limits, with their series resolved, ready to append.
+class AdmittedWrite {
+ public:
+  AdmittedWrite();
+  AdmittedWrite(AdmittedWrite&&) noexcept;
+  AdmittedWrite& operator=(AdmittedWrite&&) noexcept;
+  ~AdmittedWrite();
+
+  size_t rows() const;
+  const std::vector<RejectedRow>& rejected() const;
+  void merge(AdmittedWrite other);  // its rows come after ours; its rejected rows are dropped
+  std::vector<StreamPosition> positions;
+
+ private:
+  friend class EngineImpl;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+struct ColumnInfo {
+  std::string name;
+  ColumnKind kind = ColumnKind::kField;
+  FieldType type = FieldType::kDouble;  // fields only
+};
+
+struct TableInfo {
+  std::string database;
+  std::string name;
+  uint64_t rows = 0;   // upper bound while overlapping rows wait for compaction
+  uint64_t bytes = 0;  // on disk
+  uint64_t series = 0;
+  int64_t time_min = 0;  // of an empty table: 0 and 0
+  int64_t time_max = 0;
+  int64_t retention_ns = 0;
+  std::vector<ColumnInfo> columns;  // time first, then tags, then fields, in order of arrival
+};
+
+struct EngineStatus {
+  std::string store_id;  // random, made with the data folder
+  Lsn last_lsn = 0;
+  Lsn durable_lsn = 0;
+  uint64_t wal_bytes = 0;
+  uint64_t wal_files = 0;
+  uint64_t segments = 0;
+  uint64_t segment_bytes = 0;
+  uint64_t memtable_rows = 0;
+  uint64_t memtable_bytes = 0;
+  uint64_t rows_written = 0;   // since start
+  uint64_t bytes_written = 0;  // since start, into the log
+  std::string read_only_reason;  // empty = writes are accepted
+};
+
+// One record as a sink sees it.
+struct LogRecord {
+  Lsn lsn = 0;
+  std::vector<RowBatch> batches;
+};
+
+// A sink's place in the log. The log keeps what a cursor has not passed.
+// Threads: one at a time.
+class LogCursor {
+ public:
+  virtual ~LogCursor() = default;
+  // The next durable record after the last one read; false when none came within `timeout_ns` (or on close).
+  virtual Result<bool> next(LogRecord& record, int64_t timeout_ns) = 0;
+  // Everything up to `lsn` is done for good; saved durably before it returns.
+  virtual Result<void> save(Lsn lsn) = 0;
+  virtual Lsn saved() const = 0;
+  // Log not yet saved: bytes exact, rows of this process's writes only.
+  virtual uint64_t backlog_bytes() const = 0;
+  virtual uint64_t backlog_records() const = 0;
+};
+
+class Engine {
+ public:
+  // kUnavailable when another process has the folder open. Replays the log before it returns.
+  static Result<std::unique_ptr<Engine>> open(EngineOptions options);
+  virtual ~Engine() = default;  // as close()
+
+  // Checks rows against names, types and limits, creating tables, columns and series as needed. The rows it cannot
+  // hold are taken out and listed. An int64 column widens to double when a double arrives.
+  virtual AdmittedWrite admit(std::vector<RowBatch> batches) = 0;
+
+  // `done` is called once, on the engine's thread, in order of the log: after the rows are durable and visible to
+  // scans, or with the error. It must be quick and must not call append(). An error returned here (kUnavailable: a
+  // queue or memory limit is reached, or the store is read-only) means nothing was taken and `done` is not called.
+  using AppendDone = std::function<void(Result<Lsn>)>;
+  virtual Result<void> append(AdmittedWrite&& write, AppendDone done) = 0;
+  Result<Lsn> append_and_wait(AdmittedWrite&& write);
+
+  // Of every stream ever appended, as of the newest durable write.
+  virtual std::vector<StreamPosition> positions() const = 0;
+
+  virtual std::vector<TableInfo> tables() const = 0;  // sorted by database, name
+  virtual Result<TableInfo> describe(std::string_view database, std::string_view table) const = 0;
+  virtual Result<std::unique_ptr<Scan>> scan(ScanRequest request) const = 0;
+
+  // A cursor of this name; a new one starts at the oldest record kept.
+  virtual Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) = 0;
+
+  virtual EngineStatus status() const = 0;
+  virtual Result<void> flush() = 0;  // writes all memtables to segments; returns when published
+  virtual void close() = 0;          // refuses new writes, finishes the queue, flushes, stops the threads
+};
+
+}  // namespace varve

@@ -1,0 +1,32 @@
+// What one log record carries: rows of any tables, and how far the streams they came from have been read.
+// Both stand in the same checksummed record, so they become durable together or not at all.
+// Threads: values; nothing shared.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "storage/base/error.h"
+#include "storage/model/row_batch.h"
+
+namespace varve {
+
+using Lsn = uint64_t;  // log sequence number: 1, 2, 3 ... one a record; 0 = before the first
+
+// How far a numbered part of an outside stream has been read.
+struct StreamPosition {
+  std::string stream;
+  int32_t partition = 0;
+  int64_t next_offset = 0;  // the first one not in the store
+};
+
+struct WalEntry {
+  std::vector<RowBatch> batches;
+  std::vector<StreamPosition> positions;
+};
+
+std::string encode_wal_entry(const WalEntry& entry);
+Result<WalEntry> decode_wal_entry(std::string_view payload);
+
+}  // namespace varve
