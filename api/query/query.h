@@ -1,0 +1,103 @@
+// The query door: one SQL statement in, columns and rows out, within the budget.
+// run() parses, plans and executes on the calling thread and hands rows to the sink as they are ready.
+// Errors carry a stable code, a message for people, the byte position in the statement and often a hint.
+// Threads: any; at most max_concurrent run at once.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/engine.h"
+
+namespace varve {
+
+struct QueryOptions {
+  int64_t timeout_ns = 30 * kNsPerSecond;
+  uint64_t max_rows = 1'000'000;
+  uint64_t max_memory_bytes = 512ULL << 20;
+  uint32_t max_concurrent = 16;
+};
+
+// What kind of wrong, from which api/http maps the status number.
+enum class QueryErrorKind {
+  kInvalid,      // 400: syntax, types, parameters
+  kNotFound,     // 404: no such table
+  kLimit,        // 422: a named limit was hit
+  kTimeout,      // 408
+  kCancelled,    // 499-like; the client went or an operator cancelled
+  kBusy,         // 503: too many queries
+  kInternal,     // 500: damaged data, failed reads
+};
+
+struct QueryError {
+  QueryErrorKind kind = QueryErrorKind::kInvalid;
+  std::string code;     // "sql_syntax", "unknown_table", "unknown_column", "type_mismatch", "row_limit" ...
+  std::string message;
+  std::optional<size_t> position;  // byte offset in the statement, from 0
+  std::string hint;     // "did you mean `ph`?", or empty
+};
+
+enum class ResultType { kTimestamp, kDouble, kInt64, kBool, kString };
+std::string_view result_type_name(ResultType type);
+
+struct ResultColumn {
+  std::string name;
+  ResultType type = ResultType::kDouble;
+};
+
+// A batch of result rows, by column. Timestamps are int64 ns in `ints`.
+struct ResultBatch {
+  std::vector<ColumnVector> columns;  // kTimestamp travels as kInt64
+  size_t rows = 0;
+};
+
+class ResultSink {
+ public:
+  virtual ~ResultSink() = default;
+  virtual bool begin(const std::vector<ResultColumn>& columns) = 0;  // false = stop, the reader is gone
+  virtual bool rows(const ResultBatch& batch) = 0;
+};
+
+struct QueryStats {
+  double elapsed_ms = 0;
+  std::string engine;  // "native"
+  uint64_t row_count = 0;
+  uint64_t rows_scanned = 0;
+  uint64_t blocks_decoded = 0;
+  uint64_t blocks_from_statistics = 0;
+};
+
+using QueryParameters = std::map<std::string, Value, std::less<>>;  // by name without "$"
+
+struct QueryRequest {
+  std::string sql;
+  QueryParameters parameters;
+};
+
+struct RunningQuery {
+  uint64_t id = 0;
+  std::string sql;
+  double elapsed_ms = 0;
+};
+
+class QueryService {
+ public:
+  QueryService(const Engine& engine, QueryOptions options, MetricsRegistry& metrics,
+               const Clock& clock = real_clock());
+  ~QueryService();
+
+  tl::expected<QueryStats, QueryError> run(const QueryRequest& request, ResultSink& sink);
+  std::vector<RunningQuery> running() const;
+  bool cancel(uint64_t id);  // false when no such query runs
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace varve

@@ -1,0 +1,43 @@
+// What sources and mirrors tell about themselves, for /api/v1/status, /metrics and the terminal.
+// Threads: values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace varve {
+
+struct PartitionStatus {
+  std::string topic;
+  int32_t partition = 0;
+  int64_t next_offset = 0;                // the first offset not durable here
+  std::optional<int64_t> high_watermark;  // the broker's; unknown until the first fetch
+  std::optional<int64_t> lag;             // high_watermark - next_offset, never negative
+  std::optional<int64_t> last_event_time_ns;
+};
+
+struct SourceStatus {
+  std::string name;    // "kafka.0"
+  std::string kind;    // "kafka"
+  std::string state;   // connecting | running | paused | halted | stopped
+  std::string detail;  // why, when not running
+  uint64_t messages_total = 0;
+  uint64_t rows_total = 0;
+  uint64_t rejected_total = 0;  // sent to quarantine
+  std::vector<PartitionStatus> partitions;
+};
+
+struct MirrorStatus {
+  std::string name;  // "mirror.0"
+  std::string url;
+  std::string state;  // ok | retrying | held
+  std::string last_error;
+  uint64_t rows_sent_total = 0;
+  uint64_t rows_refused_total = 0;  // the server would not take them; named in the log and in varve_quarantine
+  uint64_t backlog_records = 0;
+  uint64_t backlog_bytes = 0;
+};
+
+}  // namespace varve
