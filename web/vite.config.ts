@@ -1,0 +1,12 @@
+import { defineConfig } from 'vite';
+
+export default defineConfig({
+  base: './', // the page works under any base path, behind any proxy
+  build: {
+    target: 'es2022',
+    assetsInlineLimit: 0, // no data: URLs, so that "default-src 'self'" suffices
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+  },
+  server: { proxy: { '/api': 'http://127.0.0.1:8484' } },
+});
