@@ -1,0 +1,213 @@
+// A real Chromium, and a fake varve that answers the page by a script.
+import { existsSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { delimiter, extname, join, normalize, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const DIST = fileURLToPath(new URL('../../web/dist/', import.meta.url));
+const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+
+// Every wait of these tests ends after this long, with what was waited for.
+export const WAIT_MS = 20_000;
+
+function chromiumPath() {
+  const places = ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)];
+  const found = places
+    .flatMap((folder) => ['chromium', 'chromium-browser', 'google-chrome'].map((name) => join(folder, name)))
+    .find(existsSync);
+  if (found === undefined) throw new Error('no Chromium found: install the package "chromium" (./dev setup test)');
+  return found;
+}
+
+// A browser with a new empty profile that talks to nobody but the page's server.
+export function launchBrowser() {
+  return chromium.launch({
+    executablePath: chromiumPath(),
+    args: [
+      '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+      '--disable-background-networking', '--disable-component-update', '--disable-sync',
+    ],
+  });
+}
+
+// A new page; `problems` gathers what must never happen: exceptions, CSP violations, requests elsewhere.
+export async function openPage(browser, url, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(WAIT_MS);
+  const problems = [];
+  page.on('pageerror', (error) => problems.push(String(error)));
+  page.on('console', (message) => {
+    if (/Content Security Policy/i.test(message.text())) problems.push(message.text());
+  });
+  page.on('request', (request) => {
+    if (new URL(request.url()).origin !== new URL(url).origin) problems.push(`request to ${request.url()}`);
+  });
+  await page.goto(url);
+  return { page, problems, close: () => context.close() };
+}
+
+export async function until(what, condition, waitMs = WAIT_MS) {
+  const end = Date.now() + waitMs;
+  let last;
+  for (;;) {
+    last = await condition();
+    if (last) return last;
+    if (Date.now() > end) throw new Error(`waited ${waitMs} ms in vain for: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+export async function numberAt(page, id) {
+  return Number(await page.locator(`#${id}`).getAttribute('value'));
+}
+
+// How many pixels of the chart have (nearly) the colour of line `index`, 1-based.
+export function paintedPixels(page, index = 1) {
+  return page.evaluate((line) => {
+    const canvas = document.querySelector('.plot canvas');
+    if (canvas === null || canvas.width === 0) return 0;
+    const hex = getComputedStyle(canvas).getPropertyValue(`--line-${line}`).trim();
+    const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    let painted = 0;
+    for (let i = 0; i < data.length; i += 4) {
+      const off = Math.abs(data[i] - r) + Math.abs(data[i + 1] - g) + Math.abs(data[i + 2] - b);
+      if (data[i + 3] > 200 && off < 24) painted++;
+    }
+    return painted;
+  }, index);
+}
+
+// Serves web/dist and the API under `base`, with the strictest CSP the page promises to bear.
+// `world` is what the server knows; tests change it while the page looks:
+//   status: object · tables: [TableInfo] · columns: {table: [Column]} · query: (sql) => answer | {status, error}
+export class FakeVarve {
+  constructor(world, base = '/') {
+    this.world = world;
+    this.base = base;
+    this.queries = [];
+    this.port = 0;
+  }
+
+  async start() {
+    await stat(join(DIST, 'index.html')).catch(() => {
+      throw new Error('web/dist is not built: run ./dev build (or npm run build in web/)');
+    });
+    this.server = createServer((request, response) => {
+      this.#answer(request, response).catch((error) => response.destroy(error));
+    });
+    await new Promise((resolve, reject) => {
+      this.server.once('error', reject).listen(this.port, '127.0.0.1', resolve);
+    });
+    this.port = this.server.address().port; // the same one when started again
+    this.url = `http://127.0.0.1:${this.port}${this.base}`;
+    return this;
+  }
+
+  async stop() {
+    const closed = new Promise((resolve) => this.server.close(resolve));
+    this.server.closeAllConnections();
+    await closed;
+  }
+
+  async #answer(request, response) {
+    const { pathname } = new URL(request.url, this.url);
+    response.setHeader('Content-Security-Policy', "default-src 'self'");
+    if (!pathname.startsWith(this.base)) return send(response, 404, { error: { code: 'not_found', message: pathname } });
+    const path = pathname.slice(this.base.length);
+    const { status, tables, columns } = this.world;
+    if (path === 'api/v1/status') return send(response, 200, status);
+    if (path === 'api/v1/tables') return send(response, 200, { tables });
+    if (path.startsWith('api/v1/tables/')) {
+      const name = decodeURIComponent(path.slice('api/v1/tables/'.length));
+      const table = tables.find((t) => t.name === name);
+      if (table) return send(response, 200, { ...table, columns: columns[name] });
+      return send(response, 404, { error: { code: 'table_not_found', message: `no table ${name}` } });
+    }
+    if (path === 'api/v1/query' && request.method === 'POST') {
+      let body = '';
+      for await (const chunk of request) body += chunk;
+      const asked = JSON.parse(body);
+      this.queries.push(asked);
+      const answer = this.world.query(asked.sql);
+      return send(response, answer.error ? answer.status : 200, answer);
+    }
+    const file = normalize(join(DIST, path === '' ? 'index.html' : path));
+    const content = file.startsWith(DIST.replace(/[/\\]$/, sep)) ? await readFile(file).catch(() => undefined) : undefined;
+    if (content === undefined) return send(response, 404, { error: { code: 'not_found', message: pathname } });
+    response.setHeader('Content-Type', TYPES[extname(file)] ?? 'application/octet-stream');
+    response.end(content);
+  }
+}
+
+function send(response, status, answer) {
+  response.writeHead(status, { 'Content-Type': 'application/json' });
+  response.end(JSON.stringify(answer));
+}
+
+export function statusWith({ rows = 0, lag = 0, state = 'running' } = {}) {
+  return {
+    version: '0.1.0',
+    uptime_seconds: 12.3,
+    ready: true,
+    ingest: {
+      rows_total: rows, bytes_total: rows * 190, rejected_total: 0,
+      sources: [{
+        name: 'kafka.0', kind: 'kafka', state, detail: '',
+        partitions: [{
+          topic: 'readings', partition: 0, next_offset: rows, high_watermark: rows + lag, lag,
+          last_event_time: new Date().toISOString(),
+        }],
+      }],
+    },
+    wal: { bytes: 1_048_576, files: 1, last_lsn: 5, durable_lsn: 5 },
+    segments: { count: 3, bytes: 52_428_800 },
+    memtable: { rows: 10, bytes: 100 },
+    mirrors: [],
+    quarantine: { rows_total: 0 },
+  };
+}
+
+export function waterColumns() {
+  return [
+    { name: 'time', kind: 'time', type: 'timestamp' },
+    { name: 'site', kind: 'tag', type: 'string' },
+    { name: 'note', kind: 'field', type: 'string' },
+    { name: 'temperature', kind: 'field', type: 'double' },
+    { name: 'ph', kind: 'field', type: 'double' },
+  ];
+}
+
+export function tableWith(name, rows, from, to) {
+  return {
+    name, database: 'varve', rows, bytes: rows * 4, series: 4, retention: '0',
+    time_min: new Date(from).toISOString(), time_max: new Date(to).toISOString(),
+  };
+}
+
+// Answers the chart's two kinds of queries with waves; `sites` are the values of the tag.
+export function waves(sites, from, to, points = 120) {
+  const time = { name: 't', type: 'timestamp' };
+  const value = { name: 'v', type: 'double' };
+  return (sql) => {
+    if (sql.includes('ORDER BY n DESC')) {
+      const rows = sites.map((site, i) => [site, 1000 - i]);
+      return { columns: [{ name: 'site', type: 'string' }, { name: 'n', type: 'int64' }], rows, row_count: rows.length };
+    }
+    const split = sql.includes('"site" IN');
+    const lines = split ? sites.filter((site) => sql.includes(`'${site.replaceAll("'", "''")}'`)) : [undefined];
+    const rows = [];
+    for (let i = 0; i < points; i++) {
+      const at = Math.round(from() + ((to() - from()) * i) / (points - 1));
+      lines.forEach((site, line) => {
+        const reading = 14 + 3 * line + 2 * Math.sin(i / 11 + line) + 0.3 * Math.sin(i * 1.7 + line);
+        rows.push(split ? [at, reading, site] : [at, reading]);
+      });
+    }
+    const columns = split ? [time, value, { name: 'site', type: 'string' }] : [time, value];
+    return { columns, rows, row_count: rows.length, stats: { elapsed_ms: 0.4, engine: 'native' } };
+  };
+}
