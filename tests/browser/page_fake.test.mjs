@@ -231,6 +231,7 @@ describe('the page', () => {
         liveWorld(),
         async (page) => {
           await until('a drawn line', async () => (await paintedPixels(page)) > 100);
+          await page.locator('summary').click();
           const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
           assert.ok(wide <= 0, `the page is ${wide} px wider than the screen`);
         },

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { fetchStatus, fetchTables, messageOf, UnreachableError } from './api';
 import type { Status, TableInfo } from './api';
 import { ChartPanel } from './chart';
-import { duration } from './format';
+import { duration, milliseconds } from './format';
 import { usePoll } from './poll';
 import { QueryPanel } from './query';
 import { SourcesPanel } from './sources';
@@ -21,6 +21,13 @@ async function fetchOverview(signal: AbortSignal): Promise<{ status: Status; tab
 // Our own tables (quarantine) come last: they are not what one came to see.
 function byName(a: TableInfo, b: TableInfo): number {
   return Number(isOwn(a)) - Number(isOwn(b)) || a.name.localeCompare(b.name);
+}
+
+// The table with the newest reading: on a live server the one that moves.
+function freshest(tables: TableInfo[]): TableInfo | undefined {
+  const age = (table: TableInfo): number => milliseconds(table.time_max) ?? -Infinity;
+  const people = tables.filter((table) => !isOwn(table));
+  return [...(people.length > 0 ? people : tables)].sort((a, b) => age(b) - age(a))[0];
 }
 
 type Connection = 'connecting' | 'live' | 'starting' | 'away' | 'refused';
@@ -41,7 +48,11 @@ export function App() {
 
   const { data, error } = overview;
   const tables = data?.tables ?? [];
-  const table = tables.find((t) => t.name === chosenTable) ?? tables[0];
+  const table = tables.find((t) => t.name === chosenTable) ?? freshest(tables);
+  // Stay with the first choice as others grow, unless it is only our own table.
+  useEffect(() => {
+    if (chosenTable === undefined && table !== undefined && !isOwn(table)) setChosenTable(table.name);
+  }, [chosenTable, table]);
 
   let connection: Connection = 'connecting';
   if (error !== undefined) connection = error instanceof UnreachableError ? 'away' : 'refused';

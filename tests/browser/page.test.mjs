@@ -1,0 +1,138 @@
+// The page of a real `varve demo`: embedded broker, simulated sensors, the real consumer, store and server.
+// Needs the built program: VARVE_BINARY, else build/varve.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { launchBrowser, numberAt, openPage, paintedPixels, until } from './support.mjs';
+
+const BINARY = process.env.VARVE_BINARY ?? fileURLToPath(new URL('../../build/varve', import.meta.url));
+// The demo starts a broker and waits for the first rows; a loaded machine takes its time.
+const START_MS = 60_000;
+const STOP_MS = 5_000; // the contract: Ctrl-C ends the demo within 5 s
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject).listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+// `varve demo` as a child; `said()` is all it has printed, for the message of a failure.
+async function startDemo() {
+  if (!existsSync(BINARY)) throw new Error(`no program at ${BINARY}: run ./dev build, or set VARVE_BINARY`);
+  const port = await freePort();
+  const child = spawn(BINARY, ['demo', '--port', String(port), '--rate', '2000'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (text) => {
+      output = (output + text).slice(-4000);
+    });
+  }
+  const exited = new Promise((resolve) => {
+    child.once('error', (error) => resolve({ code: null, signal: String(error) }));
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+  });
+  let ended = null;
+  void exited.then((end) => {
+    ended = end;
+  });
+  return { child, exited, url: `http://127.0.0.1:${port}/`, ended: () => ended, said: () => output };
+}
+
+describe('the page of a running demo', () => {
+  let browser;
+  let demo;
+  let opened;
+
+  // `until`, but a demo that has ended fails at once and says what it printed.
+  const untilDemo = (what, condition, waitMs) =>
+    until(
+      what,
+      async () => {
+        const end = demo.ended();
+        if (end !== null) throw new Error(`varve demo ended (${JSON.stringify(end)}) while waiting for ${what}:\n${demo.said()}`);
+        return condition();
+      },
+      waitMs,
+    );
+
+  before(async () => {
+    demo = await startDemo();
+    const ready = async () => (await fetch(new URL('readyz', demo.url)).catch(() => undefined))?.ok;
+    await untilDemo('the demo to be ready', ready, START_MS);
+    browser = await launchBrowser();
+    opened = await openPage(browser, demo.url);
+  });
+
+  after(async () => {
+    await browser?.close();
+    if (demo !== undefined && demo.ended() === null) demo.child.kill('SIGKILL');
+  });
+
+  it('counts rows that keep coming', async () => {
+    const { page } = opened;
+    await untilDemo('the first rows', async () => (await numberAt(page, 'rows').catch(() => 0)) > 0, START_MS);
+    const seen = await numberAt(page, 'rows');
+    await untilDemo('more rows', async () => (await numberAt(page, 'rows')) > seen);
+    await untilDemo('a rate above 0', async () => (await numberAt(page, 'rate')) > 0);
+    await untilDemo('the state Live', async () => (await page.locator('#connection').innerText()) === 'Live');
+  });
+
+  it('lists the table of the readings', async () => {
+    const { page } = opened;
+    const names = await page.locator('#tables tbody th').allInnerTexts();
+    assert.ok(names.some((name) => !name.startsWith('varve_')), `tables on the page: ${names.join(', ')}`);
+  });
+
+  it('charts a chosen field, and the chart moves', async () => {
+    const { page } = opened;
+    const fields = page.getByLabel('Field').locator('option');
+    await untilDemo('fields to choose from', async () => (await fields.count()) > 1);
+    // The last but one: the last choice is the number of rows.
+    await page.getByLabel('Field').selectOption({ index: (await fields.count()) - 2 });
+    await page.getByLabel('5 min', { exact: true }).check();
+    await untilDemo('a drawn line', async () => (await paintedPixels(page)) > 50);
+    const value = page.locator('#legend .value').first();
+    const shown = await value.innerText();
+    assert.match(shown, /\d/);
+    await untilDemo('another newest value', async () => (await value.innerText()) !== shown);
+  });
+
+  it('draws one line per tag value', async () => {
+    const { page } = opened;
+    const tags = page.getByLabel('Split by').locator('option');
+    assert.ok((await tags.count()) > 1, 'the table has no tag to split by');
+    await page.getByLabel('Split by').selectOption({ index: 1 });
+    await untilDemo('two lines', async () => (await page.locator('#legend li').count()) > 1);
+    await untilDemo('the second line', async () => (await paintedPixels(page, 2)) > 50);
+  });
+
+  it('answers SQL', async () => {
+    const { page } = opened;
+    await page.getByLabel('SQL query').fill('SHOW TABLES');
+    await page.getByRole('button', { name: 'Run' }).click();
+    await untilDemo('the answer', async () => (await page.locator('#result tbody tr').count()) > 0);
+  });
+
+  it('needs nothing from outside and throws nothing', () => {
+    assert.deepEqual(opened.problems, []);
+  });
+
+  it('says so when the demo has ended, which Ctrl-C does within 5 s and with exit code 0', async () => {
+    demo.child.kill('SIGINT');
+    const end = await Promise.race([
+      demo.exited,
+      new Promise((_, reject) => {
+        setTimeout(() => reject(new Error(`varve demo still runs ${STOP_MS} ms after SIGINT:\n${demo.said()}`)), STOP_MS).unref();
+      }),
+    ]);
+    assert.deepEqual(end, { code: 0, signal: null }, demo.said());
+    await opened.page.getByRole('alert').filter({ hasText: 'The server does not answer' }).waitFor();
+  });
+});
