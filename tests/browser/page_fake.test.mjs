@@ -99,6 +99,21 @@ describe('the page', () => {
     });
   });
 
+  it('leaves a long silence empty instead of drawing a line across it', async () => {
+    const world = liveWorld();
+    const whole = world.query;
+    world.query = (sql) => {
+      const answer = whole(sql);
+      const silent = (i) => i > answer.rows.length * 0.3 && i < answer.rows.length * 0.7;
+      return { ...answer, rows: answer.rows.filter((_, i) => !silent(i)) };
+    };
+    await withPage(world, async (page) => {
+      await until('the left part', async () => (await paintedPixels(page, 1, 0, 0.35)) > 50);
+      assert.ok((await paintedPixels(page, 1, 0.7, 1)) > 50);
+      assert.equal(await paintedPixels(page, 1, 0.45, 0.6), 0);
+    });
+  });
+
   it('hides a line by its name in the legend', async () => {
     await withPage(liveWorld(), async (page) => {
       await until('a drawn line', async () => (await paintedPixels(page)) > 200);

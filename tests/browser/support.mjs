@@ -64,21 +64,23 @@ export async function numberAt(page, id) {
   return Number(await page.locator(`#${id}`).getAttribute('value'));
 }
 
-// How many pixels of the chart have (nearly) the colour of line `index`, 1-based.
-export function paintedPixels(page, index = 1) {
-  return page.evaluate((line) => {
+// How many pixels of the chart have (nearly) the colour of line `index`, 1-based, between two shares of its width.
+export function paintedPixels(page, index = 1, from = 0, to = 1) {
+  return page.evaluate(([line, left, right]) => {
     const canvas = document.querySelector('.plot canvas');
     if (canvas === null || canvas.width === 0) return 0;
     const hex = getComputedStyle(canvas).getPropertyValue(`--line-${line}`).trim();
     const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    const { data } = canvas
+      .getContext('2d')
+      .getImageData(canvas.width * left, 0, canvas.width * (right - left), canvas.height);
     let painted = 0;
     for (let i = 0; i < data.length; i += 4) {
       const off = Math.abs(data[i] - r) + Math.abs(data[i + 1] - g) + Math.abs(data[i + 2] - b);
       if (data[i + 3] > 200 && off < 24) painted++;
     }
     return painted;
-  }, index);
+  }, [index, from, to]);
 }
 
 // Serves web/dist and the API under `base`, with the strictest CSP the page promises to bear.

@@ -103,13 +103,15 @@ export function ChartPanel({ tables, table, connected, onTable, onSql }: Props) 
     range,
     bucket,
   };
-  const key = current === undefined ? undefined : JSON.stringify([table.name, chosenField, tag, range.id, bucket.sql]);
+  const choice = JSON.stringify([table.name, chosenField, tag, range.id]);
+  const key = current === undefined ? undefined : `${choice} ${bucket.sql}`;
   const polled = usePoll(connected ? key : undefined, range.refreshMs, (signal) => load(request, signal));
-  const [kept, setKept] = useState<{ key: string | undefined; answer: Answer }>();
+  // The picture stays while the server is away and while a wider bucket is asked for.
+  const [kept, setKept] = useState<{ choice: string; answer: Answer }>();
   useEffect(() => {
-    if (polled.data !== undefined) setKept({ key, answer: polled.data });
+    if (polled.data !== undefined) setKept({ choice, answer: polled.data });
   }, [polled.data]);
-  const answer = kept?.key === key ? kept?.answer : undefined;
+  const answer = kept?.choice === choice ? kept.answer : undefined;
 
   const toggle = (name: string): void => {
     const next = new Set(hidden);
