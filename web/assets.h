@@ -1,5 +1,5 @@
 // The page's files, compiled into the binary by web/embed.mjs.
-// path:        as requested below the page's base: "/" is index.html, the others e.g. "/assets/index-B1x2.js".
+// path:        as requested below the page's base: "/" is index.html, others e.g. "/assets/index-B1x2.js".
 //              Names under "/assets/" carry a hash of their content: they may be cached for ever.
 //              "/" must be asked for anew each time (ETag, Cache-Control: no-cache).
 // etag:        strong, with its quotes, of the gzipped bytes.

@@ -27,7 +27,9 @@ function freePort() {
 async function startDemo() {
   if (!existsSync(BINARY)) throw new Error(`no program at ${BINARY}: run ./dev build, or set VARVE_BINARY`);
   const port = await freePort();
-  const child = spawn(BINARY, ['demo', '--port', String(port), '--rate', '2000'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(BINARY, ['demo', '--port', String(port), '--rate', '2000'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (text) => {
@@ -56,7 +58,10 @@ describe('the page of a running demo', () => {
       what,
       async () => {
         const end = demo.ended();
-        if (end !== null) throw new Error(`varve demo ended (${JSON.stringify(end)}) while waiting for ${what}:\n${demo.said()}`);
+        if (end !== null)
+          throw new Error(
+            `varve demo ended (${JSON.stringify(end)}) while waiting for ${what}:\n${demo.said()}`,
+          );
         return condition();
       },
       waitMs,
@@ -77,7 +82,11 @@ describe('the page of a running demo', () => {
 
   it('counts rows that keep coming', async () => {
     const { page } = opened;
-    await untilDemo('the first rows', async () => (await numberAt(page, 'rows').catch(() => 0)) > 0, START_MS);
+    await untilDemo(
+      'the first rows',
+      async () => (await numberAt(page, 'rows').catch(() => 0)) > 0,
+      START_MS,
+    );
     const seen = await numberAt(page, 'rows');
     await untilDemo('more rows', async () => (await numberAt(page, 'rows')) > seen);
     await untilDemo('a rate above 0', async () => (await numberAt(page, 'rate')) > 0);
@@ -87,7 +96,10 @@ describe('the page of a running demo', () => {
   it('lists the table of the readings', async () => {
     const { page } = opened;
     const names = await page.locator('#tables tbody th').allInnerTexts();
-    assert.ok(names.some((name) => !name.startsWith('varve_')), `tables on the page: ${names.join(', ')}`);
+    assert.ok(
+      names.some((name) => !name.startsWith('varve_')),
+      `tables on the page: ${names.join(', ')}`,
+    );
   });
 
   it('charts a chosen field, and the chart moves', async () => {
@@ -129,7 +141,10 @@ describe('the page of a running demo', () => {
     const end = await Promise.race([
       demo.exited,
       new Promise((_, reject) => {
-        setTimeout(() => reject(new Error(`varve demo still runs ${STOP_MS} ms after SIGINT:\n${demo.said()}`)), STOP_MS).unref();
+        setTimeout(
+          () => reject(new Error(`varve demo still runs ${STOP_MS} ms after SIGINT:\n${demo.said()}`)),
+          STOP_MS,
+        ).unref();
       }),
     ]);
     assert.deepEqual(end, { code: 0, signal: null }, demo.said());

@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import {
-  FakeVarve, launchBrowser, numberAt, openPage, paintedPixels, statusWith, tableWith, until, waterColumns, waves,
+  FakeVarve,
+  launchBrowser,
+  numberAt,
+  openPage,
+  paintedPixels,
+  statusWith,
+  tableWith,
+  until,
+  waterColumns,
+  waves,
 } from './support.mjs';
 
 const MINUTE = 60_000;
@@ -28,7 +37,7 @@ function liveWorld() {
   };
 }
 
-// Runs `look` on a page over `world`; the page must stay free of exceptions, CSP violations and foreign requests.
+// Runs `look` on a page over `world`; no exception, CSP violation or foreign request may happen.
 async function withPage(world, look, { base = '/', ...options } = {}) {
   const server = await new FakeVarve(world, base).start();
   const opened = await openPage(browser, server.url, options);
@@ -130,11 +139,18 @@ describe('the page', () => {
     const world = liveWorld();
     world.tables = [tableWith('beaches', 34_926, from, to)];
     world.columns = { beaches: waterColumns() };
-    world.query = waves(['Ohio Street'], () => from, () => to);
+    world.query = waves(
+      ['Ohio Street'],
+      () => from,
+      () => to,
+    );
     await withPage(world, async (page, server) => {
       assert.ok(await page.getByLabel('All data').isChecked());
       await until('a drawn line', async () => (await paintedPixels(page)) > 200);
-      assert.match(server.queries[0].sql, /^SELECT time_bucket\('12h', time\) AS t, avg\("temperature"\) AS v FROM "beaches" GROUP BY t ORDER BY t$/);
+      assert.match(
+        server.queries[0].sql,
+        /^SELECT time_bucket\('12h', time\) AS t, avg\("temperature"\) AS v FROM "beaches" GROUP BY t ORDER BY t$/,
+      );
       world.query = () => ({ columns: [], rows: [], row_count: 0 });
       await page.getByLabel('15 min', { exact: true }).check();
       await page.getByText('Nothing in this range. The last reading is of 2015-09-01 00:00:00.').waitFor();
@@ -166,8 +182,15 @@ describe('the page', () => {
   it('shows the answer of a query run from the keyboard', async () => {
     const world = emptyWorld();
     world.query = () => ({
-      columns: [{ name: 'time', type: 'timestamp' }, { name: 'ph', type: 'double' }, { name: 'note', type: 'string' }],
-      rows: [['2026-01-01T00:00:00Z', 7.31, '<b>bold</b>'], ['2026-01-01T00:00:01Z', null, '']],
+      columns: [
+        { name: 'time', type: 'timestamp' },
+        { name: 'ph', type: 'double' },
+        { name: 'note', type: 'string' },
+      ],
+      rows: [
+        ['2026-01-01T00:00:00Z', 7.31, '<b>bold</b>'],
+        ['2026-01-01T00:00:01Z', null, ''],
+      ],
       row_count: 2,
       stats: { elapsed_ms: 0.4, engine: 'native', rows_scanned: 1440 },
     });
@@ -176,7 +199,12 @@ describe('the page', () => {
       await page.keyboard.press('Control+Enter');
       await page.locator('#result tbody tr').nth(1).waitFor();
       assert.deepEqual(await page.locator('#result td').allInnerTexts(), [
-        '2026-01-01T00:00:00Z', '7.31', '<b>bold</b>', '2026-01-01T00:00:01Z', 'null', '',
+        '2026-01-01T00:00:00Z',
+        '7.31',
+        '<b>bold</b>',
+        '2026-01-01T00:00:01Z',
+        'null',
+        '',
       ]);
       await page.getByText('2 rows, 0.4 ms, 1,440 rows scanned').waitFor();
       assert.deepEqual(server.queries, [
@@ -188,7 +216,10 @@ describe('the page', () => {
   it('shows where and why a query is wrong', async () => {
     const world = emptyWorld();
     const message = 'expected a table name after FROM';
-    world.query = () => ({ status: 400, error: { code: 'sql_syntax', message, position: 14, hint: 'try SHOW TABLES' } });
+    world.query = () => ({
+      status: 400,
+      error: { code: 'sql_syntax', message, position: 14, hint: 'try SHOW TABLES' },
+    });
     await withPage(world, async (page) => {
       await page.getByLabel('SQL query').fill('SELECT a FROM 5 LIMIT 1');
       await page.getByRole('button', { name: 'Run' }).click();
@@ -226,7 +257,10 @@ describe('the page', () => {
     await withPage(world, async (page, server) => {
       await page.locator('#tables').getByRole('button', { name }).waitFor();
       await until('a drawn line', async () => (await paintedPixels(page)) > 200);
-      assert.ok(server.queries[0].sql.includes(`FROM "${name.replaceAll('"', '""')}" `), server.queries[0].sql);
+      assert.ok(
+        server.queries[0].sql.includes(`FROM "${name.replaceAll('"', '""')}" `),
+        server.queries[0].sql,
+      );
     });
   });
 
@@ -260,7 +294,10 @@ describe('the page', () => {
       await page.locator('#legend li').waitFor();
       const unnamed = await page.evaluate(() =>
         [...document.querySelectorAll('button, select, textarea, input')]
-          .filter((e) => !(e.getAttribute('aria-label') || e.labels?.[0]?.textContent.trim() || e.textContent.trim()))
+          .filter(
+            (e) =>
+              !(e.getAttribute('aria-label') || e.labels?.[0]?.textContent.trim() || e.textContent.trim()),
+          )
           .map((e) => e.outerHTML),
       );
       assert.deepEqual(unnamed, []);
@@ -269,7 +306,8 @@ describe('the page', () => {
         await page.keyboard.press('Tab');
         reached.add(await page.evaluate(() => document.activeElement?.id || document.activeElement?.tagName));
       }
-      for (const control of ['SELECT', 'INPUT', 'BUTTON', 'sql']) assert.ok(reached.has(control), [...reached].join());
+      for (const control of ['SELECT', 'INPUT', 'BUTTON', 'sql'])
+        assert.ok(reached.has(control), [...reached].join());
     });
   });
 });

@@ -17,7 +17,8 @@ function chromiumPath() {
   const found = places
     .flatMap((folder) => ['chromium', 'chromium-browser', 'google-chrome'].map((name) => join(folder, name)))
     .find(existsSync);
-  if (found === undefined) throw new Error('no Chromium found: install the package "chromium" (./dev setup test)');
+  if (found === undefined)
+    throw new Error('no Chromium found: install the package "chromium" (./dev setup test)');
   return found;
 }
 
@@ -26,13 +27,19 @@ export function launchBrowser() {
   return chromium.launch({
     executablePath: chromiumPath(),
     args: [
-      '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync',
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
     ],
   });
 }
 
-// A new page; `problems` gathers what must never happen: exceptions, CSP violations, requests elsewhere.
+// A new page; `problems` gathers what must never happen: exceptions, CSP violations, foreign requests.
 export async function openPage(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
@@ -64,23 +71,27 @@ export async function numberAt(page, id) {
   return Number(await page.locator(`#${id}`).getAttribute('value'));
 }
 
-// How many pixels of the chart have (nearly) the colour of line `index`, 1-based, between two shares of its width.
+// How many pixels of the chart are (nearly) of the colour of line `index` (from 1).
+// `from` and `to` are shares of the width.
 export function paintedPixels(page, index = 1, from = 0, to = 1) {
-  return page.evaluate(([line, left, right]) => {
-    const canvas = document.querySelector('.plot canvas');
-    if (canvas === null || canvas.width === 0) return 0;
-    const hex = getComputedStyle(canvas).getPropertyValue(`--line-${line}`).trim();
-    const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-    const { data } = canvas
-      .getContext('2d')
-      .getImageData(canvas.width * left, 0, canvas.width * (right - left), canvas.height);
-    let painted = 0;
-    for (let i = 0; i < data.length; i += 4) {
-      const off = Math.abs(data[i] - r) + Math.abs(data[i + 1] - g) + Math.abs(data[i + 2] - b);
-      if (data[i + 3] > 200 && off < 24) painted++;
-    }
-    return painted;
-  }, [index, from, to]);
+  return page.evaluate(
+    ([line, left, right]) => {
+      const canvas = document.querySelector('.plot canvas');
+      if (canvas === null || canvas.width === 0) return 0;
+      const hex = getComputedStyle(canvas).getPropertyValue(`--line-${line}`).trim();
+      const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+      const { data } = canvas
+        .getContext('2d')
+        .getImageData(canvas.width * left, 0, canvas.width * (right - left), canvas.height);
+      let painted = 0;
+      for (let i = 0; i < data.length; i += 4) {
+        const off = Math.abs(data[i] - r) + Math.abs(data[i + 1] - g) + Math.abs(data[i + 2] - b);
+        if (data[i + 3] > 200 && off < 24) painted++;
+      }
+      return painted;
+    },
+    [index, from, to],
+  );
 }
 
 // Serves web/dist and the API under `base`, with the strictest CSP the page promises to bear.
@@ -118,7 +129,8 @@ export class FakeVarve {
   async #answer(request, response) {
     const { pathname } = new URL(request.url, this.url);
     response.setHeader('Content-Security-Policy', "default-src 'self'");
-    if (!pathname.startsWith(this.base)) return send(response, 404, { error: { code: 'not_found', message: pathname } });
+    if (!pathname.startsWith(this.base))
+      return send(response, 404, { error: { code: 'not_found', message: pathname } });
     const path = pathname.slice(this.base.length);
     const { status, tables, columns } = this.world;
     if (path === 'api/v1/status') return send(response, 200, status);
@@ -138,8 +150,11 @@ export class FakeVarve {
       return send(response, answer.error ? answer.status : 200, answer);
     }
     const file = normalize(join(DIST, path === '' ? 'index.html' : path));
-    const content = file.startsWith(DIST.replace(/[/\\]$/, sep)) ? await readFile(file).catch(() => undefined) : undefined;
-    if (content === undefined) return send(response, 404, { error: { code: 'not_found', message: pathname } });
+    const content = file.startsWith(DIST.replace(/[/\\]$/, sep))
+      ? await readFile(file).catch(() => undefined)
+      : undefined;
+    if (content === undefined)
+      return send(response, 404, { error: { code: 'not_found', message: pathname } });
     response.setHeader('Content-Type', TYPES[extname(file)] ?? 'application/octet-stream');
     response.end(content);
   }
@@ -156,14 +171,27 @@ export function statusWith({ rows = 0, lag = 0, state = 'running' } = {}) {
     uptime_seconds: 12.3,
     ready: true,
     ingest: {
-      rows_total: rows, bytes_total: rows * 190, rejected_total: 0,
-      sources: [{
-        name: 'kafka.0', kind: 'kafka', state, detail: '',
-        partitions: [{
-          topic: 'readings', partition: 0, next_offset: rows, high_watermark: rows + lag, lag,
-          last_event_time: new Date().toISOString(),
-        }],
-      }],
+      rows_total: rows,
+      bytes_total: rows * 190,
+      rejected_total: 0,
+      sources: [
+        {
+          name: 'kafka.0',
+          kind: 'kafka',
+          state,
+          detail: '',
+          partitions: [
+            {
+              topic: 'readings',
+              partition: 0,
+              next_offset: rows,
+              high_watermark: rows + lag,
+              lag,
+              last_event_time: new Date().toISOString(),
+            },
+          ],
+        },
+      ],
     },
     wal: { bytes: 1_048_576, files: 1, last_lsn: 5, durable_lsn: 5 },
     segments: { count: 3, bytes: 52_428_800 },
@@ -185,8 +213,14 @@ export function waterColumns() {
 
 export function tableWith(name, rows, from, to) {
   return {
-    name, database: 'varve', rows, bytes: rows * 4, series: 4, retention: '0',
-    time_min: new Date(from).toISOString(), time_max: new Date(to).toISOString(),
+    name,
+    database: 'varve',
+    rows,
+    bytes: rows * 4,
+    series: 4,
+    retention: '0',
+    time_min: new Date(from).toISOString(),
+    time_max: new Date(to).toISOString(),
   };
 }
 
@@ -197,10 +231,19 @@ export function waves(sites, from, to, points = 120) {
   return (sql) => {
     if (sql.includes('ORDER BY n DESC')) {
       const rows = sites.map((site, i) => [site, 1000 - i]);
-      return { columns: [{ name: 'site', type: 'string' }, { name: 'n', type: 'int64' }], rows, row_count: rows.length };
+      return {
+        columns: [
+          { name: 'site', type: 'string' },
+          { name: 'n', type: 'int64' },
+        ],
+        rows,
+        row_count: rows.length,
+      };
     }
     const split = sql.includes('"site" IN');
-    const lines = split ? sites.filter((site) => sql.includes(`'${site.replaceAll("'", "''")}'`)) : [undefined];
+    const lines = split
+      ? sites.filter((site) => sql.includes(`'${site.replaceAll("'", "''")}'`))
+      : [undefined];
     const rows = [];
     for (let i = 0; i < points; i++) {
       const at = Math.round(from() + ((to() - from()) * i) / (points - 1));

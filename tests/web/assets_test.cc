@@ -33,7 +33,8 @@ std::string gunzip(std::string_view bytes) {
 
 const WebAsset* find(std::string_view path) {
   const auto assets = web_assets();
-  const auto found = std::find_if(assets.begin(), assets.end(), [&](const WebAsset& a) { return a.path == path; });
+  const auto found =
+      std::find_if(assets.begin(), assets.end(), [&](const WebAsset& a) { return a.path == path; });
   return found == assets.end() ? nullptr : &*found;
 }
 

@@ -115,7 +115,11 @@ async function call<T>(path: string, timeoutMs: number, signal?: AbortSignal, bo
   try {
     answer = JSON.parse(text);
   } catch {
-    throw new ApiError(response.status, 'not_json', `the server answered ${response.status} with something that is not JSON`);
+    throw new ApiError(
+      response.status,
+      'not_json',
+      `the server answered ${response.status} with something that is not JSON`,
+    );
   }
   if (!response.ok) {
     const error = (answer as { error?: Record<string, unknown> } | null)?.error ?? {};
@@ -153,7 +157,11 @@ export async function fetchColumns(table: string, signal?: AbortSignal): Promise
   return (await call<{ columns?: Column[] }>(path, STATUS_TIMEOUT_MS, signal)).columns ?? [];
 }
 
-export function runQuery(sql: string, timeFormat: 'rfc3339' | 'ms', signal?: AbortSignal): Promise<QueryAnswer> {
+export function runQuery(
+  sql: string,
+  timeFormat: 'rfc3339' | 'ms',
+  signal?: AbortSignal,
+): Promise<QueryAnswer> {
   const body = { sql, format: 'json', time_format: timeFormat };
   return call<QueryAnswer>('api/v1/query', QUERY_TIMEOUT_MS, signal, body);
 }

@@ -69,7 +69,9 @@ export function App() {
         </span>
         <span class="facts">
           {data?.status.version !== undefined && <span>v{data.status.version}</span>}
-          {data?.status.uptime_seconds !== undefined && <span>up {duration(data.status.uptime_seconds)}</span>}
+          {data?.status.uptime_seconds !== undefined && (
+            <span>up {duration(data.status.uptime_seconds)}</span>
+          )}
         </span>
       </header>
       {error !== undefined && (

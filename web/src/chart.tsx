@@ -94,7 +94,8 @@ export function ChartPanel({ tables, table, connected, onTable, onSql }: Props) 
 
   const first = milliseconds(table.time_min);
   const last = milliseconds(table.time_max);
-  const spanSeconds = range.seconds ?? (first === undefined || last === undefined ? 86_400 : (last - first) / 1000);
+  const spanSeconds =
+    range.seconds ?? (first === undefined || last === undefined ? 86_400 : (last - first) / 1000);
   const bucket = bucketFor(spanSeconds);
   const request: ChartRequest = {
     table: table.name,
@@ -124,7 +125,12 @@ export function ChartPanel({ tables, table, connected, onTable, onSql }: Props) 
     <section class="panel chart" aria-labelledby="chart-title">
       <h2 id="chart-title">Chart</h2>
       <div class="controls">
-        <Select label="Table" value={table.name} onChange={onTable} choices={tables.map((t) => [t.name, t.name])} />
+        <Select
+          label="Table"
+          value={table.name}
+          onChange={onTable}
+          choices={tables.map((t) => [t.name, t.name])}
+        />
         <Select
           label="Field"
           value={chosenField}
@@ -192,7 +198,12 @@ interface BodyProps {
 
 function ChartBody({ answer, error, hidden, label, lastReading, onCursor, onAll }: BodyProps) {
   if (answer === undefined) {
-    if (error !== undefined) return <p class="plot message error" role="alert">{messageOf(error)}</p>;
+    if (error !== undefined)
+      return (
+        <p class="plot message error" role="alert">
+          {messageOf(error)}
+        </p>
+      );
     return <p class="plot message">Loading…</p>;
   }
   if (answer.lines.times.length === 0) {
@@ -207,8 +218,19 @@ function ChartBody({ answer, error, hidden, label, lastReading, onCursor, onAll 
   }
   return (
     <>
-      {error !== undefined && <p class="error" role="alert">{messageOf(error)}</p>}
-      <Plot lines={answer.lines} from={answer.from} to={answer.to} hidden={hidden} label={label} onCursor={onCursor} />
+      {error !== undefined && (
+        <p class="error" role="alert">
+          {messageOf(error)}
+        </p>
+      )}
+      <Plot
+        lines={answer.lines}
+        from={answer.from}
+        to={answer.to}
+        hidden={hidden}
+        label={label}
+        onCursor={onCursor}
+      />
     </>
   );
 }
@@ -233,7 +255,12 @@ function Legend({ lines, cursor, hidden, onToggle }: LegendProps) {
       <ul id="legend" data-points={count(lines.times.length)}>
         {lines.names.map((name, i) => (
           <li key={name}>
-            <button type="button" aria-pressed={!hidden.has(name)} title="Show or hide" onClick={() => onToggle(name)}>
+            <button
+              type="button"
+              aria-pressed={!hidden.has(name)}
+              title="Show or hide"
+              onClick={() => onToggle(name)}
+            >
               <span class={`swatch line-${i + 1}`} />
               <span class="name">{name}</span>
               <span class="value">{reading(at === undefined ? newest[i] : lines.values[i]?.[cursor!])}</span>

@@ -26,10 +26,27 @@ const GAP_STEPS = 5;
 
 // Bucket widths in seconds that divide a minute, an hour or a day; then weeks.
 const BUCKETS: readonly [number, string][] = [
-  [1, '1s'], [2, '2s'], [5, '5s'], [10, '10s'], [15, '15s'], [30, '30s'],
-  [60, '1m'], [120, '2m'], [300, '5m'], [600, '10m'], [900, '15m'], [1_800, '30m'],
-  [3_600, '1h'], [7_200, '2h'], [10_800, '3h'], [21_600, '6h'], [43_200, '12h'],
-  [86_400, '1d'], [172_800, '2d'], [604_800, '7d'], [2_419_200, '28d'],
+  [1, '1s'],
+  [2, '2s'],
+  [5, '5s'],
+  [10, '10s'],
+  [15, '15s'],
+  [30, '30s'],
+  [60, '1m'],
+  [120, '2m'],
+  [300, '5m'],
+  [600, '10m'],
+  [900, '15m'],
+  [1_800, '30m'],
+  [3_600, '1h'],
+  [7_200, '2h'],
+  [10_800, '3h'],
+  [21_600, '6h'],
+  [43_200, '12h'],
+  [86_400, '1d'],
+  [172_800, '2d'],
+  [604_800, '7d'],
+  [2_419_200, '28d'],
 ];
 
 export interface Bucket {
@@ -70,7 +87,7 @@ function where(conditions: string[]): string {
   return conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
 }
 
-// The tag values with the most rows in the range: the lines to draw. One more than drawn, to know if there are more.
+// The tag values with the most rows in the range: the lines to draw, and one more to know if there are more.
 export function topSql({ table, tag, range }: ChartRequest & { tag: string }): string {
   const by = identifier(tag);
   return (
@@ -92,7 +109,7 @@ export function chartSql({ table, field, tag, range, bucket }: ChartRequest, tag
 
 type Values = (number | null | undefined)[];
 
-// Lines over one time axis (ms). In a line, null is a gap and undefined "another line's time": the pen goes on.
+// Lines over one time axis (ms). null is a gap; undefined is another line's time, where the pen goes on.
 export interface Lines {
   names: string[];
   times: number[];
@@ -126,7 +143,11 @@ export function linesOf(answer: QueryAnswer, request: ChartRequest, tagValues: s
     if (!cut && typeof row[1] === 'number') line.set(time, row[1]);
   }
   for (const line of points) {
-    for (const gap of gapsIn([...line.keys()].sort((a, b) => a - b), bucketMs)) line.set(gap, null);
+    for (const gap of gapsIn(
+      [...line.keys()].sort((a, b) => a - b),
+      bucketMs,
+    ))
+      line.set(gap, null);
   }
   const times = [...new Set(points.flatMap((line) => [...line.keys()]))].sort((a, b) => a - b);
   return { names, times, values: points.map((line) => times.map((time) => line.get(time))) };

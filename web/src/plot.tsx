@@ -101,11 +101,15 @@ export function Plot({ lines, from, to, hidden, label, onCursor }: Props) {
     };
   }, [shape, dark]);
 
-  useEffect(() => plot.current?.setData([lines.times, ...lines.values] as uPlot.AlignedData), [lines, from, to]);
+  useEffect(
+    () => plot.current?.setData([lines.times, ...lines.values] as uPlot.AlignedData),
+    [lines, from, to],
+  );
 
   useEffect(() => {
     lines.names.forEach((name, i) => {
-      if (plot.current?.series[i + 1]?.show === hidden.has(name)) plot.current.setSeries(i + 1, { show: !hidden.has(name) });
+      if (plot.current?.series[i + 1]?.show === hidden.has(name))
+        plot.current.setSeries(i + 1, { show: !hidden.has(name) });
     });
   }, [shape, dark, hidden]);
 

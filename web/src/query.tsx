@@ -33,7 +33,8 @@ export function QueryPanel({ sql, onSql }: Props) {
       const answer = await runQuery(sql, 'rfc3339', mine.signal);
       if (running.current === mine) setOutcome({ kind: 'answer', answer });
     } catch (error) {
-      if (running.current === mine) setOutcome(mine.signal.aborted ? { kind: 'none' } : { kind: 'error', error, sql });
+      if (running.current === mine)
+        setOutcome(mine.signal.aborted ? { kind: 'none' } : { kind: 'error', error, sql });
     }
   };
 
@@ -89,8 +90,10 @@ function summary(answer: QueryAnswer): string {
   const rows = answer.row_count ?? answer.rows.length;
   const parts = [rows === 1 ? '1 row' : `${count(rows)} rows`];
   if (answer.rows.length > ROWS_SHOWN) parts.push(`the first ${ROWS_SHOWN} shown`);
-  if (answer.stats?.elapsed_ms !== undefined) parts.push(`${Number(answer.stats.elapsed_ms.toPrecision(3))} ms`);
-  if (answer.stats?.rows_scanned !== undefined) parts.push(`${count(answer.stats.rows_scanned)} rows scanned`);
+  if (answer.stats?.elapsed_ms !== undefined)
+    parts.push(`${Number(answer.stats.elapsed_ms.toPrecision(3))} ms`);
+  if (answer.stats?.rows_scanned !== undefined)
+    parts.push(`${count(answer.stats.rows_scanned)} rows scanned`);
   return parts.join(', ');
 }
 

@@ -52,14 +52,25 @@ function SourceItem({ source }: { source: Source }) {
           <summary>
             {partitions.length} {partitions.length === 1 ? 'partition' : 'partitions'}
           </summary>
-          <div class="scroll" tabIndex={0} role="region" aria-label={`Partitions of ${source.name}, scrollable`}>
+          <div
+            class="scroll"
+            tabIndex={0}
+            role="region"
+            aria-label={`Partitions of ${source.name}, scrollable`}
+          >
             <table>
               <thead>
                 <tr>
                   <th scope="col">Topic</th>
-                  <th scope="col" class="num">Partition</th>
-                  <th scope="col" class="num">Next offset</th>
-                  <th scope="col" class="num">Lag</th>
+                  <th scope="col" class="num">
+                    Partition
+                  </th>
+                  <th scope="col" class="num">
+                    Next offset
+                  </th>
+                  <th scope="col" class="num">
+                    Lag
+                  </th>
                   <th scope="col">Last reading</th>
                 </tr>
               </thead>

@@ -22,9 +22,15 @@ export function TablesPanel({ tables, chosen, onChoose }: Props) {
           <thead>
             <tr>
               <th scope="col">Table</th>
-              <th scope="col" class="num">Rows</th>
-              <th scope="col" class="num">Series</th>
-              <th scope="col" class="num">Size</th>
+              <th scope="col" class="num">
+                Rows
+              </th>
+              <th scope="col" class="num">
+                Series
+              </th>
+              <th scope="col" class="num">
+                Size
+              </th>
               <th scope="col">First</th>
               <th scope="col">Last</th>
             </tr>

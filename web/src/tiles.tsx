@@ -18,7 +18,8 @@ function useRate(rows: number | undefined, at: number): number | undefined {
     const last = samples.current.at(-1);
     if (last !== undefined && rows < last.rows) samples.current = []; // the server was started anew
     if (last === undefined || at > last.at) samples.current.push({ at, rows });
-    while (samples.current.length > 2 && samples.current[0]!.at < at - RATE_WINDOW_MS) samples.current.shift();
+    while (samples.current.length > 2 && samples.current[0]!.at < at - RATE_WINDOW_MS)
+      samples.current.shift();
   }
   const first = samples.current[0];
   const last = samples.current.at(-1);
@@ -46,7 +47,13 @@ export function Tiles({ status, tables, at }: { status: Status; tables: TableInf
 
   return (
     <section class="tiles" aria-label="Live numbers">
-      <Tile id="rows" name="Rows stored" value={count(stored)} raw={stored} note={`${count(accepted)} since the start`} />
+      <Tile
+        id="rows"
+        name="Rows stored"
+        value={count(stored)}
+        raw={stored}
+        note={`${count(accepted)} since the start`}
+      />
       <Tile
         id="rate"
         name="Rows per second"
