@@ -3,6 +3,20 @@
 #include "storage/base/check.h"
 
 namespace varve {
+namespace {
+
+template <class Vector>
+void append_range(Vector& out, const Vector& in, size_t from, size_t to) {
+  out.insert(out.end(), in.begin() + static_cast<ptrdiff_t>(from), in.begin() + static_cast<ptrdiff_t>(to));
+}
+
+template <class Vector>
+void keep(Vector& values, size_t from, size_t to) {
+  values.erase(values.begin() + static_cast<ptrdiff_t>(to), values.end());
+  values.erase(values.begin(), values.begin() + static_cast<ptrdiff_t>(from));
+}
+
+}  // namespace
 
 size_t ColumnVector::size() const {
   switch (type) {
@@ -77,6 +91,46 @@ void ColumnVector::push_from(const ColumnVector& other, size_t row) {
     case FieldType::kInt64: return push_int(other.ints[row]);
     case FieldType::kBool: return push_bool(other.bools[row] != 0);
     case FieldType::kString: return push_string(other.strings[row]);
+  }
+}
+
+void ColumnVector::push_range(const ColumnVector& other, size_t from, size_t to) {
+  if (from == to) return;
+  const size_t rows = size();
+  if (other.has_nulls()) {
+    if (valid.empty()) valid.assign(rows, 1);
+    append_range(valid, other.valid, from, to);
+  } else if (has_nulls()) {
+    valid.resize(rows + (to - from), 1);
+  }
+  switch (type) {
+    case FieldType::kDouble:
+      if (other.type == FieldType::kInt64) {
+        for (size_t row = from; row < to; ++row) doubles.push_back(static_cast<double>(other.ints[row]));
+        return;
+      }
+      VARVE_DCHECK(other.type == FieldType::kDouble);
+      return append_range(doubles, other.doubles, from, to);
+    case FieldType::kInt64: return append_range(ints, other.ints, from, to);
+    case FieldType::kBool: return append_range(bools, other.bools, from, to);
+    case FieldType::kString:
+      for (size_t row = from; row < to; ++row) strings.push_back(other.strings[row]);
+      return;
+  }
+}
+
+void ColumnVector::keep_range(size_t from, size_t to) {
+  if (has_nulls()) keep(valid, from, to);
+  switch (type) {
+    case FieldType::kDouble: return keep(doubles, from, to);
+    case FieldType::kInt64: return keep(ints, from, to);
+    case FieldType::kBool: return keep(bools, from, to);
+    case FieldType::kString: {
+      StringColumn kept;
+      for (size_t row = from; row < to; ++row) kept.push_back(strings[row]);
+      strings = std::move(kept);
+      return;
+    }
   }
 }
 

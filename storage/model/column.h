@@ -58,7 +58,10 @@ struct ColumnVector {
   void push_value(const Value& value);  // monostate, or a value of this type (int64 is widened for a double column)
   // Appends row `row` of `other`: same type, or other is int64 and this is double.
   void push_from(const ColumnVector& other, size_t row);
+  // Appends rows [from, to) of `other`, types as for push_from.
+  void push_range(const ColumnVector& other, size_t from, size_t to);
   void push_nulls(size_t count);
+  void keep_range(size_t from, size_t to);  // drops the rows before `from` and from `to` on
   // Turns an int64 column into a double column.
   void widen_to_double();
 

@@ -1,0 +1,292 @@
+#include "storage/engine_impl.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <future>
+
+#include "storage/base/check.h"
+#include "storage/base/log.h"
+#include "storage/base/units.h"
+#include "storage/table_scan.h"
+#include "storage/wal/recovery.h"
+
+namespace varve {
+namespace {
+
+constexpr std::string_view kComponent = "store";
+
+std::string_view table_name_problem(std::string_view name) {
+  if (name.empty()) return "is empty";
+  if (name.size() > kNameBytesMax) return "is longer than 255 bytes";
+  for (const char c : name) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return "holds a control character";
+  }
+  return {};
+}
+
+}  // namespace
+
+AdmittedWrite::AdmittedWrite() : state_(std::make_unique<State>()) {}
+AdmittedWrite::AdmittedWrite(AdmittedWrite&&) noexcept = default;
+AdmittedWrite& AdmittedWrite::operator=(AdmittedWrite&&) noexcept = default;
+AdmittedWrite::~AdmittedWrite() = default;
+
+size_t AdmittedWrite::rows() const {
+  size_t rows = 0;
+  for (const State::Part& part : state_->parts) rows += part.checked.batch.rows();
+  return rows;
+}
+
+const std::vector<RejectedRow>& AdmittedWrite::rejected() const { return state_->rejected; }
+
+void AdmittedWrite::merge(AdmittedWrite other) {
+  for (State::Part& part : other.state_->parts) state_->parts.push_back(std::move(part));
+  positions.insert(positions.end(), other.positions.begin(), other.positions.end());
+}
+
+Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
+  VARVE_CHECK(options.metrics != nullptr);
+  auto engine = std::make_unique<EngineImpl>(std::move(options));
+  VARVE_TRY(engine->start());
+  return std::unique_ptr<Engine>(std::move(engine));
+}
+
+Result<Lsn> Engine::append_and_wait(AdmittedWrite&& write) {
+  std::promise<Result<Lsn>> promise;
+  auto outcome = promise.get_future();
+  VARVE_TRY(append(std::move(write), [&](Result<Lsn> result) { promise.set_value(std::move(result)); }));
+  return outcome.get();
+}
+
+EngineImpl::EngineImpl(EngineOptions options)
+    : options_(std::move(options)),
+      fs_(*options_.file_system),
+      clock_(*options_.clock),
+      rows_total_(options_.metrics->counter("varve_rows_total", "Rows durable and visible, since start.")),
+      log_bytes_total_(
+          options_.metrics->counter("varve_log_payload_bytes_total", "Bytes of rows handed to the log.")),
+      flush_seconds_(options_.metrics->histogram("varve_flush_seconds", "Time to write a memtable to segments.")) {}
+
+EngineImpl::~EngineImpl() { close(); }
+
+// ---- tables ----
+
+std::shared_ptr<Table> EngineImpl::find_table(std::string_view database, std::string_view name) const {
+  const std::lock_guard lock(tables_mutex_);
+  const auto found = tables_.find(TableKey(database, name));
+  return found == tables_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<Table> EngineImpl::find_or_create_table(const RowBatch& batch, bool limited,
+                                                        RejectedRow& problem) {
+  if (auto known = find_table(batch.database, batch.table)) return known;
+  for (const std::string* name : {&batch.database, &batch.table}) {
+    const std::string_view wrong = table_name_problem(*name);
+    if (wrong.empty()) continue;
+    problem.reason = "invalid_name";
+    problem.detail = fmt::format("{} name `{}` {}", name == &batch.table ? "table" : "database", *name, wrong);
+    return nullptr;
+  }
+  const std::lock_guard lock(tables_mutex_);
+  if (limited && tables_.size() >= options_.tables_max) {
+    problem.reason = "table_limit";
+    problem.detail =
+        fmt::format("there are {} tables already; table `{}` would be one more", tables_.size(), batch.table);
+    return nullptr;
+  }
+  auto& table = tables_[TableKey(batch.database, batch.table)];
+  if (table == nullptr) {
+    const auto own_retention = options_.table_retention_ns.find(batch.table);
+    TableOptions made;
+    made.id = next_table_id_++;
+    made.database = batch.database;
+    made.name = batch.table;
+    made.retention_ns = own_retention != options_.table_retention_ns.end() ? own_retention->second
+                                                                          : options_.retention_ns;
+    made.series_max = options_.series_per_table_max;
+    made.columns_max = options_.columns_per_table_max;
+    table = std::make_shared<Table>(std::move(made));
+  }
+  return table;
+}
+
+std::vector<std::shared_ptr<Table>> EngineImpl::all_tables() const {
+  const std::lock_guard lock(tables_mutex_);
+  std::vector<std::shared_ptr<Table>> all;
+  for (const auto& [key, table] : tables_) all.push_back(table);
+  return all;
+}
+
+// ---- writes ----
+
+AdmittedWrite EngineImpl::admit(std::vector<RowBatch> batches) {
+  AdmittedWrite write;
+  for (size_t number = 0; number < batches.size(); ++number) {
+    RejectedRow problem;
+    const auto table = find_or_create_table(batches[number], true, problem);
+    if (table == nullptr) {
+      problem.batch = number;
+      for (uint32_t row = 0; row < batches[number].rows(); ++row) {
+        problem.row = row;
+        write.state_->rejected.push_back(problem);
+      }
+      continue;
+    }
+    auto checked = table->check_batch(std::move(batches[number]), number, write.state_->rejected);
+    if (checked.batch.rows() != 0) write.state_->parts.push_back({table, std::move(checked)});
+  }
+  return write;
+}
+
+Result<void> EngineImpl::append(AdmittedWrite&& write, AppendDone done) {
+  {
+    const std::lock_guard lock(state_mutex_);
+    if (closing_) return unavailable("the store is closing");
+    if (!read_only_reason_.empty()) return unavailable("the store is read-only: " + read_only_reason_);
+    if (memtable_bytes_ + pending_bytes_ > options_.memtable_bytes_max) {
+      flush_wanted_ = true;
+      flush_work_.notify_one();
+      return unavailable(fmt::format("memtables hold {}, their limit (storage.memtable_bytes); writes wait for a flush",
+                                     format_bytes(memtable_bytes_ + pending_bytes_)));
+    }
+  }
+  WalEntry entry;
+  uint64_t row_bytes = 0;
+  for (auto& part : write.state_->parts) {
+    row_bytes += part.checked.batch.memory_bytes();
+    entry.batches.push_back(std::move(part.checked.batch));
+  }
+  entry.positions = write.positions;
+  std::string payload = encode_wal_entry(entry);
+  for (size_t i = 0; i < entry.batches.size(); ++i) {
+    write.state_->parts[i].checked.batch = std::move(entry.batches[i]);
+  }
+  const uint64_t payload_bytes = payload.size();
+  auto pending = std::make_shared<Pending>();
+  pending->write = std::move(write);
+  pending->done = std::move(done);
+  pending->bytes = row_bytes;
+  pending_bytes_ += row_bytes;
+  const Result<Lsn> taken = wal_->append(std::move(payload), [this, pending](Result<Lsn> outcome) {
+    pending->outcome = std::move(outcome);
+    const std::lock_guard lock(apply_mutex_);
+    apply_queue_.push_back(pending);
+    apply_work_.notify_one();
+  });
+  if (!taken) {
+    pending_bytes_ -= row_bytes;
+    write = std::move(pending->write);
+    if (taken.error().code == ErrorCode::kIo) stop_writes(taken.error().message);
+    return taken.error();
+  }
+  log_bytes_total_.add(payload_bytes);
+  return {};
+}
+
+void EngineImpl::run_apply() {
+  std::deque<std::shared_ptr<Pending>> batch;
+  while (true) {
+    {
+      std::unique_lock lock(apply_mutex_);
+      apply_work_.wait(lock, [&] { return !apply_queue_.empty() || apply_closing_; });
+      if (apply_queue_.empty()) return;
+      batch.swap(apply_queue_);
+    }
+    for (const auto& pending : batch) apply(*pending);
+    batch.clear();
+  }
+}
+
+void EngineImpl::apply(Pending& pending) {
+  if (!pending.outcome) {
+    stop_writes(pending.outcome.error().message);
+  } else {
+    const Lsn lsn = *pending.outcome;
+    const int64_t now = clock_.monotonic_ns();
+    size_t rows = 0;
+    {
+      const std::lock_guard whole_record(record_mutex_);
+      for (const auto& part : pending.write.state_->parts) {
+        part.table->insert(part.checked, lsn, now);
+        rows += part.checked.batch.rows();
+      }
+    }
+    note_positions(pending.write.positions, lsn);
+    applied_lsn_ = lsn;
+    rows_total_.add(rows);
+    memtable_bytes_ += pending.bytes;
+  }
+  pending_bytes_ -= pending.bytes;
+  pending.done(std::move(pending.outcome));
+}
+
+void EngineImpl::note_positions(const std::vector<StreamPosition>& positions, Lsn lsn) {
+  const std::lock_guard lock(positions_mutex_);
+  if (lsn <= positions_lsn_) return;  // a replayed record older than the catalog's positions
+  for (const StreamPosition& position : positions) {
+    positions_[{position.stream, position.partition}] = position.next_offset;
+  }
+  positions_lsn_ = lsn;
+}
+
+std::vector<StreamPosition> EngineImpl::positions() const {
+  const std::lock_guard lock(positions_mutex_);
+  std::vector<StreamPosition> all;
+  for (const auto& [key, next_offset] : positions_) all.push_back({key.first, key.second, next_offset});
+  return all;
+}
+
+void EngineImpl::stop_writes(const std::string& reason) {
+  const std::lock_guard lock(state_mutex_);
+  if (!read_only_reason_.empty() || closing_) return;
+  read_only_reason_ = reason;
+  log_error(kComponent, fmt::format("writes stopped until restart: {}", reason));
+}
+
+// ---- reads ----
+
+std::vector<TableInfo> EngineImpl::tables() const {
+  std::vector<TableInfo> infos;
+  for (const auto& table : all_tables()) infos.push_back(table->info());
+  return infos;
+}
+
+Result<TableInfo> EngineImpl::describe(std::string_view database, std::string_view name) const {
+  const auto table = find_table(database, name);
+  if (table == nullptr) return not_found(fmt::format("there is no table `{}` in database `{}`", name, database));
+  return table->info();
+}
+
+Result<std::unique_ptr<Scan>> EngineImpl::scan(ScanRequest request) const {
+  const auto table = find_table(request.database, request.table);
+  if (table == nullptr) {
+    return not_found(fmt::format("there is no table `{}` in database `{}`", request.table, request.database));
+  }
+  return open_table_scan(*table, std::move(request));
+}
+
+EngineStatus EngineImpl::status() const {
+  EngineStatus status;
+  status.store_id = store_id_;
+  status.last_lsn = applied_lsn_;
+  status.durable_lsn = wal_->durable_lsn();
+  const WalStats log = wal_->stats();
+  status.wal_bytes = log.bytes;
+  status.wal_files = log.files;
+  for (const auto& table : all_tables()) {
+    status.memtable_rows += table->memtable_rows();
+    status.memtable_bytes += table->memtable_bytes();
+    for (const auto& segment : table->segments()) {
+      ++status.segments;
+      status.segment_bytes += segment->bytes();
+    }
+  }
+  status.rows_written = rows_total_.value();
+  status.bytes_written = log_bytes_total_.value();
+  const std::lock_guard lock(state_mutex_);
+  status.read_only_reason = read_only_reason_;
+  return status;
+}
+
+}  // namespace varve

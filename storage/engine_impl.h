@@ -1,0 +1,125 @@
+// The engine behind engine.h.
+// Threads, all started by start():
+//   log     (in Wal)  writes and syncs groups of records, hands them to apply
+//   apply             puts synced records into memtables in log order, calls done
+//   flush             flushes, retention, removal of log files nobody needs
+// Lock order: flush_mutex_, record_mutex_, then a Table's own; the other mutexes are held alone.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "storage/admitted_write.h"
+#include "storage/catalog/catalog.h"
+#include "storage/engine.h"
+#include "storage/flush.h"
+#include "storage/table.h"
+#include "storage/wal/reader.h"
+#include "storage/wal/wal.h"
+
+namespace varve {
+
+class EngineImpl : public Engine {
+ public:
+  explicit EngineImpl(EngineOptions options);
+  ~EngineImpl() override;
+
+  // Opens the folder: lock, catalog, segments, log replay; then starts the threads.
+  Result<void> start();
+
+  AdmittedWrite admit(std::vector<RowBatch> batches) override;
+  Result<void> append(AdmittedWrite&& write, AppendDone done) override;
+  std::vector<StreamPosition> positions() const override;
+  std::vector<TableInfo> tables() const override;
+  Result<TableInfo> describe(std::string_view database, std::string_view table) const override;
+  Result<std::unique_ptr<Scan>> scan(ScanRequest request) const override;
+  Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) override;
+  EngineStatus status() const override;
+  Result<void> flush() override;
+  void close() override;
+
+ private:
+  friend class WalCursor;
+  using TableKey = std::pair<std::string, std::string>;  // database, name
+  struct Pending {                                       // in the log, not yet applied
+    AdmittedWrite write;
+    AppendDone done;
+    uint64_t bytes = 0;
+    Result<Lsn> outcome = Lsn{0};
+  };
+
+  // ---- open ----
+  Result<void> restore(const CatalogState& state);
+  Result<void> remove_unlisted_segments(const CatalogState& state);
+  Result<void> replay_record(Lsn lsn, std::string_view payload);
+
+  // ---- tables ----
+  std::shared_ptr<Table> find_table(std::string_view database, std::string_view name) const;
+  // Null when the name is not allowed or the limit is reached; `problem` says which.
+  std::shared_ptr<Table> find_or_create_table(const RowBatch& batch, bool limited, RejectedRow& problem);
+  std::vector<std::shared_ptr<Table>> all_tables() const;
+
+  // ---- threads ----
+  void run_apply();
+  void apply(Pending& pending);
+  void note_positions(const std::vector<StreamPosition>& positions, Lsn lsn);
+  void run_flush();
+  void flush_due_tables();
+  Result<void> flush_table(Table& table);
+  void drop_expired(Table& table);
+  void trim_log();
+  // Every record before it is in segments, for every table, once `frozen` of `flushed` is.
+  Lsn replay_from_after(const Table& flushed, const FrozenMemtable& frozen) const;
+  void stop_writes(const std::string& reason);
+
+  const EngineOptions options_;
+  FileSystem& fs_;
+  const Clock& clock_;
+  Counter& rows_total_;
+  Counter& log_bytes_total_;
+  LatencyHistogram& flush_seconds_;
+  uint64_t collector_ = 0;
+  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<Catalog> catalog_;
+  std::unique_ptr<Wal> wal_;
+  std::string store_id_;
+
+  mutable std::mutex tables_mutex_;  // guards tables_
+  std::map<TableKey, std::shared_ptr<Table>, std::less<>> tables_;
+  std::atomic<uint32_t> next_table_id_{1};
+
+  mutable std::mutex positions_mutex_;  // guards positions_, positions_lsn_
+  std::map<std::pair<std::string, int32_t>, int64_t> positions_;
+  Lsn positions_lsn_ = 0;
+
+  std::mutex record_mutex_;  // held while one record goes into memtables, and to freeze one: no record is cut in two
+
+  mutable std::mutex apply_mutex_;  // guards apply_queue_, apply_closing_
+  std::condition_variable apply_work_;
+  std::deque<std::shared_ptr<Pending>> apply_queue_;
+  bool apply_closing_ = false;
+  std::atomic<uint64_t> pending_bytes_{0};   // handed to the log, not yet applied
+  std::atomic<uint64_t> memtable_bytes_{0};  // refreshed by the flush thread, added to by apply
+  std::atomic<Lsn> applied_lsn_{0};
+
+  std::mutex flush_mutex_;  // one flush or retention at a time
+  mutable std::mutex state_mutex_;  // guards what follows
+  std::condition_variable flush_work_;
+  bool flush_wanted_ = false;
+  bool closing_ = false;
+  std::string read_only_reason_;
+  std::map<std::string, Lsn, std::less<>> cursors_;  // opened in this process: name -> saved
+  Lsn published_replay_from_ = 0;                    // as of the last catalog commit
+  Lsn trimmed_to_ = 0;
+
+  std::thread apply_thread_;
+  std::thread flush_thread_;
+};
+
+}  // namespace varve

@@ -1,0 +1,193 @@
+// The engine's flush thread: flushes, retention, and removal of log files that nobody needs any more.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "storage/base/log.h"
+#include "storage/engine_impl.h"
+
+namespace varve {
+namespace {
+
+constexpr std::string_view kComponent = "store";
+constexpr int64_t kFlushCheckNs = 100 * kNsPerMs;    // how late an age or size flush may start
+constexpr int64_t kUpkeepNs = 5 * kNsPerSecond;      // retention and log removal
+constexpr int64_t kFlushRetryNs = 1 * kNsPerSecond;  // after a failed flush: a full disk does not clear in a hurry
+
+}  // namespace
+
+void EngineImpl::run_flush() {
+  int64_t next_upkeep = 0;
+  while (true) {
+    {
+      std::unique_lock lock(state_mutex_);
+      flush_work_.wait_for(lock, std::chrono::nanoseconds(kFlushCheckNs),
+                           [&] { return closing_ || flush_wanted_; });
+      flush_wanted_ = false;
+      if (closing_) return;
+    }
+    flush_due_tables();
+    if (clock_.monotonic_ns() < next_upkeep) continue;
+    next_upkeep = clock_.monotonic_ns() + kUpkeepNs;
+    for (const auto& table : all_tables()) drop_expired(*table);
+    trim_log();
+  }
+}
+
+void EngineImpl::flush_due_tables() {
+  const int64_t now = clock_.monotonic_ns();
+  auto tables = all_tables();
+  uint64_t total = 0;
+  for (const auto& table : tables) total += table->memtable_bytes();
+  memtable_bytes_ = total;
+  // Half the limit, so that writes go on while the other half is being written out; the largest tables first.
+  std::sort(tables.begin(), tables.end(),
+            [](const auto& a, const auto& b) { return a->memtable_bytes() > b->memtable_bytes(); });
+  for (const auto& table : tables) {
+    const uint64_t bytes = table->memtable_bytes();
+    const bool due = table->memtable_rows() >= options_.flush_rows ||
+                     table->oldest_row_age_ns(now) >= options_.flush_age_ns ||
+                     (bytes != 0 && total > options_.memtable_bytes_max / 2);
+    if (!due) continue;
+    if (const auto done = flush_table(*table); !done) {
+      log_error(kComponent, fmt::format("flush of table `{}` failed, will be tried again: {}",
+                                        table->options().name, done.error().message));
+      std::unique_lock lock(state_mutex_);
+      flush_work_.wait_for(lock, std::chrono::nanoseconds(kFlushRetryNs), [&] { return closing_; });
+      return;
+    }
+    total -= std::min(total, bytes);
+    memtable_bytes_ = total;
+  }
+}
+
+Result<void> EngineImpl::flush_table(Table& table) {
+  const std::lock_guard one_at_a_time(flush_mutex_);
+  const int64_t started = clock_.monotonic_ns();
+  FrozenMemtable frozen;
+  {
+    const std::lock_guard between_records(record_mutex_);
+    frozen = table.begin_flush();
+  }
+  if (frozen.rows == 0) {
+    table.cancel_flush();
+    return {};
+  }
+  const FlushTarget target{fs_, join_path(options_.data_directory, "segments"), options_.partition_ns,
+                           [&] { return catalog_->allocate_segment_id(); }};
+  auto segments = write_segments(table, frozen, target);
+  if (!segments) {
+    table.cancel_flush();
+    return segments.error();
+  }
+  FlushPublication publication;
+  publication.table_id = table.options().id;
+  publication.database = table.options().database;
+  publication.table = table.options().name;
+  publication.columns = table.columns();
+  publication.flushed_lsn = frozen.last_lsn;
+  for (const auto& segment : *segments) publication.segments.push_back(segment->record());
+  publication.replay_from_lsn = replay_from_after(table, frozen);
+  {
+    const std::lock_guard lock(positions_mutex_);
+    publication.positions_lsn = positions_lsn_;
+    for (const auto& [key, next_offset] : positions_) {
+      publication.positions.push_back({key.first, key.second, next_offset});
+    }
+  }
+  if (const auto published = catalog_->publish_flush(publication); !published) {
+    // The catalog may or may not hold the commit: nothing may be built on either, so writes stop.
+    stop_writes("the catalog did not commit: " + published.error().message);
+    table.cancel_flush();
+    return published.error();
+  }
+  table.publish_flush(frozen, std::move(*segments));
+  {
+    const std::lock_guard lock(state_mutex_);
+    published_replay_from_ = std::max(published_replay_from_, publication.replay_from_lsn);
+  }
+  flush_seconds_.observe_ns(clock_.monotonic_ns() - started);
+  return {};
+}
+
+Lsn EngineImpl::replay_from_after(const Table& flushed, const FrozenMemtable& frozen) const {
+  // What is applied after this line has a higher lsn, so reading it first keeps the answer safe.
+  const Lsn applied = applied_lsn_;
+  Lsn first = applied + 1;
+  for (const auto& table : all_tables()) {
+    const auto unflushed =
+        table.get() == &flushed ? table->first_unflushed_lsn_beside(frozen) : table->first_unflushed_lsn();
+    if (unflushed) first = std::min(first, *unflushed);
+  }
+  return first;
+}
+
+Result<void> EngineImpl::flush() {
+  for (const auto& table : all_tables()) VARVE_TRY(flush_table(*table));
+  trim_log();
+  return {};
+}
+
+void EngineImpl::drop_expired(Table& table) {
+  const int64_t retention = table.options().retention_ns;
+  if (retention == 0) return;
+  const std::lock_guard one_at_a_time(flush_mutex_);
+  const TableInfo info = table.info();
+  // Never later than the newest row: a wall clock that jumps ahead deletes nothing.
+  const int64_t now = std::min(clock_.wall_ns(), info.time_max);
+  std::vector<uint64_t> expired;
+  std::vector<std::string> paths;
+  for (const auto& segment : table.segments()) {
+    if (segment->time_range().max >= now - retention) continue;
+    expired.push_back(segment->id());
+    paths.push_back(segment->path());
+  }
+  if (expired.empty()) return;
+  if (const auto dropped = catalog_->drop_segments(expired); !dropped) {
+    log_error(kComponent, fmt::format("retention of table `{}`: {}", info.name, dropped.error().message));
+    return;
+  }
+  table.drop_segments(expired);
+  for (const std::string& path : paths) {
+    if (const auto removed = fs_.remove(path); !removed) log_warn(kComponent, removed.error().message);
+  }
+  log_info(kComponent, fmt::format("retention: dropped {} segments of table `{}`", expired.size(), info.name));
+}
+
+void EngineImpl::trim_log() {
+  Lsn before = 0;
+  {
+    const std::lock_guard lock(state_mutex_);
+    before = published_replay_from_;
+    for (const auto& [name, saved] : cursors_) before = std::min(before, saved + 1);
+    if (before <= trimmed_to_) return;
+    trimmed_to_ = before;
+  }
+  if (const auto removed = wal_->remove_before(before); !removed) {
+    log_warn(kComponent, "old log files stay: " + removed.error().message);
+  }
+}
+
+void EngineImpl::close() {
+  {
+    const std::lock_guard lock(state_mutex_);
+    if (closing_) return;
+    closing_ = true;
+    flush_work_.notify_all();
+  }
+  if (collector_ != 0) options_.metrics->remove_collector(collector_);
+  if (flush_thread_.joinable()) flush_thread_.join();
+  if (wal_ != nullptr) wal_->close();
+  {
+    const std::lock_guard lock(apply_mutex_);
+    apply_closing_ = true;
+    apply_work_.notify_one();
+  }
+  if (apply_thread_.joinable()) apply_thread_.join();
+  if (wal_ == nullptr || catalog_ == nullptr) return;
+  if (const auto flushed = flush(); !flushed) {
+    log_warn(kComponent, "the last flush failed, the log will be replayed: " + flushed.error().message);
+  }
+}
+
+}  // namespace varve

@@ -1,0 +1,43 @@
+// A live segment file of a table: its reader, and which of the table's series it holds.
+// The file stays open while anyone holds the object, so a scan is not disturbed when the file is dropped.
+// Threads: immutable; shared by readers.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "storage/base/file.h"
+#include "storage/catalog/catalog.h"
+#include "storage/segment/reader.h"
+#include "storage/series/series_index.h"
+
+namespace varve {
+
+class StoredSegment {
+ public:
+  // Adds the segment's series to `series`. kCorruption when the file is not the one `record` describes.
+  static Result<std::shared_ptr<const StoredSegment>> open(FileSystem& file_system, const std::string& path,
+                                                           const CatalogSegment& record, SeriesIndex& series);
+
+  uint64_t id() const { return record_.id; }
+  uint64_t rows() const { return record_.rows; }
+  uint64_t bytes() const { return record_.bytes; }
+  TimeRange time_range() const { return {record_.time_min, record_.time_max}; }
+  const std::string& path() const { return path_; }
+  const CatalogSegment& record() const { return record_; }
+  const SegmentReader& reader() const { return *reader_; }
+
+  // The segment's number of a series of the table; nullopt when the segment has no row of it.
+  std::optional<uint32_t> position_of(SeriesId series) const;
+
+ private:
+  std::string path_;
+  CatalogSegment record_;
+  std::shared_ptr<const SegmentReader> reader_;
+  std::vector<std::pair<SeriesId, uint32_t>> positions_;  // by SeriesId
+};
+
+}  // namespace varve

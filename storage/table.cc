@@ -1,0 +1,384 @@
+#include "storage/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "storage/base/check.h"
+
+namespace varve {
+namespace {
+
+// Rows in the append buffer before it is cut into a sorted run: large enough that runs are few, small enough that
+// sorting it for a reader stays under a few milliseconds.
+constexpr size_t kRunRows = 64 * 1024;
+
+std::string_view name_problem(std::string_view name) {
+  if (name.empty()) return "is empty";
+  if (name.size() > kNameBytesMax) return "is longer than 255 bytes";
+  if (name == kTimeColumn) return "is the name of the time column";
+  for (const char c : name) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return "holds a control character";
+  }
+  return {};
+}
+
+}  // namespace
+
+struct Table::Refusals {
+  std::vector<uint8_t> keep;
+  size_t batch_number;
+  std::vector<RejectedRow>& rejected;
+
+  Refusals(size_t rows, size_t batch, std::vector<RejectedRow>& list)
+      : keep(rows, 1), batch_number(batch), rejected(list) {}
+
+  void refuse(size_t row, std::string_view reason, const std::string& detail) {
+    if (keep[row] == 0) return;
+    keep[row] = 0;
+    rejected.push_back({batch_number, static_cast<uint32_t>(row), std::string(reason), detail});
+  }
+  void refuse_with_tag(const TagColumn& tag, std::string_view reason, const std::string& detail) {
+    for (size_t row = 0; row < keep.size(); ++row) {
+      if (tag.codes[row] != kAbsentTag) refuse(row, reason, detail);
+    }
+  }
+  void refuse_with_field(const FieldColumn& field, std::string_view reason, const std::string& detail) {
+    for (size_t row = 0; row < keep.size(); ++row) {
+      if (field.data.is_valid(row)) refuse(row, reason, detail);
+    }
+  }
+};
+
+Table::Table(TableOptions options) : options_(std::move(options)), series_(options_.series_max) {}
+
+// ---- schema ----
+
+std::vector<ColumnInfo> Table::columns() const {
+  std::vector<ColumnInfo> all{{std::string(kTimeColumn), ColumnKind::kTime, FieldType::kInt64}};
+  const std::lock_guard lock(schema_mutex_);
+  all.insert(all.end(), columns_.begin(), columns_.end());
+  return all;
+}
+
+void Table::restore_columns(const std::vector<ColumnInfo>& columns) {
+  const std::lock_guard lock(schema_mutex_);
+  for (const ColumnInfo& column : columns) {
+    columns_.push_back(column);
+    if (column.kind == ColumnKind::kTag) {
+      tag_positions_.emplace(column.name, columns_.size() - 1);
+    } else {
+      field_positions_.emplace(column.name, fields_.size());
+      fields_.push_back({column.name, column.type});
+    }
+  }
+}
+
+std::optional<Table::FieldRef> Table::field(std::string_view name) const {
+  const std::lock_guard lock(schema_mutex_);
+  const auto found = field_positions_.find(std::string(name));
+  if (found == field_positions_.end()) return std::nullopt;
+  return FieldRef{found->second, fields_[found->second].type};
+}
+
+bool Table::add_column(std::string_view name, ColumnKind kind, FieldType type, Limits limits) {
+  if (limits == Limits::kEnforced && columns_.size() >= options_.columns_max) return false;
+  columns_.push_back({std::string(name), kind, type});
+  if (kind == ColumnKind::kTag) {
+    tag_positions_.emplace(name, columns_.size() - 1);
+  } else {
+    field_positions_.emplace(name, fields_.size());
+    fields_.push_back({std::string(name), type});
+  }
+  return true;
+}
+
+// ---- writes ----
+
+void Table::check_tags(const RowBatch& batch, Limits limits, Refusals& refusals) {
+  for (const TagColumn& tag : batch.tags) {
+    for (size_t value = 0; value < tag.values.size(); ++value) {
+      if (tag.values[value].size() <= kTagValueBytesMax) continue;
+      for (size_t row = 0; row < tag.codes.size(); ++row) {
+        if (tag.codes[row] != value) continue;
+        refusals.refuse(row, "value_too_long",
+                        fmt::format("tag `{}` is longer than {} bytes; store it as a field", tag.name,
+                                    kTagValueBytesMax));
+      }
+    }
+    if (tag_positions_.contains(tag.name)) continue;
+    if (const std::string_view problem = name_problem(tag.name); !problem.empty()) {
+      refusals.refuse_with_tag(tag, "invalid_name", fmt::format("tag name `{}` {}", tag.name, problem));
+    } else if (field_positions_.contains(tag.name)) {
+      refusals.refuse_with_tag(tag, "type_conflict",
+                               fmt::format("`{}` is a field of table `{}`, not a tag", tag.name, options_.name));
+    } else if (std::any_of(tag.codes.begin(), tag.codes.end(), [](uint32_t c) { return c != kAbsentTag; }) &&
+               !add_column(tag.name, ColumnKind::kTag, FieldType::kString, limits)) {
+      refusals.refuse_with_tag(tag, "column_limit",
+                               fmt::format("table `{}` has its {} columns; tag `{}` would be one more",
+                                           options_.name, options_.columns_max, tag.name));
+    }
+  }
+}
+
+void Table::check_fields(const RowBatch& batch, Limits limits, Refusals& refusals,
+                         std::vector<size_t>& field_indexes) {
+  constexpr size_t kNoField = SIZE_MAX;
+  for (const FieldColumn& field : batch.fields) {
+    field_indexes.push_back(kNoField);
+    if (field.data.type == FieldType::kString) {
+      for (size_t row = 0; row < batch.rows(); ++row) {
+        if (field.data.strings[row].size() <= kStringValueBytesMax) continue;
+        refusals.refuse(row, "value_too_long",
+                        fmt::format("field `{}` is longer than {} bytes", field.name, kStringValueBytesMax));
+      }
+    }
+    auto known = field_positions_.find(field.name);
+    if (known == field_positions_.end()) {
+      const bool used = !field.data.has_nulls() || std::any_of(field.data.valid.begin(), field.data.valid.end(),
+                                                               [](uint8_t v) { return v != 0; });
+      if (!used) continue;
+      if (const std::string_view problem = name_problem(field.name); !problem.empty()) {
+        refusals.refuse_with_field(field, "invalid_name", fmt::format("field name `{}` {}", field.name, problem));
+        continue;
+      }
+      if (tag_positions_.contains(field.name)) {
+        refusals.refuse_with_field(
+            field, "type_conflict",
+            fmt::format("`{}` is a tag of table `{}`, not a field", field.name, options_.name));
+        continue;
+      }
+      if (!add_column(field.name, ColumnKind::kField, field.data.type, limits)) {
+        refusals.refuse_with_field(field, "column_limit",
+                                   fmt::format("table `{}` has its {} columns; field `{}` would be one more",
+                                               options_.name, options_.columns_max, field.name));
+        continue;
+      }
+      known = field_positions_.find(field.name);
+    }
+    Field& own = fields_[known->second];
+    if (own.type == FieldType::kInt64 && field.data.type == FieldType::kDouble) {
+      own.type = FieldType::kDouble;
+      for (ColumnInfo& column : columns_) {
+        if (column.name == own.name) column.type = FieldType::kDouble;
+      }
+    }
+    const bool widened = own.type == FieldType::kDouble && field.data.type == FieldType::kInt64;
+    if (own.type != field.data.type && !widened) {
+      refusals.refuse_with_field(
+          field, "type_conflict",
+          fmt::format("field `{}` of table `{}` is {}, not {}", field.name, options_.name,
+                      field_type_name(own.type), field_type_name(field.data.type)));
+      continue;
+    }
+    field_indexes.back() = known->second;
+  }
+}
+
+CheckedBatch Table::check_batch(RowBatch batch, size_t batch_number, std::vector<RejectedRow>& rejected,
+                                Limits limits) {
+  Refusals refusals(batch.rows(), batch_number, rejected);
+  CheckedBatch checked;
+  {
+    const std::lock_guard lock(schema_mutex_);
+    check_tags(batch, limits, refusals);
+    check_fields(batch, limits, refusals, checked.field_indexes);
+  }
+  std::vector<uint8_t> has_field(batch.rows(), 0);
+  for (const FieldColumn& field : batch.fields) {
+    for (size_t row = 0; row < batch.rows(); ++row) has_field[row] |= field.data.is_valid(row) ? 1 : 0;
+  }
+  for (size_t row = 0; row < batch.rows(); ++row) {
+    if (has_field[row] == 0) refusals.refuse(row, "no_field", "the row has no field value");
+  }
+  // Refused rows must not make series, so they go before series are resolved; then those beyond the limit go.
+  std::vector<uint32_t> original;
+  for (uint32_t row = 0; row < batch.rows(); ++row) {
+    if (refusals.keep[row] != 0) original.push_back(row);
+  }
+  if (original.size() != batch.rows()) batch.filter(refusals.keep);
+  std::string widest_tag;
+  const auto series = series_.resolve(batch, limits == Limits::kEnforced, widest_tag);
+  std::vector<uint8_t> keep(batch.rows(), 1);
+  for (size_t row = 0; row < batch.rows(); ++row) {
+    if (series[row]) {
+      checked.series.push_back(*series[row]);
+      continue;
+    }
+    keep[row] = 0;
+    refusals.refuse(original[row], "series_limit",
+                    fmt::format("table `{}` has its {} series; tag `{}` has the most values", options_.name,
+                                options_.series_max, widest_tag));
+  }
+  if (checked.series.size() != batch.rows()) batch.filter(keep);
+  checked.batch = std::move(batch);
+  return checked;
+}
+
+void Table::insert(const CheckedBatch& checked, Lsn lsn, int64_t now_monotonic_ns) {
+  const RowBatch& batch = checked.batch;
+  if (batch.rows() == 0) return;
+  const std::lock_guard lock(rows_mutex_);
+  const size_t before = buffer_.rows();
+  buffer_.series.insert(buffer_.series.end(), checked.series.begin(), checked.series.end());
+  buffer_.times.insert(buffer_.times.end(), batch.times.begin(), batch.times.end());
+  for (size_t i = 0; i < batch.fields.size(); ++i) {
+    const size_t index = checked.field_indexes[i];
+    const ColumnVector& data = batch.fields[i].data;
+    if (index == SIZE_MAX) continue;  // no row has a value
+    if (index >= buffer_.columns.size()) buffer_.columns.resize(index + 1);
+    ColumnVector& column = buffer_.columns[index];
+    if (column.size() == 0) column.type = data.type;
+    if (column.type == FieldType::kInt64 && data.type == FieldType::kDouble) column.widen_to_double();
+    if (column.size() < before) column.push_nulls(before - column.size());
+    column.push_range(data, 0, data.size());
+  }
+  buffer_run_ = nullptr;
+  if (first_lsn_ == 0) {
+    first_lsn_ = lsn;
+    oldest_row_ns_ = now_monotonic_ns;
+  }
+  last_lsn_ = std::max(last_lsn_, lsn);
+  if (buffer_.rows() >= kRunRows) cut_buffer();
+}
+
+void Table::cut_buffer() {
+  if (buffer_.rows() == 0) return;
+  auto run = buffer_run_ != nullptr ? buffer_run_ : SortedRun::from(buffer_);
+  run_bytes_ += run->memory_bytes();
+  run_rows_ += run->rows();
+  runs_.push_back(std::move(run));
+  buffer_ = {};
+  buffer_run_ = nullptr;
+}
+
+// ---- reads ----
+
+TableVersion Table::version() const {
+  const std::lock_guard lock(rows_mutex_);
+  TableVersion version;
+  version.segments = segments_;
+  version.runs = frozen_;
+  version.runs.insert(version.runs.end(), runs_.begin(), runs_.end());
+  if (buffer_.rows() != 0) {
+    if (buffer_run_ == nullptr) buffer_run_ = SortedRun::from(buffer_);
+    version.runs.push_back(buffer_run_);
+  }
+  return version;
+}
+
+std::vector<std::shared_ptr<const StoredSegment>> Table::segments() const {
+  const std::lock_guard lock(rows_mutex_);
+  return segments_;
+}
+
+TableInfo Table::info() const {
+  TableInfo info;
+  info.database = options_.database;
+  info.name = options_.name;
+  info.retention_ns = options_.retention_ns;
+  info.series = series_.size();
+  info.columns = columns();
+  TimeRange range{INT64_MAX, INT64_MIN};
+  const TableVersion now = version();
+  for (const auto& segment : now.segments) {
+    info.rows += segment->rows();
+    info.bytes += segment->bytes();
+    range.min = std::min(range.min, segment->time_range().min);
+    range.max = std::max(range.max, segment->time_range().max);
+  }
+  for (const auto& run : now.runs) {
+    info.rows += run->rows();
+    if (run->rows() == 0) continue;
+    range.min = std::min(range.min, run->time_range().min);
+    range.max = std::max(range.max, run->time_range().max);
+  }
+  if (!range.empty()) {
+    info.time_min = range.min;
+    info.time_max = range.max;
+  }
+  return info;
+}
+
+// ---- flush ----
+
+uint64_t Table::memtable_rows() const {
+  const std::lock_guard lock(rows_mutex_);
+  return buffer_.rows() + run_rows_ + frozen_rows_;
+}
+
+uint64_t Table::memtable_bytes() const {
+  const std::lock_guard lock(rows_mutex_);
+  return buffer_.memory_bytes() + run_bytes_ + frozen_bytes_;
+}
+
+int64_t Table::oldest_row_age_ns(int64_t now_monotonic_ns) const {
+  const std::lock_guard lock(rows_mutex_);
+  return first_lsn_ == 0 ? 0 : now_monotonic_ns - oldest_row_ns_;
+}
+
+std::optional<Lsn> Table::first_unflushed_lsn() const {
+  const std::lock_guard lock(rows_mutex_);
+  if (frozen_first_lsn_ != 0) return frozen_first_lsn_;
+  if (first_lsn_ != 0) return first_lsn_;
+  return std::nullopt;
+}
+
+std::optional<Lsn> Table::first_unflushed_lsn_beside(const FrozenMemtable& frozen) const {
+  const std::lock_guard lock(rows_mutex_);
+  VARVE_CHECK(frozen_first_lsn_ == frozen.first_lsn);
+  return first_lsn_ != 0 ? std::optional(first_lsn_) : std::nullopt;
+}
+
+FrozenMemtable Table::begin_flush() {
+  const std::lock_guard lock(rows_mutex_);
+  VARVE_CHECK(frozen_.empty());
+  cut_buffer();
+  frozen_ = std::move(runs_);
+  runs_.clear();
+  frozen_bytes_ = std::exchange(run_bytes_, 0);
+  frozen_rows_ = std::exchange(run_rows_, 0);
+  frozen_first_lsn_ = std::exchange(first_lsn_, 0);
+  return {frozen_, frozen_first_lsn_, last_lsn_, frozen_rows_};
+}
+
+void Table::publish_flush(const FrozenMemtable& frozen,
+                          std::vector<std::shared_ptr<const StoredSegment>> segments) {
+  const std::lock_guard lock(rows_mutex_);
+  segments_.insert(segments_.end(), segments.begin(), segments.end());
+  frozen_.clear();
+  frozen_bytes_ = 0;
+  frozen_rows_ = 0;
+  frozen_first_lsn_ = 0;
+  flushed_lsn_ = frozen.last_lsn;
+}
+
+void Table::cancel_flush() {
+  const std::lock_guard lock(rows_mutex_);
+  runs_.insert(runs_.begin(), frozen_.begin(), frozen_.end());
+  frozen_.clear();
+  run_bytes_ += std::exchange(frozen_bytes_, 0);
+  run_rows_ += std::exchange(frozen_rows_, 0);
+  first_lsn_ = std::exchange(frozen_first_lsn_, 0);
+}
+
+Lsn Table::flushed_lsn() const {
+  const std::lock_guard lock(rows_mutex_);
+  return flushed_lsn_;
+}
+
+void Table::restore_segments(std::vector<std::shared_ptr<const StoredSegment>> segments, Lsn flushed_lsn) {
+  const std::lock_guard lock(rows_mutex_);
+  segments_ = std::move(segments);
+  flushed_lsn_ = flushed_lsn;
+  last_lsn_ = flushed_lsn;
+}
+
+void Table::drop_segments(const std::vector<uint64_t>& segment_ids) {
+  const std::lock_guard lock(rows_mutex_);
+  std::erase_if(segments_, [&](const auto& segment) {
+    return std::find(segment_ids.begin(), segment_ids.end(), segment->id()) != segment_ids.end();
+  });
+}
+
+}  // namespace varve

@@ -1,0 +1,137 @@
+// One table: schema, series, memtable and segments, and the versions of them that scans read.
+// Write path: check_batch (any thread) -> insert (the engine's apply thread, in log order).
+// Flush path: begin_flush freezes the memtable; publish_flush puts segments in its place, in one step for readers.
+// Threads: every method locks inside. Lock order: schema_mutex_ before the SeriesIndex's own; rows_mutex_ alone.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "storage/engine.h"
+#include "storage/memtable/sorted_run.h"
+#include "storage/series/series_index.h"
+#include "storage/stored_segment.h"
+
+namespace varve {
+
+// A batch whose rows are all acceptable, bound to its table.
+struct CheckedBatch {
+  RowBatch batch;
+  std::vector<SeriesId> series;       // of each row
+  std::vector<size_t> field_indexes;  // of each field column of the batch: its field in the table
+};
+
+struct TableOptions {
+  uint32_t id = 0;
+  std::string database;
+  std::string name;
+  int64_t retention_ns = 0;
+  uint64_t series_max = 0;
+  uint64_t columns_max = 0;
+};
+
+// What a scan reads: nothing in it changes.
+struct TableVersion {
+  std::vector<std::shared_ptr<const StoredSegment>> segments;  // older first
+  std::vector<std::shared_ptr<const SortedRun>> runs;          // older first, all newer than the segments
+};
+
+struct FrozenMemtable {
+  std::vector<std::shared_ptr<const SortedRun>> runs;  // older first
+  Lsn first_lsn = 0;                                   // of the oldest row in them
+  Lsn last_lsn = 0;                                    // every row of the table up to here is in a segment or in them
+  uint64_t rows = 0;
+};
+
+class Table {
+ public:
+  explicit Table(TableOptions options);
+
+  const TableOptions& options() const { return options_; }
+
+  // ---- schema ----
+  std::vector<ColumnInfo> columns() const;  // time first
+  void restore_columns(const std::vector<ColumnInfo>& columns);  // at open, without "time"
+  struct FieldRef {
+    size_t index;
+    FieldType type;
+  };
+  std::optional<FieldRef> field(std::string_view name) const;
+  SeriesIndex& series() { return series_; }
+  const SeriesIndex& series() const { return series_; }
+
+  // ---- writes ----
+  // Takes out the rows the table cannot hold and adds them to `rejected` under `batch_number`. Rows that were
+  // acknowledged before (replay) pass whatever the limits are now.
+  enum class Limits { kEnforced, kIgnored };
+  CheckedBatch check_batch(RowBatch batch, size_t batch_number, std::vector<RejectedRow>& rejected,
+                           Limits limits = Limits::kEnforced);
+  void insert(const CheckedBatch& checked, Lsn lsn, int64_t now_monotonic_ns);
+
+  // ---- reads ----
+  TableVersion version() const;
+  std::vector<std::shared_ptr<const StoredSegment>> segments() const;
+  TableInfo info() const;
+
+  // ---- flush ----
+  uint64_t memtable_rows() const;
+  uint64_t memtable_bytes() const;
+  int64_t oldest_row_age_ns(int64_t now_monotonic_ns) const;  // 0 when the memtable is empty
+  // The oldest record with rows not yet in a segment; nullopt when there are none.
+  std::optional<Lsn> first_unflushed_lsn() const;
+  // The same once `frozen` is in segments.
+  std::optional<Lsn> first_unflushed_lsn_beside(const FrozenMemtable& frozen) const;
+  FrozenMemtable begin_flush();  // at most one flush of a table at a time
+  // Replaces the frozen runs by `segments`.
+  void publish_flush(const FrozenMemtable& frozen, std::vector<std::shared_ptr<const StoredSegment>> segments);
+  // The flush failed: the frozen rows go back to the memtable, to be flushed again.
+  void cancel_flush();
+  Lsn flushed_lsn() const;
+  void restore_segments(std::vector<std::shared_ptr<const StoredSegment>> segments, Lsn flushed_lsn);
+  void drop_segments(const std::vector<uint64_t>& segment_ids);
+
+ private:
+  struct Field {
+    std::string name;
+    FieldType type;
+  };
+  // The rows that cannot be stored, while a batch is checked.
+  struct Refusals;
+  void check_tags(const RowBatch& batch, Limits limits, Refusals& refusals);
+  void check_fields(const RowBatch& batch, Limits limits, Refusals& refusals, std::vector<size_t>& field_indexes);
+  // False: columns_max reached.
+  bool add_column(std::string_view name, ColumnKind kind, FieldType type, Limits limits);
+  void cut_buffer();  // rows_mutex_ held
+
+  const TableOptions options_;
+  SeriesIndex series_;
+
+  mutable std::mutex schema_mutex_;  // guards the next four
+  std::vector<ColumnInfo> columns_;  // without time
+  std::vector<Field> fields_;
+  std::unordered_map<std::string, size_t> field_positions_;
+  std::unordered_map<std::string, size_t> tag_positions_;
+
+  mutable std::mutex rows_mutex_;  // guards everything below
+  RowBuffer buffer_;               // arrival order, cut into a run every kRunRows
+  mutable std::shared_ptr<const SortedRun> buffer_run_;  // the buffer, sorted for readers; null when stale
+  std::vector<std::shared_ptr<const SortedRun>> runs_;
+  std::vector<std::shared_ptr<const SortedRun>> frozen_;
+  std::vector<std::shared_ptr<const StoredSegment>> segments_;
+  uint64_t run_bytes_ = 0;
+  uint64_t run_rows_ = 0;
+  uint64_t frozen_bytes_ = 0;
+  uint64_t frozen_rows_ = 0;
+  Lsn frozen_first_lsn_ = 0;
+  Lsn first_lsn_ = 0;  // of the rows in buffer_ and runs_; 0 = none
+  Lsn last_lsn_ = 0;
+  Lsn flushed_lsn_ = 0;
+  int64_t oldest_row_ns_ = 0;  // monotonic time the first row came into buffer_ or runs_
+};
+
+}  // namespace varve

@@ -1,0 +1,189 @@
+#include "storage/table_scan.h"
+
+#include <algorithm>
+
+#include "storage/merge/run_source.h"
+#include "storage/merge/segment_source.h"
+#include "storage/merge/series_merger.h"
+
+namespace varve {
+namespace {
+
+class SnapshotTags : public SeriesTags {
+ public:
+  explicit SnapshotTags(std::shared_ptr<const SeriesSnapshot> snapshot) : snapshot_(std::move(snapshot)) {}
+  void set(SeriesId series) { series_ = series; }
+  std::string_view value(std::string_view tag_name) const override {
+    const auto tag = snapshot_->tag_index(tag_name);
+    return tag ? snapshot_->value(series_, *tag) : std::string_view();
+  }
+
+ private:
+  std::shared_ptr<const SeriesSnapshot> snapshot_;
+  SeriesId series_ = 0;
+};
+
+class TableScan : public Scan {
+ public:
+  TableScan(const Table& table, ScanRequest request)
+      : request_(std::move(request)), version_(table.version()), tags_(table.series().snapshot()) {
+    series_count_ = table.series().snapshot()->size();
+    std::vector<std::optional<size_t>> field_indexes;
+    for (const std::string& name : request_.fields) {
+      const auto field = table.field(name);
+      field_types_.push_back(field ? std::optional(field->type) : std::nullopt);
+      field_indexes.push_back(field ? std::optional(field->index) : std::nullopt);
+    }
+    for (const auto& segment : version_.segments) {
+      if (!request_.time.overlaps(segment->time_range().min, segment->time_range().max)) {
+        ++counters_.segments_pruned;
+        continue;
+      }
+      ++counters_.segments;
+      sources_.push_back(std::make_unique<SegmentSource>(segment, request_.fields));
+    }
+    for (const auto& run : version_.runs) {
+      if (run->rows() == 0 || !request_.time.overlaps(run->time_range().min, run->time_range().max)) continue;
+      sources_.push_back(std::make_unique<RunSource>(run, field_indexes));
+    }
+    for (const auto& source : sources_) source_pointers_.push_back(source.get());
+    std::vector<FieldType> types;
+    for (const auto& type : field_types_) types.push_back(type.value_or(FieldType::kDouble));
+    merger_ = std::make_unique<SeriesMerger>(source_pointers_, types);
+    rows_ = merger_->make_rows();
+    statistics_.resize(request_.fields.size());
+  }
+
+  std::span<const std::optional<FieldType>> field_types() const override { return field_types_; }
+
+  Result<bool> next(ScanBlock& block) override {
+    while (true) {
+      rows_.clear();
+      if (in_lone_) {
+        VARVE_ASSIGN(in_lone_, merger_->take_lone(rows_));
+      } else if (!in_series_) {
+        if (!next_series()) return false;
+        continue;
+      } else {
+        VARVE_ASSIGN(const SeriesMerger::Step step, merger_->next(rows_));
+        if (step == SeriesMerger::Step::kEnd) {
+          in_series_ = false;
+          continue;
+        }
+        if (step == SeriesMerger::Step::kLonePiece) {
+          if (from_statistics(block)) return true;
+          ++counters_.blocks_decoded;
+          VARVE_ASSIGN(in_lone_, merger_->take_lone(rows_));
+        } else {
+          ++counters_.blocks_decoded;
+        }
+      }
+      if (hand_out_rows(block)) return true;
+    }
+  }
+
+  const SeriesTags& tags(SeriesId series) const override {
+    tags_.set(series);
+    return tags_;
+  }
+  const ScanCounters& counters() const override { return counters_; }
+
+ private:
+  bool next_series() {
+    while (next_series_ < series_count_) {
+      const auto series = static_cast<SeriesId>(next_series_++);
+      if (request_.series_filter) {
+        tags_.set(series);
+        if (!request_.series_filter(tags_)) continue;
+      }
+      std::vector<Piece> pieces;
+      for (uint32_t i = 0; i < sources_.size(); ++i) {
+        sources_[i]->add_pieces(series, request_.time, i, pieces);
+      }
+      if (pieces.empty()) continue;
+      series_ = series;
+      merger_->start(std::move(pieces));
+      in_series_ = true;
+      return true;
+    }
+    return false;
+  }
+
+  int64_t bucket_of(int64_t time) const {
+    if (request_.bucket_width_ns == 0) return 0;
+    // In unsigned arithmetic: origin and time may lie at opposite ends of the range.
+    const auto distance = static_cast<int64_t>(static_cast<uint64_t>(time) -
+                                               static_cast<uint64_t>(request_.bucket_origin_ns));
+    const int64_t bucket = distance / request_.bucket_width_ns;
+    return distance % request_.bucket_width_ns < 0 ? bucket - 1 : bucket;
+  }
+
+  bool from_statistics(ScanBlock& block) {
+    const Piece& piece = merger_->lone();
+    const bool whole = request_.time.contains(piece.range.min) && request_.time.contains(piece.range.max);
+    if (!request_.may_use_statistics || !whole || bucket_of(piece.range.min) != bucket_of(piece.range.max) ||
+        !sources_[piece.source]->statistics(piece, statistics_)) {
+      return false;
+    }
+    block = {};
+    block.series = series_;
+    block.rows = piece.to - piece.from;
+    block.from_statistics = true;
+    block.statistics = statistics_;
+    block.time_min = piece.range.min;
+    block.time_max = piece.range.max;
+    merger_->skip_lone();
+    ++counters_.blocks_from_statistics;
+    counters_.rows += block.rows;
+    return true;
+  }
+
+  // Trims the rows in hand to the wanted range; false when none are left.
+  bool hand_out_rows(ScanBlock& block) {
+    auto& times = rows_.times;
+    const auto from = std::lower_bound(times.begin(), times.end(), request_.time.min) - times.begin();
+    const auto to = std::upper_bound(times.begin(), times.end(), request_.time.max) - times.begin();
+    if (from >= to) return false;
+    if (from != 0 || static_cast<size_t>(to) != times.size()) {
+      for (ColumnVector& column : rows_.columns) {
+        column.keep_range(static_cast<size_t>(from), static_cast<size_t>(to));
+      }
+      times.erase(times.begin() + to, times.end());
+      times.erase(times.begin(), times.begin() + from);
+    }
+    block = {};
+    block.series = series_;
+    block.rows = times.size();
+    block.times = times;
+    block.columns = rows_.columns;
+    block.time_min = times.front();
+    block.time_max = times.back();
+    counters_.rows += block.rows;
+    return true;
+  }
+
+  const ScanRequest request_;
+  const TableVersion version_;
+  mutable SnapshotTags tags_;
+  size_t series_count_ = 0;
+  std::vector<std::optional<FieldType>> field_types_;
+  std::vector<std::unique_ptr<RowSource>> sources_;  // older first
+  std::vector<RowSource*> source_pointers_;
+  std::unique_ptr<SeriesMerger> merger_;
+  MergedRows rows_;
+  std::vector<ColumnStatistics> statistics_;
+  ScanCounters counters_;
+
+  size_t next_series_ = 0;
+  SeriesId series_ = 0;
+  bool in_series_ = false;
+  bool in_lone_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Scan> open_table_scan(const Table& table, ScanRequest request) {
+  return std::make_unique<TableScan>(table, std::move(request));
+}
+
+}  // namespace varve
