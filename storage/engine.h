@@ -22,10 +22,9 @@
 #include "storage/model/types.h"
 #include "storage/scan.h"
 #include "storage/wal/entry.h"
+#include "storage/wal/wal.h"
 
 namespace varve {
-
-enum class WalSync { kGroup, kEach, kRelaxed };
 
 struct EngineOptions {
   std::string data_directory;

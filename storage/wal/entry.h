@@ -5,14 +5,14 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "storage/base/error.h"
 #include "storage/model/row_batch.h"
+#include "storage/wal/lsn.h"
 
 namespace varve {
-
-using Lsn = uint64_t;  // log sequence number: 1, 2, 3 ... one a record; 0 = before the first
 
 // How far a numbered part of an outside stream has been read.
 struct StreamPosition {
@@ -27,6 +27,7 @@ struct WalEntry {
 };
 
 std::string encode_wal_entry(const WalEntry& entry);
+// kCorruption when the payload is not one entry, whole; kUnsupported when a newer version wrote it.
 Result<WalEntry> decode_wal_entry(std::string_view payload);
 
 }  // namespace varve

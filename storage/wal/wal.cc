@@ -1,0 +1,333 @@
+#include "storage/wal/wal.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <utility>
+
+#include "storage/base/check.h"
+#include "storage/base/log.h"
+#include "storage/wal/format.h"
+#include "storage/wal/reader.h"
+
+namespace varve {
+namespace {
+
+constexpr int64_t kRelaxedSyncNs = kNsPerSecond;
+
+uint64_t random_file_id() {
+  std::random_device device;
+  return (uint64_t{device()} << 32) | device();
+}
+
+uint64_t record_bytes(uint64_t payload_bytes) {
+  return kWalRecordHeaderBytes + payload_bytes;
+}
+
+std::chrono::nanoseconds to_chrono(int64_t ns) {
+  return std::chrono::nanoseconds(std::max<int64_t>(ns, 0));
+}
+
+}  // namespace
+
+Wal::Wal(WalOptions options, Lsn next_lsn)
+    : options_(std::move(options)),
+      sync_seconds_(
+          options_.metrics->histogram("varve_wal_sync_seconds", "Time of one fdatasync of the log.")),
+      bytes_total_(options_.metrics->counter("varve_wal_bytes_total", "Bytes written to the log.")),
+      records_total_(options_.metrics->counter("varve_wal_records_total", "Records written to the log.")),
+      next_lsn_(next_lsn),
+      durable_lsn_(next_lsn - 1) {}
+
+Result<std::unique_ptr<Wal>> Wal::open(WalOptions options, Lsn next_lsn) {
+  VARVE_CHECK(options.metrics != nullptr && next_lsn > 0);
+  std::unique_ptr<Wal> wal(new Wal(std::move(options), next_lsn));
+  FileSystem& files = *wal->options_.file_system;
+  VARVE_TRY(files.create_directories(wal->options_.directory));
+  VARVE_TRY(wal->adopt_files());
+  VARVE_TRY(wal->clear_name(wal->path_of(next_lsn)));
+  VARVE_TRY(wal->start_file(next_lsn));
+  wal->last_sync_ns_ = wal->options_.clock->monotonic_ns();
+  wal->thread_ = std::thread([log = wal.get()] { log->run(); });
+  return wal;
+}
+
+Wal::~Wal() {
+  close();
+}
+
+std::string Wal::path_of(Lsn first_lsn) const {
+  return join_path(options_.directory, wal_file_name(first_lsn));
+}
+
+// Takes the files of the folder into the count and refuses to write behind them.
+Result<void> Wal::adopt_files() {
+  VARVE_ASSIGN(const auto names, options_.file_system->list(options_.directory));
+  for (const std::string& name : names) {
+    const auto first_lsn = parse_wal_file_name(name);
+    if (!first_lsn || *first_lsn == next_lsn_) continue;
+    if (*first_lsn > next_lsn_) {
+      return invalid_argument(fmt::format("{} starts after the next record, {}; recover the log first",
+                                          path_of(*first_lsn), next_lsn_));
+    }
+    VARVE_ASSIGN(const auto file, options_.file_system->open_read(path_of(*first_lsn)));
+    VARVE_ASSIGN(const uint64_t bytes, file->size());
+    files_.push_back({*first_lsn, bytes});
+  }
+  return {};
+}
+
+// A crash may leave a file that was started and never got a whole record; a new one will take its name.
+Result<void> Wal::clear_name(const std::string& path) {
+  FileSystem& files = *options_.file_system;
+  VARVE_ASSIGN(const auto reader, WalReader::open(files, options_.directory, next_lsn_));
+  WalRecordView record;
+  VARVE_ASSIGN(const bool used, reader->next(record));
+  if (used) {
+    return invalid_argument(
+        fmt::format("{} already holds record {}, the next one would be {}; recover the log first",
+                    options_.directory, record.lsn, next_lsn_));
+  }
+  VARVE_ASSIGN(const bool taken, files.exists(path));
+  if (!taken) return {};
+  VARVE_ASSIGN(const auto tail, reader->torn_tail());
+  if (!tail || tail->offset + tail->bytes <= kWalFirstRecordOffset) {
+    VARVE_TRY(files.remove(path));
+    return files.sync_directory(options_.directory);
+  }
+  const std::string folder = join_path(options_.directory, kWalQuarantineFolder);
+  VARVE_TRY(files.create_directories(folder));
+  std::string target;
+  for (int copy = 1;; ++copy) {
+    target = join_path(folder, fmt::format("{}.tail-{}", wal_file_name(next_lsn_), copy));
+    VARVE_ASSIGN(const bool exists, files.exists(target));
+    if (!exists) break;
+  }
+  VARVE_TRY(files.rename(path, target));
+  VARVE_TRY(files.sync_directory(folder));
+  return files.sync_directory(options_.directory);
+}
+
+Result<void> Wal::start_file(Lsn first_lsn) {
+  FileSystem& files = *options_.file_system;
+  file_id_ = random_file_id();
+  file_first_lsn_ = first_lsn;
+  VARVE_ASSIGN(file_, files.create(path_of(first_lsn)));
+  VARVE_TRY(file_->preallocate(options_.file_bytes));
+  VARVE_TRY(file_->append(encode_wal_file_start({first_lsn, file_id_})));
+  VARVE_TRY(file_->sync());
+  VARVE_TRY(files.sync_directory(options_.directory));
+  file_bytes_ = kWalFirstRecordOffset;
+  const std::lock_guard lock(mutex_);
+  files_.push_back({first_lsn, file_bytes_});
+  return {};
+}
+
+Result<Lsn> Wal::append(std::string payload, Done done) {
+  if (payload.size() > kWalRecordBytesMax) {
+    return invalid_argument(
+        fmt::format("a log record of {} bytes is over the limit of {}; write fewer rows at once",
+                    payload.size(), kWalRecordBytesMax));
+  }
+  const uint64_t bytes = record_bytes(payload.size());
+  const int64_t now = options_.clock->monotonic_ns();
+  bool wake = false;
+  Lsn lsn = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (failure_) return *failure_;
+    if (closing_) return unavailable("the log is closed");
+    if (unacked_bytes_ > 0 && unacked_bytes_ + bytes > options_.queue_bytes_max) {
+      return unavailable(
+          fmt::format("the log's queue is full ({} bytes wait for the disk); try again", unacked_bytes_));
+    }
+    lsn = next_lsn_++;
+    // The log thread waits for the first record, then for its deadline or a full group.
+    const bool was_short = queue_bytes_ < options_.group_bytes;
+    queue_bytes_ += bytes;
+    unacked_bytes_ += bytes;
+    wake = queue_.empty() || (was_short && queue_bytes_ >= options_.group_bytes);
+    queue_.push_back({lsn, std::move(payload), std::move(done), now});
+  }
+  if (wake) work_.notify_one();
+  return lsn;
+}
+
+bool Wal::wait_durable(Lsn lsn, int64_t timeout_ns) {
+  std::unique_lock lock(mutex_);
+  durable_.wait_for(lock, to_chrono(timeout_ns), [&] { return durable_lsn() >= lsn || closing_; });
+  return durable_lsn() >= lsn;
+}
+
+void Wal::run() {
+  std::vector<Pending> group;
+  while (take_group(group)) {
+    auto written = group.empty() ? sync_file() : write_group(group);
+    if (written) {
+      acknowledge(group);
+    } else {
+      stop(group, written.error());
+      break;
+    }
+  }
+  finish_active_file();
+}
+
+// Waits for a group, or in kRelaxed for the next sync (an empty group). False: closed, and nothing is left.
+bool Wal::take_group(std::vector<Pending>& group) {
+  group.clear();
+  std::unique_lock lock(mutex_);
+  while (true) {
+    const int64_t now = options_.clock->monotonic_ns();
+    int64_t deadline = INT64_MAX;
+    if (!queue_.empty()) {
+      const bool may_wait =
+          options_.sync == WalSync::kGroup && queue_bytes_ < options_.group_bytes && !closing_;
+      deadline = may_wait ? queue_.front().queued_ns + options_.group_delay_ns : now;
+      if (deadline <= now) break;
+    } else {
+      if (closing_) return false;
+      if (unsynced_) deadline = last_sync_ns_ + kRelaxedSyncNs;
+      if (deadline <= now) return true;
+    }
+    if (deadline == INT64_MAX) {
+      work_.wait(lock);
+    } else {
+      work_.wait_for(lock, to_chrono(deadline - now));
+    }
+  }
+  uint64_t bytes = 0;
+  do {
+    bytes += record_bytes(queue_.front().payload.size());
+    group.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  } while (options_.sync != WalSync::kEach && !queue_.empty() && bytes < options_.group_bytes);
+  queue_bytes_ -= bytes;
+  return true;
+}
+
+Result<void> Wal::write_group(const std::vector<Pending>& group) {
+  for (const Pending& pending : group) {
+    const uint64_t bytes = record_bytes(pending.payload.size());
+    const bool has_records = file_bytes_ > kWalFirstRecordOffset;
+    if (has_records && file_bytes_ + bytes > options_.file_bytes) {
+      VARVE_TRY(write_buffer());
+      VARVE_TRY(sync_file());
+      VARVE_TRY(start_file(pending.lsn));
+    }
+    append_wal_record(buffer_, file_id_, file_bytes_, pending.lsn, pending.payload);
+    file_bytes_ += bytes;
+  }
+  VARVE_TRY(write_buffer());
+  const bool overdue = options_.clock->monotonic_ns() - last_sync_ns_ >= kRelaxedSyncNs;
+  return options_.sync != WalSync::kRelaxed || overdue ? sync_file() : Result<void>();
+}
+
+Result<void> Wal::write_buffer() {
+  if (buffer_.empty()) return {};
+  VARVE_TRY(file_->append(buffer_));
+  bytes_total_.add(buffer_.size());
+  buffer_.clear();
+  unsynced_ = true;
+  return {};
+}
+
+Result<void> Wal::sync_file() {
+  if (!unsynced_) return {};
+  const int64_t start = options_.clock->monotonic_ns();
+  VARVE_TRY(file_->sync());
+  last_sync_ns_ = options_.clock->monotonic_ns();
+  sync_seconds_.observe_ns(last_sync_ns_ - start);
+  unsynced_ = false;
+  return {};
+}
+
+void Wal::acknowledge(std::vector<Pending>& group) {
+  if (group.empty()) return;
+  uint64_t bytes = 0;
+  for (const Pending& pending : group) bytes += record_bytes(pending.payload.size());
+  records_total_.add(group.size());
+  {
+    const std::lock_guard lock(mutex_);
+    files_.back().bytes = file_bytes_;
+    unacked_bytes_ -= bytes;
+    durable_lsn_.store(group.back().lsn, std::memory_order_release);
+  }
+  durable_.notify_all();
+  for (Pending& pending : group) pending.done(pending.lsn);
+}
+
+void Wal::stop(std::vector<Pending>& group, const Error& reason) {
+  const Error error = with_context(reason, "the log has stopped, restart the program to go on");
+  log_error("wal", error.message);
+  {
+    const std::lock_guard lock(mutex_);
+    failure_ = error;
+    for (Pending& pending : queue_) group.push_back(std::move(pending));
+    queue_.clear();
+    queue_bytes_ = unacked_bytes_ = 0;
+  }
+  for (Pending& pending : group) pending.done(error);
+}
+
+// On a clean close the reserved space is given back, and a file without records goes.
+void Wal::finish_active_file() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (failure_) return;
+  }
+  FileSystem& files = *options_.file_system;
+  const std::string path = path_of(file_first_lsn_);
+  auto done = sync_file();
+  file_.reset();
+  const bool has_records = file_bytes_ > kWalFirstRecordOffset;
+  if (done) done = has_records ? files.truncate(path, file_bytes_) : files.remove(path);
+  if (!done) log_error("wal", fmt::format("closing {}: {}", path, done.error().message));
+}
+
+Result<void> Wal::remove_before(Lsn lsn) {
+  const std::lock_guard one_at_a_time(remove_mutex_);
+  std::vector<File> all;
+  {
+    const std::lock_guard lock(mutex_);
+    all = files_;
+  }
+  size_t removed = 0;
+  Result<void> outcome;
+  while (outcome && removed + 1 < all.size() && all[removed + 1].first_lsn <= lsn) {
+    outcome = options_.file_system->remove(path_of(all[removed].first_lsn));
+    if (!outcome && outcome.error().code == ErrorCode::kNotFound)
+      outcome = {};  // an earlier call got this far
+    if (outcome) ++removed;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    files_.erase(files_.begin(), files_.begin() + static_cast<std::ptrdiff_t>(removed));
+  }
+  if (removed > 0 && outcome) outcome = options_.file_system->sync_directory(options_.directory);
+  return outcome;
+}
+
+WalStats Wal::stats() const {
+  const std::lock_guard lock(mutex_);
+  WalStats stats;
+  stats.files = files_.size();
+  for (const File& file : files_) stats.bytes += file.bytes;
+  if (!files_.empty()) stats.oldest_lsn = files_.front().first_lsn;
+  return stats;
+}
+
+void Wal::close() {
+  const std::lock_guard once(close_mutex_);
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  work_.notify_all();
+  durable_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace varve

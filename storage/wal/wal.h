@@ -1,0 +1,136 @@
+// The log's writer: records from any thread become durable in order, many for one sync.
+//   append -> queue -> log thread: one write and one fdatasync a group -> done callbacks
+// Files are written once: opening the log starts a new file, and a file is full at `file_bytes`. A new file
+// and its name are durable before its first record is acknowledged. Bytes: format.h. Errors: after a failed
+// write or sync what reached disk is unknown, so the log stops for good: every queued and every later append
+// gets that reason. Nothing is retried. Threads: every method from any thread, but none of them from a done
+// callback except durable_lsn() and stats().
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "storage/base/clock.h"
+#include "storage/base/error.h"
+#include "storage/base/file.h"
+#include "storage/base/metrics.h"
+#include "storage/wal/lsn.h"
+
+namespace varve {
+
+enum class WalSync {
+  kGroup,    // a group closes group_delay_ns after its first record came, or at group_bytes; then one sync
+  kEach,     // a sync for each record
+  kRelaxed,  // acknowledged once written; synced each second: a power cut may take the last second
+};
+
+struct WalOptions {
+  std::string directory;  // made if missing
+  WalSync sync = WalSync::kGroup;
+  uint64_t file_bytes = 64ULL << 20;
+  int64_t group_delay_ns = 2 * kNsPerMs;
+  uint64_t group_bytes = 1ULL << 20;
+  uint64_t queue_bytes_max = 64ULL << 20;  // not yet acknowledged; one record is always let in
+  FileSystem* file_system = &real_file_system();
+  const Clock* clock = &real_clock();
+  MetricsRegistry* metrics = nullptr;  // required
+};
+
+struct WalStats {
+  uint64_t bytes = 0;  // of all files, without the space reserved in the active one
+  uint64_t files = 0;
+  Lsn oldest_lsn = 0;  // the first one the files can hold
+};
+
+class Wal {
+ public:
+  // Starts the log thread. The next record gets `next_lsn`, which must lie after every record of the folder
+  // (recover_wal() says which: a smaller one is kInvalidArgument).
+  static Result<std::unique_ptr<Wal>> open(WalOptions options, Lsn next_lsn);
+  ~Wal();  // as close()
+  Wal(const Wal&) = delete;
+  Wal& operator=(const Wal&) = delete;
+
+  // `done` is called on the log thread, in LSN order, once the record is durable (kRelaxed: written), or with
+  // the error. It must be quick. An error returned here means nothing was taken and `done` is not called:
+  // kInvalidArgument (over kWalRecordBytesMax), kUnavailable (queue full, closed), kIo (the log has stopped).
+  using Done = std::function<void(Result<Lsn>)>;
+  Result<Lsn> append(std::string payload, Done done);
+
+  Lsn durable_lsn() const { return durable_lsn_.load(std::memory_order_acquire); }  // the newest acknowledged
+  // True when durable_lsn() >= lsn; false after the timeout or on close.
+  bool wait_durable(Lsn lsn, int64_t timeout_ns);
+
+  // Removes the files that hold only records before `lsn`; never the active one.
+  Result<void> remove_before(Lsn lsn);
+  WalStats stats() const;
+  void close();  // refuses new records, finishes the queue, stops the thread
+
+ private:
+  struct Pending {
+    Lsn lsn;
+    std::string payload;
+    Done done;
+    int64_t queued_ns;
+  };
+  struct File {
+    Lsn first_lsn;
+    uint64_t bytes;
+  };
+
+  Wal(WalOptions options, Lsn next_lsn);
+  Result<void> adopt_files();
+  Result<void> clear_name(const std::string& path);
+  Result<void> start_file(Lsn first_lsn);
+
+  void run();
+  bool take_group(std::vector<Pending>& group);
+  Result<void> write_group(const std::vector<Pending>& group);
+  Result<void> write_buffer();
+  Result<void> sync_file();
+  void acknowledge(std::vector<Pending>& group);
+  void stop(std::vector<Pending>& group, const Error& reason);
+  void finish_active_file();
+  std::string path_of(Lsn first_lsn) const;
+
+  const WalOptions options_;
+  LatencyHistogram& sync_seconds_;
+  Counter& bytes_total_;
+  Counter& records_total_;
+
+  // Of the log thread.
+  std::unique_ptr<WritableFile> file_;
+  uint64_t file_id_ = 0;
+  Lsn file_first_lsn_ = 0;
+  uint64_t file_bytes_ = 0;  // written or in buffer_
+  std::string buffer_;
+  bool unsynced_ = false;
+  int64_t last_sync_ns_ = 0;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable work_;
+  std::condition_variable durable_;
+  std::deque<Pending> queue_;
+  uint64_t queue_bytes_ = 0;    // waiting to be taken by the log thread
+  uint64_t unacked_bytes_ = 0;  // those, and what the log thread is writing
+  Lsn next_lsn_;
+  bool closing_ = false;
+  std::optional<Error> failure_;
+  std::vector<File> files_;       // the last one is active
+  std::atomic<Lsn> durable_lsn_;  // stored under mutex_
+
+  std::mutex close_mutex_;   // close() runs once; taken before mutex_
+  std::mutex remove_mutex_;  // one remove_before() at a time; taken before mutex_
+  std::thread thread_;
+};
+
+}  // namespace varve
