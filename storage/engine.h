@@ -119,7 +119,7 @@ class LogCursor {
   // Everything up to `lsn` is done for good; saved durably before it returns.
   virtual Result<void> save(Lsn lsn) = 0;
   virtual Lsn saved() const = 0;
-  // Log not yet saved: bytes exact, rows of this process's writes only.
+  // Log not yet saved; bytes in whole log files, so never too few.
   virtual uint64_t backlog_bytes() const = 0;
   virtual uint64_t backlog_records() const = 0;
 };

@@ -80,25 +80,19 @@ std::vector<std::pair<std::string, SeriesId>> series_in_key_order(const SeriesSn
 // One open segment writer per partition.
 class PartitionWriters {
  public:
-  PartitionWriters(const Table& table, const FrozenMemtable& frozen, const FlushTarget& target,
-                   const SeriesSnapshot& series, std::vector<SegmentField> fields)
-      : table_(table),
-        frozen_(frozen),
-        target_(target),
-        series_(series),
-        fields_(std::move(fields)),
-        width_(partition_width(frozen, target.partition_ns)) {}
+  PartitionWriters(const FlushTarget& target, SegmentSchema schema, SegmentIdentity identity, int64_t width)
+      : target_(target), schema_(std::move(schema)), identity_(std::move(identity)), width_(width) {}
 
   // Rows of one series, ascending; series come in order of their keys.
-  Result<void> append(SeriesId series, std::string_view key, const MergedRows& rows) {
+  Result<void> append(std::string_view key, const std::vector<TagPair>& tags, const MergedRows& rows) {
     for (size_t from = 0; from < rows.times.size();) {
       const int64_t partition = floor_div(rows.times[from], width_);
       size_t to = from + 1;
       while (to < rows.times.size() && floor_div(rows.times[to], width_) == partition) ++to;
       VARVE_ASSIGN(Open * open, writer(partition));
-      if (open->rows == 0 || open->series != series) {
-        VARVE_TRY(open->writer->begin_series(key));
-        open->series = series;
+      if (open->rows == 0 || open->series_key != key) {
+        VARVE_TRY(open->writer->begin_series(tags));
+        open->series_key = key;
       }
       VARVE_TRY(open->writer->append(rows.times, rows.columns, from, to));
       open->rows += to - from;
@@ -108,26 +102,25 @@ class PartitionWriters {
     return {};
   }
 
-  Result<std::vector<std::shared_ptr<const StoredSegment>>> finish_all(SeriesIndex& index) {
+  Result<std::vector<CatalogSegment>> finish_all() {
     while (!open_.empty()) VARVE_TRY(finish(open_.begin()->first));
     VARVE_TRY(target_.file_system.sync_directory(target_.segment_directory));
-    std::vector<std::shared_ptr<const StoredSegment>> segments;
-    for (const CatalogSegment& record : written_) {
-      VARVE_ASSIGN(auto stored, StoredSegment::open(target_.file_system, path_of(record.file), record, index));
-      segments.push_back(std::move(stored));
-    }
-    return segments;
+    return written_;
   }
 
   void remove_written() {
-    for (const CatalogSegment& record : written_) (void)target_.file_system.remove(path_of(record.file));
+    for (const CatalogSegment& record : written_) {
+      if (const auto removed = target_.file_system.remove(path_of(record.file)); !removed) {
+        log_warn("store", removed.error().message);
+      }
+    }
   }
 
  private:
   struct Open {
     std::unique_ptr<SegmentWriter> writer;
-    uint64_t id = 0;
-    SeriesId series = 0;
+    SegmentIdentity identity;
+    std::string series_key;
     uint64_t rows = 0;
   };
 
@@ -136,12 +129,9 @@ class PartitionWriters {
   Result<Open*> writer(int64_t partition) {
     Open& open = open_[partition];
     if (open.writer != nullptr) return &open;
-    VARVE_ASSIGN(open.id, target_.next_segment_id());
-    SegmentSchema schema;
-    schema.database = table_.options().database;
-    schema.table = table_.options().name;
-    schema.fields = fields_;
-    open.writer = std::make_unique<SegmentWriter>(schema, open.id, frozen_.first_lsn, frozen_.last_lsn);
+    open.identity = identity_;
+    VARVE_ASSIGN(open.identity.id, target_.next_segment_id());
+    open.writer = std::make_unique<SegmentWriter>(schema_, open.identity);
     return &open;
   }
 
@@ -149,13 +139,12 @@ class PartitionWriters {
     const auto found = open_.find(partition);
     Open open = std::move(found->second);
     open_.erase(found);
-    VARVE_ASSIGN(const SegmentImage image, open.writer->finish());
-    CatalogSegment record = image.record;
-    record.file = segment_file_name(open.id);
+    VARVE_ASSIGN(const std::string image, open.writer->finish());
+    CatalogSegment record = describe(image, open);
     const std::string temporary = path_of(record.file) + ".tmp";
     {
       VARVE_ASSIGN(auto file, target_.file_system.create(temporary));
-      VARVE_TRY(file->append(image.bytes));
+      VARVE_TRY(file->append(image));
       VARVE_TRY(file->sync());
     }
     VARVE_TRY(target_.file_system.rename(temporary, path_of(record.file)));
@@ -163,11 +152,9 @@ class PartitionWriters {
     return {};
   }
 
-  const Table& table_;
-  const FrozenMemtable& frozen_;
   const FlushTarget& target_;
-  const SeriesSnapshot& series_;
-  const std::vector<SegmentField> fields_;
+  const SegmentSchema schema_;
+  const SegmentIdentity identity_;
   const int64_t width_;
   std::map<int64_t, Open> open_;
   std::vector<CatalogSegment> written_;

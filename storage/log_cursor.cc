@@ -45,7 +45,7 @@ uint64_t WalCursor::backlog_bytes() const { return engine_.wal_->bytes_after(sav
 Result<std::unique_ptr<LogCursor>> EngineImpl::open_cursor(std::string_view name) {
   VARVE_ASSIGN(const std::optional<Lsn> known, catalog_->cursor(name));
   const WalStats log = wal_->stats();
-  const Lsn oldest = log.oldest_lsn == 0 ? 1 : log.oldest_lsn;
+  const Lsn oldest = log.oldest_lsn == 0 ? applied_lsn_ + 1 : log.oldest_lsn;
   const Lsn saved = known.value_or(oldest - 1);
   if (saved + 1 < oldest) {
     log_error("store", fmt::format("cursor {}: log records {} to {} were removed before it read them", name,

@@ -319,6 +319,17 @@ WalStats Wal::stats() const {
   return stats;
 }
 
+uint64_t Wal::bytes_after(Lsn lsn) const {
+  if (lsn >= durable_lsn()) return 0;
+  const std::lock_guard lock(mutex_);
+  uint64_t bytes = 0;
+  for (size_t i = files_.size(); i-- > 0;) {
+    bytes += files_[i].bytes;
+    if (files_[i].first_lsn <= lsn + 1) break;
+  }
+  return bytes;
+}
+
 void Wal::close() {
   const std::lock_guard once(close_mutex_);
   {

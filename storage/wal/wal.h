@@ -73,6 +73,8 @@ class Wal {
   // Removes the files that hold only records before `lsn`; never the active one.
   Result<void> remove_before(Lsn lsn);
   WalStats stats() const;
+  // Of the files with records after `lsn`; 0 when every record up to the newest acknowledged one is passed.
+  uint64_t bytes_after(Lsn lsn) const;
   void close();  // refuses new records, finishes the queue, stops the thread
 
  private:
