@@ -42,8 +42,8 @@ bool exchange(int fd, uint16_t port, const std::string& request, std::string& an
 
 // Asks for metadata of no topic; true once the broker counts itself among the live brokers.
 bool broker_answers(uint16_t port) {
-  // int32 size, int16 api 3 (Metadata), int16 version 1, int32 correlation, int16 -1 (no client id), int32 0 topics
-  // int32 0 topics
+  // int32 size, int16 api 3 (Metadata), int16 version 1, int32 correlation, int16 -1: no client id,
+  // int32 0: no topics
   constexpr char kRequest[] = "\0\0\0\x0e\0\x03\0\x01\0\0\0\x07\xff\xff\0\0\0\0";
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   std::string answer;  // int32 size | int32 correlation | int32 broker count
