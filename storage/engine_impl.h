@@ -56,6 +56,8 @@ class EngineImpl : public Engine {
 
   // ---- open ----
   Result<void> restore(const CatalogState& state);
+  Result<void> open_segments(Table& table, const std::vector<CatalogSegment>& records,
+                             std::vector<std::shared_ptr<const StoredSegment>>& out);
   Result<void> remove_unlisted_segments(const CatalogState& state);
   Result<void> replay_record(Lsn lsn, std::string_view payload);
 

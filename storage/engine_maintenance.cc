@@ -75,10 +75,12 @@ Result<void> EngineImpl::flush_table(Table& table) {
   }
   const FlushTarget target{fs_, join_path(options_.data_directory, "segments"), options_.partition_ns,
                            [&] { return catalog_->allocate_segment_id(); }};
-  auto segments = write_segments(table, frozen, target);
-  if (!segments) {
+  const auto written = write_segments(table, frozen, target);
+  std::vector<std::shared_ptr<const StoredSegment>> segments;
+  const auto opened = written ? open_segments(table, *written, segments) : Result<void>(written.error());
+  if (!opened) {
     table.cancel_flush();
-    return segments.error();
+    return opened.error();
   }
   FlushPublication publication;
   publication.table_id = table.options().id;
@@ -86,7 +88,7 @@ Result<void> EngineImpl::flush_table(Table& table) {
   publication.table = table.options().name;
   publication.columns = table.columns();
   publication.flushed_lsn = frozen.last_lsn;
-  for (const auto& segment : *segments) publication.segments.push_back(segment->record());
+  publication.segments = *written;
   publication.replay_from_lsn = replay_from_after(table, frozen);
   {
     const std::lock_guard lock(positions_mutex_);
@@ -101,12 +103,23 @@ Result<void> EngineImpl::flush_table(Table& table) {
     table.cancel_flush();
     return published.error();
   }
-  table.publish_flush(frozen, std::move(*segments));
+  table.publish_flush(frozen, std::move(segments));
   {
     const std::lock_guard lock(state_mutex_);
     published_replay_from_ = std::max(published_replay_from_, publication.replay_from_lsn);
   }
   flush_seconds_.observe_ns(clock_.monotonic_ns() - started);
+  return {};
+}
+
+Result<void> EngineImpl::open_segments(Table& table, const std::vector<CatalogSegment>& records,
+                                       std::vector<std::shared_ptr<const StoredSegment>>& out) {
+  const std::string directory = join_path(options_.data_directory, "segments");
+  for (const CatalogSegment& record : records) {
+    VARVE_ASSIGN(auto segment,
+                 StoredSegment::open(fs_, join_path(directory, record.file), record, table.series()));
+    out.push_back(std::move(segment));
+  }
   return {};
 }
 

@@ -93,11 +93,7 @@ Result<void> EngineImpl::restore(const CatalogState& state) {
                  [](const ColumnInfo& column) { return column.kind != ColumnKind::kTime; });
     table->restore_columns(columns);
     std::vector<std::shared_ptr<const StoredSegment>> segments;
-    for (const CatalogSegment& segment : known.segments) {
-      const std::string path = join_path(join_path(options_.data_directory, "segments"), segment.file);
-      VARVE_ASSIGN(auto stored, StoredSegment::open(fs_, path, segment, table->series()));
-      segments.push_back(std::move(stored));
-    }
+    VARVE_TRY(open_segments(*table, known.segments, segments));
     table->restore_segments(std::move(segments), known.flushed_lsn);
   }
   uint32_t largest_id = 0;

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "storage/base/check.h"
+#include "storage/base/log.h"
 #include "storage/merge/run_source.h"
 #include "storage/merge/series_merger.h"
 #include "storage/segment/writer.h"
@@ -63,17 +64,21 @@ FieldSelection select_fields(const Table& table, const FrozenMemtable& frozen) {
   return selection;
 }
 
+struct KeyedSeries {
+  std::string key;
+  SeriesId series;
+};
+
 // The series of the runs in order of their keys.
-std::vector<std::pair<std::string, SeriesId>> series_in_key_order(const SeriesSnapshot& snapshot,
-                                                                  const FrozenMemtable& frozen) {
+std::vector<KeyedSeries> series_in_key_order(const SeriesSnapshot& snapshot, const FrozenMemtable& frozen) {
   std::vector<SeriesId> all;
   for (const auto& run : frozen.runs) all.insert(all.end(), run->series().begin(), run->series().end());
   std::sort(all.begin(), all.end());
   all.erase(std::unique(all.begin(), all.end()), all.end());
-  std::vector<std::pair<std::string, SeriesId>> keyed;
+  std::vector<KeyedSeries> keyed;
   keyed.reserve(all.size());
-  for (const SeriesId series : all) keyed.emplace_back(snapshot.key(series), series);
-  std::sort(keyed.begin(), keyed.end());
+  for (const SeriesId series : all) keyed.push_back({snapshot.key(series), series});
+  std::sort(keyed.begin(), keyed.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
   return keyed;
 }
 
@@ -94,8 +99,10 @@ class PartitionWriters {
         VARVE_TRY(open->writer->begin_series(tags));
         open->series_key = key;
       }
-      VARVE_TRY(open->writer->append(rows.times, rows.columns, from, to));
+      VARVE_TRY(open->writer->append(std::span(rows.times).subspan(from, to - from), rows.columns, from));
       open->rows += to - from;
+      open->time_min = std::min(open->time_min, rows.times[from]);
+      open->time_max = std::max(open->time_max, rows.times[to - 1]);
       if (open->writer->estimated_bytes() >= kSegmentBytesMax) VARVE_TRY(finish(partition));
       from = to;
     }
@@ -122,6 +129,8 @@ class PartitionWriters {
     SegmentIdentity identity;
     std::string series_key;
     uint64_t rows = 0;
+    int64_t time_min = INT64_MAX;
+    int64_t time_max = INT64_MIN;
   };
 
   std::string path_of(const std::string& file) const { return join_path(target_.segment_directory, file); }
@@ -131,7 +140,7 @@ class PartitionWriters {
     if (open.writer != nullptr) return &open;
     open.identity = identity_;
     VARVE_ASSIGN(open.identity.id, target_.next_segment_id());
-    open.writer = std::make_unique<SegmentWriter>(schema_, open.identity);
+    open.writer = std::make_unique<SegmentWriter>(open.identity, schema_, Effort::kFast);
     return &open;
   }
 
@@ -139,8 +148,17 @@ class PartitionWriters {
     const auto found = open_.find(partition);
     Open open = std::move(found->second);
     open_.erase(found);
+    CatalogSegment record;
+    record.id = open.identity.id;
+    record.file = segment_file_name(open.identity.id);
+    record.rows = open.writer->rows();
+    record.series = open.writer->series();
+    record.time_min = open.time_min;
+    record.time_max = open.time_max;
+    record.first_lsn = identity_.first_lsn;
+    record.last_lsn = identity_.last_lsn;
     VARVE_ASSIGN(const std::string image, open.writer->finish());
-    CatalogSegment record = describe(image, open);
+    record.bytes = image.size();
     const std::string temporary = path_of(record.file) + ".tmp";
     {
       VARVE_ASSIGN(auto file, target_.file_system.create(temporary));
@@ -160,5 +178,63 @@ class PartitionWriters {
   std::vector<CatalogSegment> written_;
 };
 
+Result<void> write_series(const Table& table, const FrozenMemtable& frozen, const FieldSelection& fields,
+                          PartitionWriters& writers) {
+  std::vector<std::unique_ptr<RowSource>> sources;
+  std::vector<RowSource*> pointers;
+  for (const auto& run : frozen.runs) {
+    sources.push_back(std::make_unique<RunSource>(run, fields.indexes));
+    pointers.push_back(sources.back().get());
+  }
+  SeriesMerger merger(pointers, fields.types);
+  MergedRows rows = merger.make_rows();
+  const auto snapshot = table.series().snapshot();
+  for (const auto& [key, series] : series_in_key_order(*snapshot, frozen)) {
+    const std::vector<TagPair> tags = snapshot->tags(series);
+    std::vector<Piece> pieces;
+    for (uint32_t i = 0; i < sources.size(); ++i) sources[i]->add_pieces(series, TimeRange{}, i, pieces);
+    merger.start(std::move(pieces));
+    bool more_of_piece = false;
+    while (true) {
+      rows.clear();
+      if (!more_of_piece) {
+        VARVE_ASSIGN(const SeriesMerger::Step step, merger.next(rows));
+        if (step == SeriesMerger::Step::kEnd) break;
+        more_of_piece = step == SeriesMerger::Step::kLonePiece;
+      }
+      if (more_of_piece) {
+        VARVE_ASSIGN(more_of_piece, merger.take_lone(rows));
+      }
+      VARVE_TRY(writers.append(key, tags, rows));
+    }
+  }
+  return {};
+}
+
 }  // namespace
+
+std::string segment_file_name(uint64_t segment_id) { return fmt::format("{:016x}.seg", segment_id); }
+
+Result<std::vector<CatalogSegment>> write_segments(const Table& table, const FrozenMemtable& frozen,
+                                                   const FlushTarget& target) {
+  const FieldSelection fields = select_fields(table, frozen);
+  SegmentSchema schema;
+  schema.database = table.options().database;
+  schema.table = table.options().name;
+  schema.tags = table.series().snapshot()->tag_names();
+  std::sort(schema.tags.begin(), schema.tags.end());
+  schema.fields = fields.schema;
+  SegmentIdentity identity;
+  identity.first_lsn = frozen.first_lsn;
+  identity.last_lsn = frozen.last_lsn;
+  PartitionWriters writers(target, std::move(schema), std::move(identity),
+                           partition_width(frozen, target.partition_ns));
+  Result<std::vector<CatalogSegment>> written = [&]() -> Result<std::vector<CatalogSegment>> {
+    VARVE_TRY(write_series(table, frozen, fields, writers));
+    return writers.finish_all();
+  }();
+  if (!written) writers.remove_written();
+  return written;
+}
+
 }  // namespace varve

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,9 +21,8 @@ struct FlushTarget {
   std::function<Result<uint64_t>()> next_segment_id;
 };
 
-Result<std::vector<std::shared_ptr<const StoredSegment>>> write_segments(Table& table,
-                                                                         const FrozenMemtable& frozen,
-                                                                         const FlushTarget& target);
+Result<std::vector<CatalogSegment>> write_segments(const Table& table, const FrozenMemtable& frozen,
+                                                   const FlushTarget& target);
 
 std::string segment_file_name(uint64_t segment_id);  // 16 hex digits + ".seg"
 

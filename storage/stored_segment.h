@@ -29,6 +29,7 @@ class StoredSegment {
   const std::string& path() const { return path_; }
   const CatalogSegment& record() const { return record_; }
   const SegmentReader& reader() const { return *reader_; }
+  const std::shared_ptr<const SegmentReader>& shared_reader() const { return reader_; }
 
   // The segment's number of a series of the table; nullopt when the segment has no row of it.
   std::optional<uint32_t> position_of(SeriesId series) const;

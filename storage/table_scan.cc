@@ -25,9 +25,14 @@ class SnapshotTags : public SeriesTags {
 
 class TableScan : public Scan {
  public:
+  // The version before the series: every series of its rows is then in the snapshot.
   TableScan(const Table& table, ScanRequest request)
-      : request_(std::move(request)), version_(table.version()), tags_(table.series().snapshot()) {
-    series_count_ = table.series().snapshot()->size();
+      : request_(std::move(request)),
+        version_(table.version()),
+        series_(table.series().snapshot()),
+        tags_(series_) {}
+
+  Result<void> open(const Table& table) {
     std::vector<std::optional<size_t>> field_indexes;
     for (const std::string& name : request_.fields) {
       const auto field = table.field(name);
@@ -40,7 +45,9 @@ class TableScan : public Scan {
         continue;
       }
       ++counters_.segments;
-      sources_.push_back(std::make_unique<SegmentSource>(segment, request_.fields));
+      auto source = std::make_unique<SegmentSource>(segment, request_.fields);
+      VARVE_TRY(source->open());
+      sources_.push_back(std::move(source));
     }
     for (const auto& run : version_.runs) {
       if (run->rows() == 0 || !request_.time.overlaps(run->time_range().min, run->time_range().max)) continue;
@@ -52,6 +59,7 @@ class TableScan : public Scan {
     merger_ = std::make_unique<SeriesMerger>(source_pointers_, types);
     rows_ = merger_->make_rows();
     statistics_.resize(request_.fields.size());
+    return {};
   }
 
   std::span<const std::optional<FieldType>> field_types() const override { return field_types_; }
@@ -90,7 +98,7 @@ class TableScan : public Scan {
 
  private:
   bool next_series() {
-    while (next_series_ < series_count_) {
+    while (next_series_ < series_->size()) {
       const auto series = static_cast<SeriesId>(next_series_++);
       if (request_.series_filter) {
         tags_.set(series);
@@ -101,7 +109,7 @@ class TableScan : public Scan {
         sources_[i]->add_pieces(series, request_.time, i, pieces);
       }
       if (pieces.empty()) continue;
-      series_ = series;
+      current_ = series;
       merger_->start(std::move(pieces));
       in_series_ = true;
       return true;
@@ -126,7 +134,7 @@ class TableScan : public Scan {
       return false;
     }
     block = {};
-    block.series = series_;
+    block.series = current_;
     block.rows = piece.to - piece.from;
     block.from_statistics = true;
     block.statistics = statistics_;
@@ -152,7 +160,7 @@ class TableScan : public Scan {
       times.erase(times.begin(), times.begin() + from);
     }
     block = {};
-    block.series = series_;
+    block.series = current_;
     block.rows = times.size();
     block.times = times;
     block.columns = rows_.columns;
@@ -164,8 +172,8 @@ class TableScan : public Scan {
 
   const ScanRequest request_;
   const TableVersion version_;
+  const std::shared_ptr<const SeriesSnapshot> series_;
   mutable SnapshotTags tags_;
-  size_t series_count_ = 0;
   std::vector<std::optional<FieldType>> field_types_;
   std::vector<std::unique_ptr<RowSource>> sources_;  // older first
   std::vector<RowSource*> source_pointers_;
@@ -175,15 +183,17 @@ class TableScan : public Scan {
   ScanCounters counters_;
 
   size_t next_series_ = 0;
-  SeriesId series_ = 0;
+  SeriesId current_ = 0;
   bool in_series_ = false;
   bool in_lone_ = false;
 };
 
 }  // namespace
 
-std::unique_ptr<Scan> open_table_scan(const Table& table, ScanRequest request) {
-  return std::make_unique<TableScan>(table, std::move(request));
+Result<std::unique_ptr<Scan>> open_table_scan(const Table& table, ScanRequest request) {
+  auto scan = std::make_unique<TableScan>(table, std::move(request));
+  VARVE_TRY(scan->open(table));
+  return std::unique_ptr<Scan>(std::move(scan));
 }
 
 }  // namespace varve

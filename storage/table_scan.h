@@ -8,6 +8,6 @@
 
 namespace varve {
 
-std::unique_ptr<Scan> open_table_scan(const Table& table, ScanRequest request);
+Result<std::unique_ptr<Scan>> open_table_scan(const Table& table, ScanRequest request);
 
 }  // namespace varve

@@ -40,15 +40,19 @@ std::optional<size_t> SeriesSnapshot::tag_index(std::string_view name) const {
   return std::nullopt;
 }
 
-std::string SeriesSnapshot::key(SeriesId series) const {
+std::vector<TagPair> SeriesSnapshot::tags(SeriesId series) const {
   std::vector<TagPair> tags;
   tags.reserve(tags_by_name_.size());
   for (const size_t tag : tags_by_name_) {
     const std::string_view text = value(series, tag);
     if (!text.empty()) tags.emplace_back(tag_names_[tag], text);
   }
+  return tags;
+}
+
+std::string SeriesSnapshot::key(SeriesId series) const {
   std::string key;
-  append_series_key(key, tags);
+  append_series_key(key, tags(series));
   return key;
 }
 
@@ -158,7 +162,7 @@ std::vector<std::optional<SeriesId>> SeriesIndex::resolve(const RowBatch& batch,
   return out;
 }
 
-SeriesId SeriesIndex::resolve_stored(const std::vector<std::pair<std::string, std::string>>& tags) {
+SeriesId SeriesIndex::resolve_stored(const std::vector<TagPair>& tags) {
   const std::lock_guard lock(mutex_);
   std::vector<size_t> positions;
   for (const auto& [name, value] : tags) positions.push_back(tag_index(name));

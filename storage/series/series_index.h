@@ -33,7 +33,8 @@ class SeriesSnapshot {
     return code == kAbsentTag ? std::string_view() : values_[tag_index][code];
   }
   std::optional<size_t> tag_index(std::string_view name) const;
-  std::string key(SeriesId series) const;  // see series_key.h
+  std::vector<TagPair> tags(SeriesId series) const;  // sorted by name, without absent ones
+  std::string key(SeriesId series) const;            // see series_key.h
 
  private:
   friend class SeriesIndex;
@@ -52,7 +53,7 @@ class SeriesIndex {
   // (nullopt); `widest_tag` then names the tag with the most values.
   std::vector<std::optional<SeriesId>> resolve(const RowBatch& batch, bool limited, std::string& widest_tag);
   // One series, whatever the limit: for what is already stored.
-  SeriesId resolve_stored(const std::vector<std::pair<std::string, std::string>>& tags);
+  SeriesId resolve_stored(const std::vector<TagPair>& tags);
 
   std::shared_ptr<const SeriesSnapshot> snapshot() const;
   uint64_t size() const;

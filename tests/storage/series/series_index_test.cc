@@ -89,7 +89,7 @@ TEST(SeriesIndex, KeysAreDistinctExactlyWhenTagsAre) {
     keys.insert(key);
     const auto tags = decode_series_key(key);
     ASSERT_TRUE(tags);
-    EXPECT_EQ(index.resolve_stored(*tags), series);
+    EXPECT_EQ(index.resolve_stored({tags->begin(), tags->end()}), series);
   }
   EXPECT_EQ(keys.size(), distinct.size());
 }

@@ -1,0 +1,83 @@
+#include "storage/merge/segment_source.h"
+
+#include <algorithm>
+
+namespace varve {
+namespace {
+
+// The table may have widened the column since: an int64 column serves as a double column too.
+void fill_doubles(ColumnStatistics& statistics) {
+  statistics.min = static_cast<double>(statistics.min_int);
+  statistics.max = static_cast<double>(statistics.max_int);
+  statistics.sum = static_cast<double>(statistics.sum_int);
+  statistics.first = static_cast<double>(statistics.first_int);
+  statistics.last = static_cast<double>(statistics.last_int);
+}
+
+}  // namespace
+
+SegmentSource::SegmentSource(std::shared_ptr<const StoredSegment> segment, std::vector<std::string> fields)
+    : segment_(std::move(segment)), field_names_(std::move(fields)), blocks_(segment_->shared_reader()) {}
+
+Result<void> SegmentSource::open() {
+  VARVE_ASSIGN(directory_, segment_->reader().directory());
+  for (const std::string& name : field_names_) {
+    fields_.push_back(segment_->reader().find_field(name));
+    // Decoded here, so that damage in it is an error of the scan and not a block without statistics.
+    if (fields_.back()) VARVE_TRY(segment_->reader().field_index(*fields_.back()));
+  }
+  return {};
+}
+
+void SegmentSource::add_pieces(SeriesId series, const TimeRange& range, uint32_t source_index,
+                               std::vector<Piece>& out) const {
+  const auto position = segment_->position_of(series);
+  if (!position) return;
+  const auto [first, last] = directory_->series_blocks(*position);
+  for (size_t block = first; block <= last; ++block) {
+    // Of a shared block this is the range of all its series: wider than needed, never too narrow.
+    const TimeRange rows{directory_->time_min[block], directory_->time_max[block]};
+    if (!range.overlaps(rows.min, rows.max)) continue;
+    const BlockSlice slice = directory_->slice(*position, block);
+    Piece piece;
+    piece.range = rows;
+    piece.source = source_index;
+    piece.block = static_cast<uint32_t>(block);
+    piece.from = slice.begin;
+    piece.to = slice.end;
+    out.push_back(piece);
+  }
+}
+
+Result<void> SegmentSource::load(const Piece& piece, LoadedPiece& out) {
+  VARVE_TRY(blocks_.read_times(piece.block, out.owned_times));
+  out.owned_columns.resize(fields_.size());
+  out.columns.assign(fields_.size(), nullptr);
+  for (size_t i = 0; i < fields_.size(); ++i) {
+    if (!fields_[i]) continue;
+    VARVE_TRY(blocks_.read_field(piece.block, *fields_[i], out.owned_columns[i]));
+    out.columns[i] = &out.owned_columns[i];
+  }
+  out.times = out.owned_times.data() + piece.from;
+  out.rows = piece.to - piece.from;
+  out.offset = piece.from;
+  return {};
+}
+
+bool SegmentSource::statistics(const Piece& piece, std::span<ColumnStatistics> out) const {
+  if (piece.to - piece.from != directory_->block_rows(piece.block)) return false;  // a slice of a shared block
+  for (size_t i = 0; i < fields_.size(); ++i) {
+    if (!fields_[i]) {
+      out[i] = {};
+      continue;
+    }
+    const auto known = segment_->reader().statistics(piece.block, *fields_[i]);
+    if (!known || !*known) return false;
+    out[i] = **known;
+    const FieldType type = segment_->reader().schema().fields[*fields_[i]].type;
+    if (type == FieldType::kInt64) fill_doubles(out[i]);
+  }
+  return true;
+}
+
+}  // namespace varve

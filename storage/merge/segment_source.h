@@ -1,0 +1,35 @@
+// The rows of a segment, block by block, as a source for merging.
+// A block of one series is one piece; of a block shared by small series each series has its slice.
+// Errors: kCorruption naming segment, column and block. Threads: one thread at a time.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/merge/row_source.h"
+#include "storage/stored_segment.h"
+
+namespace varve {
+
+class SegmentSource : public RowSource {
+ public:
+  // `fields`: names of the wanted fields. Call open() before anything else.
+  SegmentSource(std::shared_ptr<const StoredSegment> segment, std::vector<std::string> fields);
+  Result<void> open();
+
+  void add_pieces(SeriesId series, const TimeRange& range, uint32_t source_index,
+                  std::vector<Piece>& out) const override;
+  Result<void> load(const Piece& piece, LoadedPiece& out) override;
+  bool statistics(const Piece& piece, std::span<ColumnStatistics> out) const override;
+
+ private:
+  const std::shared_ptr<const StoredSegment> segment_;
+  const std::vector<std::string> field_names_;
+  const SegmentDirectory* directory_ = nullptr;
+  std::vector<std::optional<size_t>> fields_;  // of the segment, by wanted field
+  BlockReader blocks_;
+};
+
+}  // namespace varve
