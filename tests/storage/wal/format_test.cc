@@ -23,10 +23,11 @@ TEST(WalFormat, OtherNamesAreNotLogFiles) {
 
 TEST(WalFormat, RecordHeadersVerifyOnlyAtTheirPlace) {
   std::string bytes;
-  append_wal_record(bytes, 77, 4136, 5, "hello");
+  append_wal_record(bytes, {77, 4136, 5, 3}, "hello");
   const auto header = decode_wal_record_header(bytes, 77, 4136);
   ASSERT_TRUE(header);
   EXPECT_EQ(header->lsn, 5U);
+  EXPECT_EQ(header->synced_lsn, 3U);
   EXPECT_EQ(header->payload_bytes, 5U);
   EXPECT_TRUE(wal_payload_intact(*header, 77, "hello"));
   EXPECT_FALSE(wal_payload_intact(*header, 77, "hellO"));
