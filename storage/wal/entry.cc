@@ -8,8 +8,8 @@ namespace varve {
 namespace {
 
 // entry: u8 version | varint batches | batches x row batch (row_batch.cc)
-//        | varint positions | positions x (string stream | signed varint partition | signed varint next
-//        offset)
+//        | varint positions
+//        | positions x (string stream | signed varint partition | signed varint next offset)
 constexpr uint8_t kEntryVersion = 1;
 
 }  // namespace

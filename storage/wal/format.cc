@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <cstring>
 
 #include "storage/base/bytes.h"
 #include "storage/base/checksum.h"
@@ -15,11 +14,22 @@ constexpr std::string_view kMagic = "varvewal";
 constexpr std::string_view kSuffix = ".wal";
 constexpr size_t kNameDigits = 16;
 constexpr size_t kChecksummedHeaderBytes = kWalFileHeaderBytes - sizeof(uint64_t);
-constexpr size_t kLsnOffset = 16;  // in a record header
 
 static_assert(kMagic.size() + 2 * sizeof(uint32_t) + 2 * sizeof(uint64_t) == kChecksummedHeaderBytes);
-static_assert(kLsnOffset + sizeof(Lsn) + sizeof(uint32_t) == kWalRecordHeaderBytes);
-static_assert(kWalRecordBytesMax <= UINT32_MAX);
+static_assert(2 * sizeof(uint64_t) + 2 * sizeof(Lsn) + sizeof(uint32_t) == kWalRecordHeaderBytes);
+static_assert(kWalRecordBytesMax < kWalEndMark);
+
+void append_header(std::string& out, const WalRecordPlace& place, uint64_t payload_checksum,
+                   uint32_t payload_bytes) {
+  std::string header;
+  ByteWriter writer(header);
+  writer.fixed<uint64_t>(payload_checksum);
+  writer.fixed<Lsn>(place.lsn);
+  writer.fixed<Lsn>(place.synced_lsn);
+  writer.fixed<uint32_t>(payload_bytes);
+  ByteWriter(out).fixed<uint64_t>(checksum64(header, place.file_id + place.offset));
+  out += header;
+}
 
 }  // namespace
 
@@ -69,29 +79,28 @@ Result<WalFileHeader> decode_wal_file_header(std::string_view bytes) {
   return header;
 }
 
-void append_wal_record(std::string& out, uint64_t file_id, uint64_t offset, Lsn lsn,
-                       std::string_view payload) {
-  std::string header;
-  ByteWriter writer(header);
-  writer.fixed<uint64_t>(checksum64(payload, file_id + lsn));
-  writer.fixed<uint64_t>(lsn);
-  writer.fixed<uint32_t>(static_cast<uint32_t>(payload.size()));
-  ByteWriter(out).fixed<uint64_t>(checksum64(header, file_id + offset));
-  out += header;
+void append_wal_record(std::string& out, const WalRecordPlace& place, std::string_view payload) {
+  append_header(out, place, checksum64(payload, place.file_id + place.lsn),
+                static_cast<uint32_t>(payload.size()));
   out += payload;
+}
+
+void append_wal_end_mark(std::string& out, const WalRecordPlace& place) {
+  append_header(out, place, 0, kWalEndMark);
 }
 
 std::optional<WalRecordHeader> decode_wal_record_header(std::string_view bytes, uint64_t file_id,
                                                         uint64_t offset) {
+  ByteReader in(bytes);
+  const auto checksum = in.fixed<uint64_t>();
   WalRecordHeader header;
-  uint64_t checksum = 0;
-  std::memcpy(&checksum, bytes.data(), sizeof checksum);
-  std::memcpy(&header.payload_checksum, bytes.data() + sizeof checksum, sizeof header.payload_checksum);
-  std::memcpy(&header.lsn, bytes.data() + kLsnOffset, sizeof header.lsn);
-  std::memcpy(&header.payload_bytes, bytes.data() + kLsnOffset + sizeof header.lsn,
-              sizeof header.payload_bytes);
+  header.payload_checksum = in.fixed<uint64_t>();
+  header.lsn = in.fixed<Lsn>();
+  header.synced_lsn = in.fixed<Lsn>();
+  header.payload_bytes = in.fixed<uint32_t>();
   // The cheap tests first: a search for the next record after damage comes here at every byte.
-  if (header.lsn == 0 || header.payload_bytes > kWalRecordBytesMax) return std::nullopt;
+  if (header.lsn == 0 || header.synced_lsn >= header.lsn) return std::nullopt;
+  if (header.payload_bytes > kWalRecordBytesMax && !header.is_end_mark()) return std::nullopt;
   const std::string_view covered = bytes.substr(sizeof checksum, kWalRecordHeaderBytes - sizeof checksum);
   if (checksum64(covered, file_id + offset) != checksum) return std::nullopt;
   return header;

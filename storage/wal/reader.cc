@@ -47,11 +47,11 @@ class WalReader::OpenFile {
     if (!header_ || bytes.size() < kWalRecordHeaderBytes) return std::optional<FoundRecord>();
     const auto record = decode_wal_record_header(bytes, header_->file_id, offset);
     if (!record) return std::optional<FoundRecord>();
-    VARVE_ASSIGN(const std::string_view whole,
-                 bytes_at(offset, kWalRecordHeaderBytes + record->payload_bytes));
-    if (whole.size() < kWalRecordHeaderBytes + record->payload_bytes) return std::optional<FoundRecord>();
+    VARVE_ASSIGN(const std::string_view whole, bytes_at(offset, record->record_bytes()));
+    if (whole.size() < record->record_bytes()) return std::optional<FoundRecord>();
     const std::string_view payload = whole.substr(kWalRecordHeaderBytes);
-    if (!wal_payload_intact(*record, header_->file_id, payload)) return std::optional<FoundRecord>();
+    const bool intact = record->is_end_mark() || wal_payload_intact(*record, header_->file_id, payload);
+    if (!intact) return std::optional<FoundRecord>();
     return std::optional<FoundRecord>(FoundRecord{*record, payload});
   }
 
@@ -160,6 +160,7 @@ Result<void> WalReader::open_file(const std::vector<Lsn>& files, size_t index) {
   damage_bytes_ = 0;
   file_.reset();
   offset_ = kWalFirstRecordOffset;
+  lsn_at_offset_ = first_lsn;
   auto file = file_system_.open_read(path);
   // Removed since it was listed: the next step lists again.
   if (!file && file.error().code == ErrorCode::kNotFound) return {};
@@ -178,24 +179,39 @@ Result<WalReader::Step> WalReader::step(WalRecordView& record, Lsn limit) {
   VARVE_ASSIGN(const auto found, file_->record_at(offset_));
   if (!found) return pass_damage();
   const WalRecordHeader& header = found->header;
-  const uint64_t bytes = kWalRecordHeaderBytes + header.payload_bytes;
+  if (header.is_end_mark()) return pass_mark(header);
   if (header.lsn >= file_->overruled_from) return leave_file();
   if (header.lsn > limit) return Step::kEnd;
-  if (header.lsn > expected_) {
-    damage_.push_back({file_->path, damage_bytes_ > 0 ? damage_offset_ : offset_, damage_bytes_, expected_,
-                       header.lsn - 1});
-  }
-  damage_bytes_ = 0;
-  offset_ += bytes;
+  report_lost(header.lsn);
+  offset_ += header.record_bytes();
+  lsn_at_offset_ = header.lsn + 1;
   if (header.lsn < expected_) return Step::kAgain;
   expected_ = header.lsn + 1;
-  record = {header.lsn, found->payload, bytes};
+  record = {header.lsn, found->payload, header.record_bytes()};
   return Step::kRecord;
 }
 
+// The file had records up to the mark; nothing follows it.
+Result<WalReader::Step> WalReader::pass_mark(const WalRecordHeader& mark) {
+  report_lost(std::min(mark.lsn, file_->overruled_from));
+  offset_ += mark.record_bytes();
+  lsn_at_offset_ = mark.lsn;
+  return Step::kAgain;
+}
+
+// `first_found` is the next record there is, at offset_.
+void WalReader::report_lost(Lsn first_found) {
+  if (first_found > expected_) {
+    const uint64_t offset = damage_bytes_ > 0 ? damage_offset_ : offset_;
+    damage_.push_back({file_->path, offset, damage_bytes_, expected_, first_found - 1});
+    expected_ = first_found;
+  }
+  damage_bytes_ = 0;
+}
+
 Result<WalReader::Step> WalReader::pass_damage() {
-  // The order matters behind a writer: a file is complete before the next one has a name, and a record before
-  // the one after it. So look for the later thing first, then, with fresh bytes, for the earlier one.
+  // The order matters behind a writer: a file is complete before the next one has a name, and a record before the
+  // one after it. So look for the later thing first, then, with fresh bytes, for the earlier one.
   VARVE_ASSIGN(const std::vector<Lsn> files, list_files());
   const bool complete = !files.empty() && files.back() > file_->first_lsn;
   file_->forget();
@@ -205,6 +221,8 @@ Result<WalReader::Step> WalReader::pass_damage() {
     file_->forget();
     VARVE_ASSIGN(const auto now_whole, file_->record_at(offset_));
     if (now_whole) return Step::kAgain;
+    VARVE_ASSIGN(const bool damaged, complete ? Result<bool>(true) : was_synced(*found));
+    if (!damaged) return Step::kEnd;
     damage_offset_ = offset_;
     damage_bytes_ = *found - offset_;
     offset_ = *found;
@@ -215,6 +233,18 @@ Result<WalReader::Step> WalReader::pass_damage() {
   VARVE_ASSIGN(damage_bytes_, file_->used_bytes(offset_));
   damage_offset_ = offset_;
   return leave_file();
+}
+
+// Whether a record from `from_offset` on says that what belongs at offset_ had been synced.
+Result<bool> WalReader::was_synced(uint64_t from_offset) {
+  while (true) {
+    VARVE_ASSIGN(const auto at, file_->find_record(from_offset));
+    if (!at) return false;
+    VARVE_ASSIGN(const auto record, file_->record_at(*at));
+    if (!record) return false;
+    if (record->header.synced_lsn >= lsn_at_offset_) return true;
+    from_offset = *at + record->header.record_bytes();
+  }
 }
 
 Result<WalReader::Step> WalReader::leave_file() {

@@ -1,9 +1,10 @@
 // Reads a log's records in order, at start-up and behind a running writer.
-// A record is handed out only when both its checksums verify. Bytes that do not verify are passed over to the
-// next record that does; what was lost is listed in damage(). Bytes with no valid record after them are the
-// end of the log (for now): next() says false, and looks again when called again. Behind a writer, pass its
-// durable_lsn() as `limit`: then nothing is read that is not written whole, and waiting costs no reads.
-// Errors: kIo; kUnsupported for a file of a newer version. Damage is not an error.
+// A record is handed out only when both its checksums verify. Bytes that do not verify are passed over to the next
+// record that does; what was lost is listed in damage(). Bytes of the last file without proof that they had been
+// synced (format.h) are the end of the log for now: next() says false, and looks again when called again.
+// Behind a writer, pass its durable_lsn() as `limit`: then nothing is read that is not written whole, and waiting
+// costs no reads.
+// Errors:  kIo; kUnsupported for a file of a newer version. Damage is not an error.
 // Threads: one at a time.
 #pragma once
 
@@ -35,7 +36,7 @@ struct WalDamage {
   Lsn last_lost = 0;
 };
 
-// Bytes after the last valid record of the log that are not zero: a write that a crash cut short.
+// Bytes at the end of the log that are not zero and not records: a write that a crash cut short.
 struct WalTornTail {
   std::string file;
   uint64_t offset = 0;
@@ -65,7 +66,10 @@ class WalReader {
   Result<bool> open_first_file();
   Result<void> open_file(const std::vector<Lsn>& files, size_t index);
   Result<Step> step(WalRecordView& record, Lsn limit);
+  Result<Step> pass_mark(const WalRecordHeader& mark);
   Result<Step> pass_damage();
+  Result<bool> was_synced(uint64_t from_offset);
+  void report_lost(Lsn first_found);
   Result<Step> leave_file();
 
   FileSystem& file_system_;
@@ -73,6 +77,7 @@ class WalReader {
   Lsn expected_;
   std::unique_ptr<OpenFile> file_;
   uint64_t offset_ = 0;         // in file_, of what is read next
+  Lsn lsn_at_offset_ = 0;       // of the record that belongs there
   uint64_t damage_offset_ = 0;  // of the bytes passed over since the last valid record
   uint64_t damage_bytes_ = 0;
   std::vector<WalDamage> damage_;

@@ -75,8 +75,7 @@ Result<WalRecovery> recover_wal(FileSystem& file_system, const std::string& dire
   recovery.next_lsn = reader->position();
   recovery.damage = reader->damage();
   VARVE_ASSIGN(recovery.torn_tail, reader->torn_tail());
-  // A file gets records only after its header is durable: bytes beyond an unreadable header are not a torn
-  // write.
+  // A file gets records only after its header is durable: bytes beyond an unreadable header are damage.
   if (recovery.torn_tail && recovery.torn_tail->offset == 0 &&
       recovery.torn_tail->bytes > kWalFirstRecordOffset) {
     const WalTornTail& tail = *recovery.torn_tail;

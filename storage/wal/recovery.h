@@ -1,8 +1,7 @@
 // Start-up: every valid record of the log, in order, and an account of what is not there.
-//   torn tail  bytes after the last valid record: a write the crash cut short, never acknowledged; left where
-//   it is damage     bytes that do not verify before valid records, or missing lsns: acknowledged records are
-//   lost. The file
-//              is copied to quarantine/ once, stays where it is, and its other records are replayed.
+//   torn tail  bytes at the end that were never known durable: a write the crash cut short; ignored, left in place
+//   damage     bytes that were durable and do not verify, or missing lsns: records are lost. The file is copied to
+//              quarantine/ once, stays where it is, and its other records are replayed.
 // Nothing valid is ever removed. Both are logged.
 // Errors: kIo, kUnsupported, and the visitor's own, which stops the replay.
 #pragma once

@@ -38,6 +38,8 @@ Wal::Wal(WalOptions options, Lsn next_lsn)
           options_.metrics->histogram("varve_wal_sync_seconds", "Time of one fdatasync of the log.")),
       bytes_total_(options_.metrics->counter("varve_wal_bytes_total", "Bytes written to the log.")),
       records_total_(options_.metrics->counter("varve_wal_records_total", "Records written to the log.")),
+      written_lsn_(next_lsn - 1),
+      synced_lsn_(next_lsn - 1),
       next_lsn_(next_lsn),
       durable_lsn_(next_lsn - 1) {}
 
@@ -217,8 +219,9 @@ Result<void> Wal::write_group(const std::vector<Pending>& group) {
       VARVE_TRY(sync_file());
       VARVE_TRY(start_file(pending.lsn));
     }
-    append_wal_record(buffer_, file_id_, file_bytes_, pending.lsn, pending.payload);
+    append_wal_record(buffer_, {file_id_, file_bytes_, pending.lsn, synced_lsn_}, pending.payload);
     file_bytes_ += bytes;
+    written_lsn_ = pending.lsn;
   }
   VARVE_TRY(write_buffer());
   const bool overdue = options_.clock->monotonic_ns() - last_sync_ns_ >= kRelaxedSyncNs;
@@ -240,6 +243,7 @@ Result<void> Wal::sync_file() {
   VARVE_TRY(file_->sync());
   last_sync_ns_ = options_.clock->monotonic_ns();
   sync_seconds_.observe_ns(last_sync_ns_ - start);
+  synced_lsn_ = written_lsn_;
   unsynced_ = false;
   return {};
 }
@@ -278,13 +282,18 @@ void Wal::finish_active_file() {
     const std::lock_guard lock(mutex_);
     if (failure_) return;
   }
-  FileSystem& files = *options_.file_system;
-  const std::string path = path_of(file_first_lsn_);
-  auto done = sync_file();
-  file_.reset();
   const bool has_records = file_bytes_ > kWalFirstRecordOffset;
-  if (done) done = has_records ? files.truncate(path, file_bytes_) : files.remove(path);
-  if (!done) log_error("wal", fmt::format("closing {}: {}", path, done.error().message));
+  auto finished = has_records ? end_active_file() : options_.file_system->remove(path_of(file_first_lsn_));
+  if (!finished) log_error("wal", fmt::format("closing the log: {}", finished.error().message));
+  file_.reset();
+}
+
+Result<void> Wal::end_active_file() {
+  VARVE_TRY(sync_file());
+  append_wal_end_mark(buffer_, {file_id_, file_bytes_, written_lsn_ + 1, synced_lsn_});
+  file_bytes_ += buffer_.size();
+  VARVE_TRY(write_buffer());
+  return options_.file_system->truncate(path_of(file_first_lsn_), file_bytes_);  // syncs the mark as well
 }
 
 Result<void> Wal::remove_before(Lsn lsn) {

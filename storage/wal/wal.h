@@ -1,10 +1,10 @@
 // The log's writer: records from any thread become durable in order, many for one sync.
 //   append -> queue -> log thread: one write and one fdatasync a group -> done callbacks
-// Files are written once: opening the log starts a new file, and a file is full at `file_bytes`. A new file
-// and its name are durable before its first record is acknowledged. Bytes: format.h. Errors: after a failed
-// write or sync what reached disk is unknown, so the log stops for good: every queued and every later append
-// gets that reason. Nothing is retried. Threads: every method from any thread, but none of them from a done
-// callback except durable_lsn() and stats().
+// Files are written once: opening the log starts a new file, and a file is full at `file_bytes`. A new file and
+// its name are durable before its first record is acknowledged. Bytes: format.h.
+// Errors:  after a failed write or sync what reached disk is unknown, so the log stops for good: every queued and
+//          every later append gets that reason. Nothing is retried.
+// Threads: every method from any thread, but none of them from a done callback except durable_lsn() and stats().
 #pragma once
 
 #include <atomic>
@@ -102,6 +102,7 @@ class Wal {
   void acknowledge(std::vector<Pending>& group);
   void stop(std::vector<Pending>& group, const Error& reason);
   void finish_active_file();
+  Result<void> end_active_file();
   std::string path_of(Lsn first_lsn) const;
 
   const WalOptions options_;
@@ -115,6 +116,8 @@ class Wal {
   Lsn file_first_lsn_ = 0;
   uint64_t file_bytes_ = 0;  // written or in buffer_
   std::string buffer_;
+  Lsn written_lsn_;  // newest record handed to the file or in buffer_
+  Lsn synced_lsn_;   // newest record known durable
   bool unsynced_ = false;
   int64_t last_sync_ns_ = 0;
 

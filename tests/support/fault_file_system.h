@@ -1,7 +1,7 @@
 // A file system in memory that keeps apart what is written and what is durable, and fails calls when told.
-//   durable: a file's bytes after its sync(); a name after sync_directory() of its folder. Folders are
-//   durable at once. power_cut(): what is not durable goes (or, with a seed, a random part of it stays, in
-//   512-byte sectors); every open handle is dead afterwards.
+//   durable:      a file's bytes after its sync(); a name after sync_directory() of its folder; folders at once
+//   power_cut():  what is not durable goes (or, with a seed, a random part of it stays, in 512-byte sectors);
+//                 every open handle is dead afterwards
 // Threads: any.
 #pragma once
 
