@@ -14,9 +14,8 @@
 //     Inner pages have predictors 0-3.
 //   All varints LEB128. The predictor is chosen by size. Arithmetic is modulo 2^64, so any input is exact.
 //
-// Decode:  never reads outside `page`, never writes beyond n values. kCorruption when the bytes cannot be a
-// page
-//          of n values; flipped bits may also decode to other values, which is what checksums are for.
+// Decode:  never reads outside `page`, never writes beyond n values. kCorruption when the bytes cannot be a page
+//          of n values; flipped bits may also give other values, which is what checksums are for.
 // Threads: pure functions.
 // Source:  storage-format notes; FOR/DELTA/patches after Zukowski et al., PFOR, ICDE 2006; GRID is ours: on
 //          independent jitter of deviation s it costs s, deltas 1.4 s, delta-of-delta 2.4 s.
