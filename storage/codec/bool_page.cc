@@ -27,7 +27,7 @@ bool decode_bool_page(ByteReader& reader, size_t n, uint8_t* out) {
 Result<void> decode_bool_page(std::span<const uint8_t> page, size_t n, uint8_t* out) {
   VARVE_CHECK(n >= 1 && n <= kVectorValues);
   ByteReader reader(page);
-  if (!decode_bool_page(reader, n, out) || reader.remaining() != 0) return corruption("bad bool page");
+  if (!decode_bool_page(reader, n, out) || !reader.at_end()) return corruption("bad bool page");
   return {};
 }
 

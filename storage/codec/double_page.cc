@@ -156,28 +156,40 @@ bool decode_decimals(ByteReader& reader, unsigned places, size_t n, double* out)
 
 }  // namespace
 
-void encode_double_page(std::span<const double> values, Effort effort, std::string& out) {
+std::optional<double> encode_double_page(std::span<const double> values, Effort effort, std::string& out) {
   const size_t n = values.size();
   VARVE_CHECK(n >= 1 && n <= kVectorValues);
   DecimalSearch search(values);
   Decimals* decimals = search.run();
-  if (decimals == nullptr) return encode_ordered(values, effort, out);
+  if (decimals == nullptr) {
+    encode_ordered(values, effort, out);
+    return std::nullopt;
+  }
   const size_t start = out.size();
   encode_decimals(values, *decimals, effort, out);
-  if (decimals->exceptions * kGoodShare <= n) return;
+  if (decimals->exceptions == 0) {
+    int64_t sum = 0;  // 1024 * 2^51 < 2^63
+    for (size_t i = 0; i < n; ++i) sum += decimals->digits[i];
+    return static_cast<double>(sum) / kPowers[decimals->places];
+  }
+  if (decimals->exceptions * kGoodShare <= n) return std::nullopt;
   std::string ordered;
   encode_ordered(values, effort, ordered);
   if (ordered.size() < out.size() - start) out.replace(start, std::string::npos, ordered);
+  return std::nullopt;
 }
 
 Result<void> decode_double_page(std::span<const uint8_t> page, size_t n, double* out) {
   VARVE_CHECK(n >= 1 && n <= kVectorValues);
   ByteReader reader(page);
-  const unsigned kind = reader.u8();
-  const bool ok =
-      kind == kOrderedKind ? decode_ordered(reader, n, out) : decode_decimals(reader, kind, n, out);
-  if (!ok || !reader.ok() || reader.remaining() != 0) return corruption("bad double page");
+  if (!decode_double_page(reader, n, out) || !reader.at_end()) return corruption("bad double page");
   return {};
+}
+
+bool decode_double_page(ByteReader& reader, size_t n, double* out) {
+  const unsigned kind = reader.u8();
+  if (!reader.ok()) return false;
+  return kind == kOrderedKind ? decode_ordered(reader, n, out) : decode_decimals(reader, kind, n, out);
 }
 
 }  // namespace varve

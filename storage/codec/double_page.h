@@ -14,6 +14,7 @@
 // Source:  Afroozeh et al., ALP, SIGMOD 2024, for decimals with exceptions; the division is our departure.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 
@@ -23,7 +24,11 @@ namespace varve {
 
 constexpr unsigned kDecimalPlacesMax = 15;
 
-void encode_double_page(std::span<const double> values, Effort effort, std::string& out);
+// Returns the sum when every value is a decimal: added exactly as integers, rounded once.
+std::optional<double> encode_double_page(std::span<const double> values, Effort effort, std::string& out);
+
 Result<void> decode_double_page(std::span<const uint8_t> page, size_t n, double* out);
+// The same at the reader, which stops behind the page; false on corruption.
+bool decode_double_page(ByteReader& reader, size_t n, double* out);
 
 }  // namespace varve

@@ -477,7 +477,7 @@ void encode_int_page(std::span<const int64_t> values, Effort effort, std::string
 Result<void> decode_int_page(std::span<const uint8_t> page, size_t n, int64_t* out) {
   VARVE_CHECK(n >= 1 && n <= kVectorValues);
   ByteReader reader(page);
-  if (!decode_int_page(reader, n, out) || reader.remaining() != 0) return corruption("bad integer page");
+  if (!decode_int_page(reader, n, out) || !reader.at_end()) return corruption("bad integer page");
   return {};
 }
 

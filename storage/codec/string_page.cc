@@ -74,7 +74,43 @@ bool decompress(std::string_view frame, std::string& out) {
   return ZSTD_decompressDCtx(context.get(), out.data(), out.size(), frame.data(), frame.size()) == out.size();
 }
 
-bool decode(ByteReader& reader, size_t n, StringPage& out) {
+}  // namespace
+
+void encode_string_page(std::span<const std::string_view> values, Effort effort, std::string& out) {
+  const size_t n = values.size();
+  VARVE_CHECK(n >= 1 && n <= kVectorValues);
+  const Entries entries(values);
+  // With more than 7 of 8 rows distinct the index costs more than the repeats it saves.
+  const bool indexed = entries.size() * 8 <= n * 7 || entries.size() == 1;
+  const size_t count = indexed ? entries.size() : n;
+
+  std::array<int64_t, kVectorValues> lengths;
+  std::string bytes;
+  for (size_t i = 0; i < count; ++i) {
+    const std::string_view value = indexed ? entries.entry(i) : values[i];
+    lengths[i] = static_cast<int64_t>(value.size());
+    bytes += value;
+  }
+  VARVE_CHECK(bytes.size() <= kStringPageBytesMax);
+
+  const std::string frame = compressed(bytes, effort);
+  ByteWriter writer(out);
+  writer.u8(static_cast<uint8_t>((indexed ? kIndexedFlag : 0) | (frame.empty() ? 0 : kZstdFlag)));
+  if (indexed) writer.varint(count);
+  encode_int_page({lengths.data(), count}, effort, out);
+  if (!frame.empty()) writer.varint(frame.size());
+  out += frame.empty() ? bytes : frame;
+  if (indexed) encode_int_page({entries.index(), n}, effort, out);
+}
+
+Result<void> decode_string_page(std::span<const uint8_t> page, size_t n, StringPage& out) {
+  VARVE_CHECK(n >= 1 && n <= kVectorValues);
+  ByteReader reader(page);
+  if (!decode_string_page(reader, n, out) || !reader.at_end()) return corruption("bad string page");
+  return {};
+}
+
+bool decode_string_page(ByteReader& reader, size_t n, StringPage& out) {
   const unsigned kind = reader.u8();
   if (!reader.ok() || kind > (kIndexedFlag | kZstdFlag)) return false;
   const uint64_t entries = kind & kIndexedFlag ? reader.varint() : n;
@@ -113,43 +149,6 @@ bool decode(ByteReader& reader, size_t n, StringPage& out) {
     out.index[row] = static_cast<uint16_t>(numbers[row]);
   }
   return true;
-}
-
-}  // namespace
-
-void encode_string_page(std::span<const std::string_view> values, Effort effort, std::string& out) {
-  const size_t n = values.size();
-  VARVE_CHECK(n >= 1 && n <= kVectorValues);
-  const Entries entries(values);
-  // With more than 7 of 8 rows distinct the index costs more than the repeats it saves.
-  const bool indexed = entries.size() * 8 <= n * 7 || entries.size() == 1;
-  const size_t count = indexed ? entries.size() : n;
-
-  std::array<int64_t, kVectorValues> lengths;
-  std::string bytes;
-  for (size_t i = 0; i < count; ++i) {
-    const std::string_view value = indexed ? entries.entry(i) : values[i];
-    lengths[i] = static_cast<int64_t>(value.size());
-    bytes += value;
-  }
-  VARVE_CHECK(bytes.size() <= kStringPageBytesMax);
-
-  const std::string frame = compressed(bytes, effort);
-  ByteWriter writer(out);
-  writer.u8(static_cast<uint8_t>((indexed ? kIndexedFlag : 0) | (frame.empty() ? 0 : kZstdFlag)));
-  if (indexed) writer.varint(count);
-  encode_int_page({lengths.data(), count}, effort, out);
-  if (!frame.empty()) writer.varint(frame.size());
-  out += frame.empty() ? bytes : frame;
-  if (indexed) encode_int_page({entries.index(), n}, effort, out);
-}
-
-Result<void> decode_string_page(std::span<const uint8_t> page, size_t n, StringPage& out) {
-  VARVE_CHECK(n >= 1 && n <= kVectorValues);
-  ByteReader reader(page);
-  if (!decode(reader, n, out) || !reader.ok() || reader.remaining() != 0)
-    return corruption("bad string page");
-  return {};
 }
 
 }  // namespace varve

@@ -22,8 +22,8 @@
 
 namespace varve {
 
-// Bytes of all entries of one page: 1024 rows at the 64 KiB that one string may have.
-constexpr size_t kStringPageBytesMax = size_t{64} << 20;
+// Bytes of all entries of one page. Guessed: far above 1024 labels, four times the largest string there may be.
+constexpr size_t kStringPageBytesMax = size_t{4} << 20;
 
 // Decoded strings: a dictionary and each row's place in it.
 struct StringPage {
@@ -41,5 +41,7 @@ struct StringPage {
 
 void encode_string_page(std::span<const std::string_view> values, Effort effort, std::string& out);
 Result<void> decode_string_page(std::span<const uint8_t> page, size_t n, StringPage& out);
+// The same at the reader, which stops behind the page; false on corruption.
+bool decode_string_page(ByteReader& reader, size_t n, StringPage& out);
 
 }  // namespace varve
