@@ -19,6 +19,7 @@
 #include "storage/base/file.h"
 #include "storage/base/metrics.h"
 #include "storage/model/row_batch.h"
+#include "storage/model/schema.h"
 #include "storage/model/types.h"
 #include "storage/scan.h"
 #include "storage/wal/entry.h"
@@ -68,12 +69,6 @@ class AdmittedWrite {
   friend class EngineImpl;
   struct State;
   std::unique_ptr<State> state_;
-};
-
-struct ColumnInfo {
-  std::string name;
-  ColumnKind kind = ColumnKind::kField;
-  FieldType type = FieldType::kDouble;  // fields only
 };
 
 struct TableInfo {

@@ -87,6 +87,7 @@ Result<void> EngineImpl::flush_table(Table& table) {
   publication.database = table.options().database;
   publication.table = table.options().name;
   publication.columns = table.columns();
+  publication.columns.erase(publication.columns.begin());  // time
   publication.flushed_lsn = frozen.last_lsn;
   publication.segments = *written;
   publication.replay_from_lsn = replay_from_after(table, frozen);

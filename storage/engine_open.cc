@@ -88,10 +88,7 @@ Result<void> EngineImpl::restore(const CatalogState& state) {
     next_table_id_ = known.id;
     const auto table = find_or_create_table(name, false, problem);
     if (table == nullptr) return corruption("catalog: " + problem.detail);
-    std::vector<ColumnInfo> columns;
-    std::copy_if(known.columns.begin(), known.columns.end(), std::back_inserter(columns),
-                 [](const ColumnInfo& column) { return column.kind != ColumnKind::kTime; });
-    table->restore_columns(columns);
+    table->restore_columns(known.columns);
     std::vector<std::shared_ptr<const StoredSegment>> segments;
     VARVE_TRY(open_segments(*table, known.segments, segments));
     table->restore_segments(std::move(segments), known.flushed_lsn);

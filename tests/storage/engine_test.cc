@@ -21,7 +21,7 @@ class EngineTest : public testing::Test {
  protected:
   std::unique_ptr<Engine> open() {
     EngineOptions options = options_;
-    options.data_directory = directory_.path();
+    options.data_directory = directory_.path().string();
     metrics_ = std::make_unique<MetricsRegistry>();
     options.metrics = metrics_.get();
     auto engine = Engine::open(options);
@@ -79,7 +79,7 @@ class EngineTest : public testing::Test {
     }
   }
 
-  TempDir directory_;
+  test::TempDir directory_;
   std::unique_ptr<MetricsRegistry> metrics_;
   EngineOptions options_;
 };
@@ -99,7 +99,7 @@ TEST_F(EngineTest, AcknowledgedRowsAreVisibleAndSurviveReopening) {
 TEST_F(EngineTest, ASecondOpeningOfTheSameFolderIsRefusedWithWhatToDo) {
   auto engine = open();
   EngineOptions options = options_;
-  options.data_directory = directory_.path();
+  options.data_directory = directory_.path().string();
   MetricsRegistry metrics;
   options.metrics = &metrics;
   const auto second = Engine::open(options);

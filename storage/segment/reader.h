@@ -1,0 +1,113 @@
+// Reads a segment image (format.h) from memory or a file.
+//   segment = SegmentReader::open(source, "segment 42");  directory = segment->directory();
+//   i = directory->find_series(key); for blocks of directory->series_blocks(i): BlockReader reads pages
+// open() verifies header, footer and index; the parts of the index are decoded when first asked for; a page's
+// checksum is verified the first time the page is touched, at each read for a file whose page was never seen
+// whole. Memory:  the encoded index (a view when the source is in memory), what of it was asked for, one bit
+// a page. Errors:  kCorruption naming segment, column and block; kIo from the file. Never a crash, never
+// wrong rows. Threads: SegmentReader may be shared. A BlockReader belongs to one thread at a time.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "storage/segment/byte_source.h"
+#include "storage/segment/index.h"
+
+namespace varve {
+
+class SegmentReader {
+ public:
+  // `name` starts every error message: the path, or "segment 42".
+  static Result<std::shared_ptr<const SegmentReader>> open(std::shared_ptr<const ByteSource> source,
+                                                           std::string name);
+
+  const std::string& name() const { return name_; }
+  const SegmentSchema& schema() const { return summary_.schema; }
+  const SegmentIdentity& identity() const { return summary_.identity; }
+  uint64_t rows() const { return footer_.rows; }
+  uint64_t series() const { return summary_.series; }
+  uint64_t blocks() const { return summary_.blocks; }
+  uint64_t bytes() const { return source_->size(); }
+  TimeRange time_range() const { return {footer_.time_min, footer_.time_max}; }
+  std::optional<size_t> find_field(std::string_view name) const;
+
+  // Decoded at the first call, then shared. The pointers live as long as the reader.
+  Result<const SegmentDirectory*> directory() const;
+  // The index of field `field`; its statistics are by block.
+  Result<const ColumnIndex*> field_index(size_t field) const { return column_index(field + 1); }
+
+  // Statistics of one field in one block; nullopt when they may not stand for the rows (NaN, overflow,
+  // strings).
+  Result<std::optional<ColumnStatistics>> statistics(size_t block, size_t field) const;
+
+  // Reads everything: checksums, order of keys and times, statistics against rows.
+  Result<void> verify() const;
+
+ private:
+  friend class BlockReader;
+  template <class T>
+  struct Lazy {
+    std::once_flag once;
+    Result<T> value = corruption("not decoded");
+  };
+  SegmentReader(std::shared_ptr<const ByteSource> source, std::string name);
+  Result<void> load();
+  Result<const ColumnIndex*> column_index(size_t column) const;  // 0 is time
+  // "segment 42: column ph: block 7"
+  std::string place(size_t column, size_t block) const;
+  Error in_place(Error error, size_t column, size_t block) const {
+    return with_context(std::move(error), place(column, block));
+  }
+  Result<void> check_page(size_t column, size_t block, const ColumnIndex& index, std::string_view page) const;
+
+  const std::shared_ptr<const ByteSource> source_;
+  const std::string name_;
+  SegmentFooter footer_;
+  SegmentSummary summary_;
+  std::string index_copy_;                  // of a source that is not in memory
+  std::vector<std::string_view> sections_;  // of the index: summary, directory, columns
+  std::vector<uint64_t> region_begin_;      // of each column
+  mutable Lazy<SegmentDirectory> directory_;
+  mutable std::unique_ptr<Lazy<ColumnIndex>[]> columns_;
+  mutable std::unique_ptr<std::atomic<uint64_t>[]> verified_;  // one bit a page, column-major
+};
+
+// Reads pages of one segment, block by block. Neighbouring pages of a column come in one read: say how far
+// with expect_until().
+class BlockReader {
+ public:
+  explicit BlockReader(std::shared_ptr<const SegmentReader> segment);
+
+  // Blocks up to and with `last_block` will be asked for in ascending order.
+  void expect_until(size_t last_block) { expected_ = last_block; }
+
+  // `out` gets the block's rows.
+  Result<void> read_times(size_t block, std::vector<int64_t>& out);
+  Result<void> read_field(size_t block, size_t field, ColumnVector& out);
+
+ private:
+  // Bytes [begin, begin + bytes.size()) of one column's region, read ahead.
+  struct Window {
+    uint64_t begin = 0;
+    std::string bytes;
+  };
+  Result<std::string_view> page(size_t column, size_t block, const ColumnIndex& index);
+
+  const std::shared_ptr<const SegmentReader> segment_;
+  std::vector<Window> windows_;  // by column; empty for sources in memory
+  size_t expected_ = 0;
+  // Scratch of read_field.
+  std::vector<uint8_t> presence_;
+  std::vector<double> doubles_;
+  std::vector<int64_t> ints_;
+  std::vector<uint8_t> bools_;
+};
+
+}  // namespace varve
