@@ -18,13 +18,13 @@ constexpr std::string_view kQuarantineTable = "varve_quarantine";
 constexpr size_t kQuarantinePayloadBytesMax = 64 << 10;
 
 struct RefusedInput {
-  std::string_view source;  // "kafka.0", "http"
-  std::string_view topic;
+  std::string_view source = {};  // "kafka.0", "http"
+  std::string_view topic = {};
   int32_t partition = 0;
   int64_t offset = 0;
-  std::string_view reason;
-  std::string_view detail;
-  std::string_view payload;
+  std::string_view reason = {};
+  std::string_view detail = {};
+  std::string_view payload = {};
 };
 
 class QuarantineBuilder {
