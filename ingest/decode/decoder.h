@@ -21,9 +21,10 @@ enum class InputFormat { kJson, kLine };
 struct DecodeMapping {
   InputFormat format = InputFormat::kJson;
   std::string database = std::string(kDefaultDatabase);
-  std::string table = "{topic}";      // fixed, "{topic}" or "{field:NAME}"
-  std::string time = "ts";            // the field holding the time; a row without it is refused (no_time)
-  std::string time_format = "auto";   // auto | s | ms | us | ns | rfc3339 | strptime pattern (UTC)
+  // The rest is for JSON; line protocol names its own table, time and tags.
+  std::string table = "{topic}";  // fixed, "{topic}" or "{field:NAME}" (the field is consumed, not stored)
+  std::string time = "ts";  // the (flattened) field holding the time; a row without it is refused (no_time)
+  std::string time_format = "auto";  // auto | s | ms | us | ns | rfc3339 | strptime pattern (UTC)
   std::vector<std::string> tags;
 };
 
@@ -31,6 +32,10 @@ struct MessageContext {
   std::string_view topic;
   int64_t timestamp_ns = 0;  // the broker's, or now
 };
+
+// Refusals named per message; of more, the last one (reason more_refused) tells how many.
+constexpr size_t kRejectsPerMessageMax =
+    100;  // guessed: enough to see what is wrong, too few to flood quarantine
 
 class Decoder {
  public:
@@ -42,5 +47,14 @@ class Decoder {
 
 // kInvalidArgument when the mapping contradicts itself (a bad table template, an unknown time format).
 Result<std::unique_ptr<Decoder>> make_decoder(const DecodeMapping& mapping);
+
+// Tables varve writes itself (varve_quarantine); input may not name them.
+constexpr std::string_view kReservedTablePrefix = "varve_";
+
+// The reject that stands for `count` others of a message.
+DecodeReject more_refused(size_t count);
+
+// Why input may not use this table name; empty = it may.
+std::string_view table_name_fault(std::string_view name);
 
 }  // namespace varve

@@ -1,6 +1,7 @@
-// Rows being decoded, by table, each remembering which message of the current poll it came from, so that a row the
-// store refuses later can be quarantined with its message.
-// Threads: a value; one thread.
+// Rows being decoded, by table, each remembering which message of the current poll it came from, so that a
+// row the store refuses later can be quarantined with its message. Rows whose types contradict each other go
+// to different batches of the same table: the store then judges each by its schema, and a wrong first row
+// cannot make the right ones after it unwelcome. Threads: a value; one thread.
 #pragma once
 
 #include <cstdint>
@@ -16,19 +17,42 @@ namespace varve {
 
 // Why a message, or one row of it, was refused. `reason` is a short stable word for metrics and SQL.
 struct DecodeReject {
-  std::string reason;  // malformed_json, not_an_object, no_time, bad_time, no_field, type_conflict, bad_line ...
+  std::string
+      reason;  // malformed_json, not_an_object, no_time, bad_time, no_field, type_conflict, bad_line ...
   std::string detail;  // one line for people: what, where, what to do
   uint32_t line = 0;   // from 1, for line-oriented input; 0 = not applicable
 };
 
 class RowSet {
  public:
-  // Rows ended from now on belong to message `index`.
+  // Batches of one table kept for rows of contradicting types (four types; more would be an attack).
+  static constexpr size_t kVariantsMax = 4;
+
+  // Rows added from now on belong to message `index`.
   void set_message(uint32_t index) { message_ = index; }
 
-  // The builder of a table; the reference stays valid until take(). Call row_ended() after each end_row on it.
-  RowBatchBuilder& table(std::string_view database, std::string_view table);
-  void row_ended(std::string_view database, std::string_view table);
+  // Adds a row of a table. `fill(RowBatchBuilder&)` gives the builder the row's tags and fields and returns
+  // the first outcome that is not kOk; it may be called up to kVariantsMax times, and the row is added when
+  // it returns kOk.
+  template <class Fill>
+  RowBatchBuilder::Add add_row(std::string_view database, std::string_view table, int64_t time_ns,
+                               Fill&& fill) {
+    Entry& rows_of_table = entry(database, table);
+    for (size_t i = 0;; ++i) {
+      if (i == rows_of_table.variants.size()) rows_of_table.add_variant();
+      Variant& variant = rows_of_table.variants[i];
+      variant.builder.begin_row();
+      const RowBatchBuilder::Add outcome = fill(variant.builder);
+      if (outcome == RowBatchBuilder::Add::kOk) {
+        variant.builder.end_row(time_ns);
+        variant.messages.push_back(message_);
+        ++rows_;
+        return outcome;
+      }
+      variant.builder.abandon_row();
+      if (outcome == RowBatchBuilder::Add::kDuplicate || i + 1 == kVariantsMax) return outcome;
+    }
+  }
 
   size_t rows() const { return rows_; }
   size_t approximate_bytes() const;
@@ -40,15 +64,25 @@ class RowSet {
   Taken take();  // leaves the set empty
 
  private:
-  struct Entry {
+  struct Variant {
     RowBatchBuilder builder;
     std::vector<uint32_t> messages;
   };
-  Entry& entry(std::string_view database, std::string_view table);
+  struct Entry {
+    std::string database;
+    std::string table;
+    std::vector<Variant> variants;
+    void add_variant() { variants.push_back({RowBatchBuilder(database, table), {}}); }
+  };
+  Entry& entry(std::string_view database, std::string_view table) {
+    if (last_ != nullptr && last_->table == table && last_->database == database) return *last_;
+    return find_entry(database, table);
+  }
+  Entry& find_entry(std::string_view database, std::string_view table);
 
-  std::map<std::pair<std::string, std::string>, Entry, std::less<>> tables_;
+  // By database, then table; nodes stay where they are.
+  std::map<std::string, std::map<std::string, Entry, std::less<>>, std::less<>> tables_;
   Entry* last_ = nullptr;  // streams repeat: the entry used last
-  std::pair<std::string, std::string> last_key_;
   uint32_t message_ = 0;
   size_t rows_ = 0;
 };

@@ -32,6 +32,19 @@ void keep_rows(ColumnVector& column, const std::vector<uint8_t>& keep) {
   if (column.has_nulls()) keep_rows(column.valid, keep);
 }
 
+void drop_last(ColumnVector& column) {
+  switch (column.type) {
+    case FieldType::kDouble: column.doubles.pop_back(); break;
+    case FieldType::kInt64: column.ints.pop_back(); break;
+    case FieldType::kBool: column.bools.pop_back(); break;
+    case FieldType::kString:
+      column.strings.offsets.pop_back();
+      column.strings.bytes.resize(column.strings.offsets.back());
+      break;
+  }
+  if (column.has_nulls()) column.valid.pop_back();
+}
+
 // ---- bytes ----
 // batch:  string database | string table | varint rows | rows x signed varint time delta
 //         varint tag columns | per column: string name | varint values | values x string | rows x varint code + 1
@@ -251,14 +264,12 @@ void RowBatchBuilder::end_row(int64_t time) {
 }
 
 void RowBatchBuilder::abandon_row() {
-  std::vector<uint8_t> keep(rows() + 1, 1);
-  keep.back() = 0;
   batch_.tags.resize(tags_before_row_);
   dictionaries_.resize(tags_before_row_);
   batch_.fields.resize(fields_before_row_);
   for (TagColumn& tag : batch_.tags) tag.codes.resize(rows());
   for (FieldColumn& field : batch_.fields) {
-    if (field.data.size() > rows()) keep_rows(field.data, keep);
+    if (field.data.size() > rows()) drop_last(field.data);
   }
 }
 
