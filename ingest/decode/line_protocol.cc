@@ -47,6 +47,23 @@ constexpr double kExactPowers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7
                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 constexpr uint64_t kExactMantissaMax = uint64_t{1} << 53;
 
+// Whether a decimal number, possibly with an exponent, is less than 1 in size.
+bool is_below_one(std::string_view text) {
+  const size_t mark = std::min(text.find_first_of("eE"), text.size());
+  const std::string_view digits = text.substr(0, mark);
+  const size_t point = std::min(digits.find('.'), digits.size());
+  const size_t first = digits.find_first_of("123456789");
+  if (first == std::string_view::npos) return true;
+  int64_t exponent = 0;
+  for (const char c : text.substr(mark)) {
+    if (is_digit(c)) exponent = std::min<int64_t>(exponent * 10 + (c - '0'), INT32_MAX);
+  }
+  if (text.substr(mark).find('-') != std::string_view::npos) exponent = -exponent;
+  const auto places =
+      static_cast<int64_t>(point) - static_cast<int64_t>(first);  // 1 = units, 0 and less = decimals
+  return places + exponent <= 0;
+}
+
 struct FieldItem {
   std::string_view name;
   FieldType type = FieldType::kDouble;
@@ -95,7 +112,7 @@ class LineParser {
   bool read_bool(FieldItem& item);
   bool read_number(FieldItem& item);
   bool read_integer(FieldItem& item, std::string_view digits, bool negative, char suffix);
-  bool read_double(FieldItem& item, std::string_view text, bool negative_exponent);
+  bool read_double(FieldItem& item, std::string_view text);
   bool add_row(RowSet& rows, bool number_rows);
   void keep_last_of_each_field();
 
@@ -375,17 +392,16 @@ bool LineParser::read_number(FieldItem& item) {
       item.number = negative ? -magnitude : magnitude;
       return true;
     }
-    return read_double(item, {number, static_cast<size_t>(p - number)}, true);
+    return read_double(item, {number, static_cast<size_t>(p - number)});
   }
   if (*p != 'e' && *p != 'E') return bad_line("expected a number");
   ++p;
-  const bool negative_exponent = p != end_ && *p == '-';
   if (p != end_ && (*p == '+' || *p == '-')) ++p;
   const char* const exponent = p;
   while (p != end_ && is_digit(*p)) ++p;
   if (p == exponent || !ends_value(p)) return bad_line("expected a number");
   at_ = p;
-  return read_double(item, {number, static_cast<size_t>(p - number)}, negative_exponent);
+  return read_double(item, {number, static_cast<size_t>(p - number)});
 }
 
 bool LineParser::read_integer(FieldItem& item, std::string_view digits, bool negative, char suffix) {
@@ -408,9 +424,9 @@ bool LineParser::read_integer(FieldItem& item, std::string_view digits, bool neg
   return true;
 }
 
-bool LineParser::read_double(FieldItem& item, std::string_view text, bool negative_exponent) {
+bool LineParser::read_double(FieldItem& item, std::string_view text) {
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), item.number);
-  if (parsed.ec == std::errc::result_out_of_range && negative_exponent && std::abs(item.number) < 1) {
+  if (parsed.ec == std::errc::result_out_of_range && is_below_one(text)) {
     item.number = text[0] == '-' ? -0.0 : 0.0;  // too small to tell from zero
     return true;
   }

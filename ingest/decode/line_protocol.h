@@ -12,7 +12,7 @@
 //   model's
 //     limits (value_too_long), tables of the store's own, a name that is both tag and field (type_conflict),
 //     and invalid UTF-8 (invalid_utf8)
-//   - an unclosed quote costs its own line, not all after it; "\" before LF does not join lines
+//   - a quote that is never closed costs its own line, not all after it; "\" before LF does not join lines
 // Other reasons: bad_line (with what was expected and where), duplicate_tag, bad_time, out_of_range.
 // Threads: functions of their arguments; a writer belongs to one thread.
 #pragma once
