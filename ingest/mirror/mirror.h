@@ -1,7 +1,20 @@
-// Copies every accepted row to an InfluxDB, at least once, in order, as a cursor on the log. A slow or dead server
-// never touches ingest or queries: the log keeps what was not sent, the position moves after the server's 2xx.
-// What the server refuses for good (400, 422) is named in the log and in varve_quarantine, and the rest goes on.
-// Threads: starts one sender thread; status() from any.
+// Copies every accepted row to an InfluxDB, at least once, in order, as a cursor on the log. A slow or dead
+// server never touches ingest or queries: the log keeps what was not sent, the position moves after the
+// server's 2xx. What the server refuses for good (400, 422, one line over its limit) is named in
+// varve_quarantine with the server's words, and the rest goes on. What line protocol cannot say
+// (decode/line_protocol.h) is counted and logged.
+//   answer                         then
+//   2xx                            go on
+//   400 422                        halve the request until the bad lines stand alone (InfluxDB upserts: what
+//   is sent
+//                                  twice does no harm), quarantine them
+//   401 403, 404 (2.x), 3xx, else  hold: say so, try again every hold_retry_ns
+//   404 (1.x)                      CREATE DATABASE, try again
+//   404 (3.x) 405                  ask for the version again when it is "auto", else hold
+//   413                            halve the request, and those after it
+//   429 5xx, no answer             try again after max(Retry-After, backoff with jitter)
+// After a kill, what was acknowledged since the position was last saved goes out again: at most batch_lines
+// rows or one second, and the request in flight. Threads: starts one sender thread; status() from any.
 #pragma once
 
 #include <memory>
@@ -9,9 +22,20 @@
 #include <vector>
 
 #include "ingest/status.h"
+#include "storage/base/clock.h"
 #include "storage/engine.h"
 
 namespace varve {
+
+// Waits of a mirror; tests make them short.
+struct MirrorTiming {
+  int64_t backoff_min_ns = 100 * kNsPerMs;
+  int64_t backoff_max_ns = 30 * kNsPerSecond;
+  int64_t hold_retry_ns = 30 * kNsPerSecond;
+  int64_t request_timeout_ns = 30 * kNsPerSecond;
+  int64_t stop_grace_ns = 2 * kNsPerSecond;  // given to the request in flight when the mirror stops
+  int64_t save_every_ns = kNsPerSecond;      // spares the catalog a commit per request
+};
 
 struct MirrorOptions {
   std::string name = "mirror.0";  // of the cursor, too: keep it stable
@@ -21,15 +45,18 @@ struct MirrorOptions {
   std::string org;
   std::string token;
   size_t batch_lines = 5000;
-  std::vector<std::string> tables{"*"};  // "*" = all but varve's own; else names
+  std::vector<std::string> tables{
+      "*"};  // "*" = all but varve's own (varve_*), which are never sent; else names
+  MirrorTiming timing;
   // Rows of database "varve" go to `database`; rows of another database D go to D (created on demand).
 };
 
 class Mirror {
  public:
   // kInvalidArgument for a URL or option it cannot use.
-  static Result<std::unique_ptr<Mirror>> start(MirrorOptions options, Engine& engine, MetricsRegistry& metrics);
-  virtual ~Mirror() = default;  // stops after the request in flight, at most kRequestTimeout
+  static Result<std::unique_ptr<Mirror>> start(MirrorOptions options, Engine& engine,
+                                               MetricsRegistry& metrics);
+  virtual ~Mirror() = default;  // stops, saving the position; within 5 s even when the server hangs
   virtual MirrorStatus status() const = 0;
 };
 

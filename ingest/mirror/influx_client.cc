@@ -1,0 +1,255 @@
+#include "ingest/mirror/influx_client.h"
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+
+#include "storage/base/check.h"
+#include "storage/base/clock.h"
+
+namespace varve {
+namespace {
+
+constexpr long kConnectTimeoutMs = 5000;
+constexpr int64_t kRetryAfterMaxSeconds = 600;
+constexpr int kGzipLevel = 1;  // lines shrink 5 to 10 times even so; higher levels cost more than they save
+constexpr int kGzipWindow = 15 + 16;  // zlib: + 16 asks for the gzip frame
+constexpr int kGzipMemory = 8;        // zlib's default
+
+// Once per process, before any handle.
+void init_curl() {
+  static std::once_flag once;
+  std::call_once(once, [] { VARVE_CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK); });
+}
+
+struct CurlUrlDeleter {
+  void operator()(CURLU* url) const { curl_url_cleanup(url); }
+};
+struct HeadersDeleter {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using Headers = std::unique_ptr<curl_slist, HeadersDeleter>;
+
+void add_header(Headers& headers, const std::string& line) {
+  curl_slist* longer = curl_slist_append(headers.get(), line.c_str());
+  VARVE_CHECK(longer != nullptr);
+  static_cast<void>(headers.release());
+  headers.reset(longer);
+}
+
+bool has_part(CURLU* url, CURLUPart part) {
+  char* text = nullptr;
+  const bool has = curl_url_get(url, part, &text, 0) == CURLUE_OK && text != nullptr && *text != '\0';
+  curl_free(text);
+  return has;
+}
+
+Result<void> check_url(const std::string& text) {
+  const auto wrong = [&](std::string_view why) {
+    return invalid_argument(fmt::format("mirror url {}; use e.g. http://127.0.0.1:8086", why));
+  };
+  const std::unique_ptr<CURLU, CurlUrlDeleter> url(curl_url());
+  VARVE_CHECK(url != nullptr);
+  if (curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK) {
+    return wrong(fmt::format("'{}' is not a URL", text));
+  }
+  // Before the URL is repeated in a message: it may hold a password.
+  if (has_part(url.get(), CURLUPART_USER) || has_part(url.get(), CURLUPART_PASSWORD)) {
+    return wrong("holds a user or password; give them by token_env");
+  }
+  char* scheme = nullptr;
+  curl_url_get(url.get(), CURLUPART_SCHEME, &scheme, 0);
+  const std::string_view name = scheme == nullptr ? "" : scheme;
+  const bool is_http = name == "http" || name == "https";
+  curl_free(scheme);
+  if (!is_http) return wrong(fmt::format("'{}' is neither http nor https", text));
+  if (has_part(url.get(), CURLUPART_QUERY) || has_part(url.get(), CURLUPART_FRAGMENT)) {
+    return wrong(fmt::format("'{}' has a query or fragment", text));
+  }
+  return {};
+}
+
+std::string url_encoded(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       std::string_view("-._~").find(c) != std::string_view::npos;
+    if (plain) {
+      out.push_back(c);
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
+// "1.6.7", "v2.7.1", "3.0.0-..." -> the first number.
+std::optional<int> generation_of(std::string_view version) {
+  if (!version.empty() && version.front() == 'v') version.remove_prefix(1);
+  if (version.size() < 2 || version[1] != '.' || version[0] < '1' || version[0] > '3') return std::nullopt;
+  return version[0] - '0';
+}
+
+class CurlInfluxClient : public InfluxClient {
+ public:
+  CurlInfluxClient(InfluxClientOptions options, std::function<bool()> should_abort)
+      : options_(std::move(options)), should_abort_(std::move(should_abort)), curl_(curl_easy_init()) {
+    VARVE_CHECK(curl_ != nullptr);
+    VARVE_CHECK(deflateInit2(&deflater_, kGzipLevel, Z_DEFLATED, kGzipWindow, kGzipMemory,
+                             Z_DEFAULT_STRATEGY) == Z_OK);
+    while (options_.url.ends_with('/')) options_.url.pop_back();
+  }
+  CurlInfluxClient(const CurlInfluxClient&) = delete;
+  CurlInfluxClient& operator=(const CurlInfluxClient&) = delete;
+  ~CurlInfluxClient() override {
+    curl_easy_cleanup(curl_);
+    deflateEnd(&deflater_);
+  }
+
+  InfluxAnswer ping() override { return request("/ping", 0, {}, nullptr, false); }
+
+  InfluxAnswer write(int generation, std::string_view database, std::string_view lines) override {
+    std::string path;
+    if (generation == 2) {
+      path = fmt::format("/api/v2/write?org={}&bucket={}&precision=ns", url_encoded(options_.org),
+                         url_encoded(database));
+    } else if (generation == 3) {
+      path = fmt::format("/api/v3/write_lp?db={}&precision=nanosecond", url_encoded(database));
+    } else {
+      path = fmt::format("/write?db={}&precision=ns", url_encoded(database));
+    }
+    compress(lines);
+    return request(path, generation, compressed_, "text/plain; charset=utf-8", true);
+  }
+
+  InfluxAnswer create_database(std::string_view database) override {
+    std::string name;
+    for (const char c : database) {
+      if (c == '"' || c == '\\') name.push_back('\\');
+      name.push_back(c);
+    }
+    const std::string form = "q=" + url_encoded(fmt::format("CREATE DATABASE \"{}\"", name));
+    return request("/query", 1, form, "application/x-www-form-urlencoded", false);
+  }
+
+ private:
+  void compress(std::string_view text) {
+    deflateReset(&deflater_);
+    compressed_.resize(deflateBound(&deflater_, text.size()));
+    deflater_.next_in =
+        reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));  // NOLINT: zlib's old signature
+    deflater_.avail_in = static_cast<uInt>(text.size());
+    deflater_.next_out = reinterpret_cast<Bytef*>(compressed_.data());
+    deflater_.avail_out = static_cast<uInt>(compressed_.size());
+    VARVE_CHECK(deflate(&deflater_, Z_FINISH) == Z_STREAM_END);
+    compressed_.resize(deflater_.total_out);
+  }
+
+  // GET without `content_type`, else POST.
+  InfluxAnswer request(std::string_view path, int generation, const std::string& body,
+                       const char* content_type, bool gzip) {
+    answer_ = {};
+    curl_easy_reset(curl_);  // options only; connections stay
+    char reason[CURL_ERROR_SIZE] = "";
+    const std::string url = options_.url + std::string(path);
+    Headers headers;
+    if (content_type != nullptr) add_header(headers, fmt::format("Content-Type: {}", content_type));
+    if (gzip) add_header(headers, "Content-Encoding: gzip");
+    add_header(headers, "Expect:");  // no round trip before the body
+    if (!options_.token.empty()) {
+      add_header(headers,
+                 fmt::format("Authorization: {} {}", generation == 3 ? "Bearer" : "Token", options_.token));
+    }
+    set(CURLOPT_URL, url.c_str());
+    set(CURLOPT_HTTPHEADER, headers.get());
+    set(CURLOPT_PROTOCOLS_STR, "http,https");
+    set(CURLOPT_FOLLOWLOCATION, 0L);
+    set(CURLOPT_PROXY, "");  // a server beside us, not the environment's web
+    set(CURLOPT_NOSIGNAL, 1L);
+    set(CURLOPT_TCP_NODELAY, 1L);
+    set(CURLOPT_USERAGENT, "varve/" VARVE_VERSION);
+    set(CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs);
+    set(CURLOPT_TIMEOUT_MS, static_cast<long>(options_.request_timeout_ns / kNsPerMs));
+    set(CURLOPT_ERRORBUFFER, &reason[0]);
+    set(CURLOPT_WRITEFUNCTION, &CurlInfluxClient::take_body);
+    set(CURLOPT_WRITEDATA, this);
+    set(CURLOPT_HEADERFUNCTION, &CurlInfluxClient::take_header);
+    set(CURLOPT_HEADERDATA, this);
+    set(CURLOPT_NOPROGRESS, 0L);
+    set(CURLOPT_XFERINFOFUNCTION, &CurlInfluxClient::check_abort);
+    set(CURLOPT_XFERINFODATA, this);
+    if (content_type != nullptr) {
+      set(CURLOPT_POST, 1L);
+      set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+      set(CURLOPT_POSTFIELDS, body.data());
+    }
+    const CURLcode code = curl_easy_perform(curl_);
+    if (code != CURLE_OK) {
+      answer_.status = 0;
+      answer_.text = reason[0] != '\0' ? reason : curl_easy_strerror(code);
+      return std::move(answer_);
+    }
+    long status = 0;
+    curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &status);
+    answer_.status = static_cast<int>(status);
+    curl_off_t retry_after_seconds = 0;
+    if (curl_easy_getinfo(curl_, CURLINFO_RETRY_AFTER, &retry_after_seconds) == CURLE_OK &&
+        retry_after_seconds > 0) {
+      answer_.retry_after_ns = std::min<int64_t>(retry_after_seconds, kRetryAfterMaxSeconds) * kNsPerSecond;
+    }
+    return std::move(answer_);
+  }
+
+  template <class T>
+  void set(CURLoption option, T value) {
+    VARVE_CHECK(curl_easy_setopt(curl_, option, value) == CURLE_OK);
+  }
+
+  static size_t take_body(char* data, size_t size, size_t count, void* self) {
+    std::string& text = static_cast<CurlInfluxClient*>(self)->answer_.text;
+    text.append(data, std::min(size * count, kAnswerBytesMax - text.size()));
+    return size * count;
+  }
+
+  static size_t take_header(char* data, size_t size, size_t count, void* self) {
+    constexpr std::string_view kVersion = "x-influxdb-version:";
+    std::string_view line(data, size * count);
+    if (line.size() > kVersion.size() && strncasecmp(line.data(), kVersion.data(), kVersion.size()) == 0) {
+      line.remove_prefix(kVersion.size());
+      while (!line.empty() && line.front() == ' ') line.remove_prefix(1);
+      static_cast<CurlInfluxClient*>(self)->answer_.generation = generation_of(line);
+    }
+    return size * count;
+  }
+
+  static int check_abort(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+    return static_cast<CurlInfluxClient*>(self)->should_abort_() ? 1 : 0;
+  }
+
+  InfluxClientOptions options_;
+  const std::function<bool()> should_abort_;
+  CURL* const curl_;
+  z_stream deflater_{};
+  std::string compressed_;
+  InfluxAnswer answer_;  // of the request running
+};
+
+}  // namespace
+
+Result<std::unique_ptr<InfluxClient>> InfluxClient::open(InfluxClientOptions options,
+                                                         std::function<bool()> should_abort) {
+  init_curl();
+  VARVE_TRY(check_url(options.url));
+  for (const char c : options.token) {
+    if (c < ' ' || c > '~')
+      return invalid_argument("the mirror's token has characters that no HTTP header can carry");
+  }
+  return std::unique_ptr<InfluxClient>(
+      std::make_unique<CurlInfluxClient>(std::move(options), std::move(should_abort)));
+}
+
+}  // namespace varve
