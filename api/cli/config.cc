@@ -263,7 +263,7 @@ Result<void> apply_override(toml::table& root, const std::string& text) {
   }
   toml::table parsed;
   try {
-    parsed = toml::parse("v = " + value, "--set");
+    parsed = toml::parse("v = " + value, std::string_view("--set"));
   } catch (const toml::parse_error&) {
     // Not a TOML value: taken as a string below.
   }
