@@ -1,0 +1,135 @@
+#include "api/cli/arguments.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+namespace varve {
+namespace {
+
+constexpr uint64_t kRateMax = 100'000'000;  // messages a second; over any broker's reach
+constexpr uint32_t kSensorsMax = 1'000'000;
+
+void add_serve(CLI::App& app, ServeArguments& out) {
+  CLI::App& command = *app.add_subcommand("serve", "Run the server: Kafka sources, store, mirrors and HTTP.");
+  command.add_option("--config", out.config, "TOML file; config/varve.toml in the source shows every key")
+      ->required()
+      ->type_name("FILE");
+  command.add_option("--set", out.overrides, "Override one key, e.g. kafka.0.brokers=kafka:9092 (repeatable)")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  command.footer("Example:\n  varve serve --config varve.toml --set server.listen=127.0.0.1:9000");
+}
+
+void add_demo(CLI::App& app, DemoArguments& out) {
+  CLI::App& command = *app.add_subcommand(
+      "demo", "Run everything in one process on simulated water sensors; leaves nothing behind.");
+  command.add_option("--port", out.port, "Port of the page and the API on 127.0.0.1 (0 = any)")->capture_default_str();
+  command.add_option("--sensors", out.sensors, "Simulated sensors")
+      ->check(CLI::Range(uint32_t{1}, kSensorsMax))
+      ->capture_default_str();
+  command.add_option("--rate", out.rate, "Readings a second")
+      ->check(CLI::Range(uint64_t{1}, kRateMax))
+      ->capture_default_str();
+  command.footer("Example:\n  varve demo --port 8484 --rate 20000");
+}
+
+void add_produce(CLI::App& app, ProduceArguments& out, std::string& rate) {
+  CLI::App& command = *app.add_subcommand("produce", "Send a CSV file or simulated readings to a Kafka topic.");
+  command.add_option("--brokers", out.brokers, "Kafka's bootstrap servers")->required()->type_name("HOST:PORT");
+  command.add_option("--topic", out.topic, "Kafka topic")->required()->type_name("TOPIC");
+  CLI::Option* const csv = command.add_option("--csv", out.csv, "CSV file with a header line")->type_name("FILE");
+  command.add_option("--simulate", out.simulate, "water, clickstream or machines")
+      ->check(CLI::IsMember({"water", "clickstream", "machines"}))
+      ->type_name("KIND")
+      ->excludes(csv);
+  CLI::Option* const time = command.add_option("--time-column", out.time_column, "CSV column that holds the time")
+                                ->type_name("COLUMN")
+                                ->needs(csv);
+  command.add_option("--time-format", out.time_format, "strptime pattern, or auto")
+      ->type_name("FORMAT")
+      ->needs(time)
+      ->capture_default_str();
+  command.add_option("--time-zone", out.time_zone, "Zone of times without an offset, e.g. America/Chicago")
+      ->type_name("ZONE")
+      ->needs(time)
+      ->capture_default_str();
+  command.add_option("--key-column", out.key_column, "CSV column whose value is the message key (default: the first)")
+      ->type_name("COLUMN")
+      ->needs(csv);
+  command.add_option("--rate", rate, "Messages a second, or max")->type_name("N|max")->capture_default_str();
+  command.add_option("--count", out.count, "Stop after N messages")->type_name("N")->check(CLI::PositiveNumber);
+  command.add_option("--sensors", out.sensors, "Simulated sensors")
+      ->check(CLI::Range(uint32_t{1}, kSensorsMax))
+      ->type_name("N")
+      ->capture_default_str();
+  command.footer(
+      "Examples:\n"
+      "  varve produce --brokers 127.0.0.1:9092 --topic beach --csv beach.csv --time-column \"Measurement Timestamp\" \\\n"
+      "      --time-format \"%m/%d/%Y %I:%M:%S %p\" --time-zone America/Chicago --key-column \"Beach Name\"\n"
+      "  varve produce --brokers 127.0.0.1:9092 --topic readings --simulate water --rate 5000 --count 100000");
+}
+
+void add_query(CLI::App& app, QueryArguments& out) {
+  CLI::App& command = *app.add_subcommand("query", "Run one SQL statement on a server and print the answer.");
+  command.add_option("sql", out.sql, "The statement")->required()->type_name("SQL");
+  command.add_option("--url", out.url, "Address of the server")->type_name("URL")->capture_default_str();
+  command.add_option("--format", out.format, "table, csv, json or ndjson")
+      ->check(CLI::IsMember({"table", "csv", "json", "ndjson"}))
+      ->type_name("FORMAT")
+      ->capture_default_str();
+  command.add_option("--token", out.token, "Sent as Authorization: Bearer TOKEN")->type_name("TOKEN");
+  command.footer(
+      "Example:\n  varve query \"SELECT site, avg(temperature) FROM readings WHERE time > now() - INTERVAL '1 hour' "
+      "GROUP BY site\"");
+}
+
+ExitNow bad_arguments(std::string text) {
+  for (char& c : text) {
+    if (c == '\n') c = ' ';  // errors are one line
+  }
+  fmt::print(stderr, "varve: {}; see varve --help\n", text);
+  return {kExitBadArguments};
+}
+
+// "max" is no rate limit.
+bool parse_rate(const std::string& text, std::optional<uint64_t>& rate) {
+  if (text == "max") return true;
+  uint64_t value = 0;
+  if (!CLI::detail::lexical_cast(text, value) || value == 0 || value > kRateMax) return false;
+  rate = value;
+  return true;
+}
+
+}  // namespace
+
+Command parse_arguments(int argc, const char* const* argv) {
+  CLI::App app("varve: a stream of readings from Kafka as a time-series database.", "varve");
+  ServeArguments serve;
+  DemoArguments demo;
+  ProduceArguments produce;
+  QueryArguments query;
+  std::string rate = "max";
+  app.set_version_flag("--version", "varve " VARVE_VERSION);
+  app.require_subcommand(1);
+  app.footer("Every command has --help with an example. Exit codes: 0 fine, 1 it failed, 2 bad arguments.");
+  add_serve(app, serve);
+  add_demo(app, demo);
+  add_produce(app, produce, rate);
+  add_query(app, query);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return ExitNow{app.exit(error)};  // help or version
+    return bad_arguments(error.what());
+  }
+  if (app.got_subcommand("serve")) return serve;
+  if (app.got_subcommand("demo")) return demo;
+  if (app.got_subcommand("query")) return query;
+  if (produce.csv.empty() == produce.simulate.empty()) return bad_arguments("produce needs --csv FILE or --simulate KIND");
+  if (!parse_rate(rate, produce.rate)) return bad_arguments("--rate must be a number of messages a second, or max");
+  return produce;
+}
+
+}  // namespace varve

@@ -1,0 +1,59 @@
+// The command line as values. CLI11 stays behind arguments.cc.
+// Threads: one thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace varve {
+
+struct ServeArguments {
+  std::string config;
+  std::vector<std::string> overrides;
+};
+
+struct DemoArguments {
+  uint16_t port = 8484;
+  uint32_t sensors = 200;
+  uint64_t rate = 20'000;  // messages a second
+};
+
+struct ProduceArguments {
+  std::string brokers;
+  std::string topic;
+  std::string csv;       // this or simulate
+  std::string simulate;  // water | clickstream | machines
+  std::string time_column;
+  std::string time_format = "auto";
+  std::string time_zone = "UTC";
+  std::string key_column;
+  std::optional<uint64_t> rate;  // messages a second; absent = as fast as the broker takes them
+  uint64_t count = 0;            // 0 = all of a CSV file, without end of a simulator
+  uint32_t sensors = 200;
+};
+
+struct QueryArguments {
+  std::string sql;
+  std::string url = "http://127.0.0.1:8484";
+  std::string format = "table";
+  std::string token;
+};
+
+// The process should end with this code; what was to be printed has been.
+struct ExitNow {
+  int code = 0;
+};
+
+using Command = std::variant<ExitNow, ServeArguments, DemoArguments, ProduceArguments, QueryArguments>;
+
+constexpr int kExitFine = 0;
+constexpr int kExitFailed = 1;
+constexpr int kExitBadArguments = 2;
+
+// Prints help and the version to stdout; a bad command line as one line to stderr.
+Command parse_arguments(int argc, const char* const* argv);
+
+}  // namespace varve

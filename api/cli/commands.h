@@ -1,0 +1,14 @@
+// The commands. Each prints its errors as one line to stderr and returns the process's exit code.
+// Threads: the main thread, before any other is started (they block signals for the threads they start).
+#pragma once
+
+#include "api/cli/arguments.h"
+
+namespace varve {
+
+int run_serve(const ServeArguments& arguments);
+int run_demo(const DemoArguments& arguments);
+int run_produce(const ProduceArguments& arguments);
+int run_query(const QueryArguments& arguments);
+
+}  // namespace varve

@@ -1,0 +1,337 @@
+#include "api/cli/config.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <limits>
+#include <set>
+
+#include "api/cli/config_reader.h"
+#include "storage/base/file.h"
+#include "storage/base/timestamp.h"
+
+namespace varve {
+namespace {
+
+constexpr uint64_t kFlushRowsMax = 100'000'000;    // the memtable's byte limit comes first (guessed)
+constexpr uint64_t kQueryRowsMax = 1'000'000'000;  // guessed
+constexpr uint64_t kQueriesMax = 1024;             // guessed: each may hold a thread
+constexpr uint64_t kMirrorLinesMax = 100'000;      // a request of some 20 MB (guessed)
+constexpr size_t kSectionsMax = 256;               // of [[kafka]] and of [[mirror]]: each has a thread
+
+using Known = std::vector<std::string>;
+
+struct Source {
+  const std::string& file;
+  Known* known;
+};
+
+Result<void> read_server(const toml::table& table, Source source, ServerConfig& out) {
+  ConfigReader reader(table, "server.", source.file, source.known);
+  std::string listen = "127.0.0.1:8484", certificate, key;
+  reader.text("listen", listen);
+  reader.flag("insecure", out.insecure);
+  reader.text("tls_certificate", certificate);
+  reader.text("tls_key", key);
+  if (certificate.empty() != key.empty()) {
+    reader.fail(certificate.empty() ? "tls_key" : "tls_certificate", "tls_certificate and tls_key need each other");
+  }
+  if (!certificate.empty()) {
+    reader.fail("tls_certificate", "TLS is not supported in this version; put a TLS proxy in front");
+  }
+  const Result<ServerConfig> address = parse_listen(listen);
+  if (!address) {
+    reader.fail("listen", address.error().message);
+  } else {
+    out.host = address->host;
+    out.port = address->port;
+    if (!out.insecure && !is_loopback(out.host)) {
+      reader.fail("listen", fmt::format("{} can be reached from other machines and this version has no tokens; use a "
+                                        "loopback address or set server.insecure = true",
+                                        out.host));
+    }
+  }
+  return reader.finish();
+}
+
+Result<void> read_storage(const toml::table& table, Source source, EngineOptions& out) {
+  ConfigReader reader(table, "storage.", source.file, source.known);
+  std::string wal_sync = "group";
+  reader.text("data", out.data_directory);
+  reader.word("wal_sync", {"group", "each", "relaxed"}, wal_sync);
+  reader.count("flush_rows", 1, kFlushRowsMax, out.flush_rows);
+  reader.duration("flush_age", false, out.flush_age_ns);
+  reader.duration("partition", false, out.partition_ns);
+  reader.duration("retention", true, out.retention_ns);
+  if (out.data_directory.empty()) reader.fail("data", "must name a folder");
+  out.wal_sync = wal_sync == "each" ? WalSync::kEach : wal_sync == "relaxed" ? WalSync::kRelaxed : WalSync::kGroup;
+  const toml::table* const tables = reader.table("tables");
+  VARVE_TRY(reader.finish());
+  if (tables == nullptr) return {};
+  for (const auto& [name, node] : *tables) {
+    const std::string table_name(name.str());
+    if (!node.is_table()) {
+      return invalid_argument(fmt::format("{}: key storage.tables.{}: write it as [storage.tables.{}]",
+                                          place_of(&node, source.file), table_name, table_name));
+    }
+    ConfigReader one(*node.as_table(), "storage.tables." + table_name + ".", source.file, source.known);
+    int64_t retention_ns = out.retention_ns;
+    one.duration("retention", true, retention_ns);
+    VARVE_TRY(one.finish());
+    out.table_retention_ns[table_name] = retention_ns;
+  }
+  return {};
+}
+
+Result<KafkaSourceOptions> read_kafka(const toml::table& table, std::string name, const std::string& path,
+                                      Source source) {
+  ConfigReader reader(table, path, source.file, source.known);
+  KafkaSourceOptions out;
+  out.name = std::move(name);
+  out.mapping.table = "{topic}";
+  std::string format = "json", dead_letter_topic;
+  reader.text("brokers", out.brokers);
+  reader.text("group", out.group);
+  reader.texts("topics", out.topics);
+  reader.text("start", out.start);
+  reader.word("format", {"json", "csv", "line", "avro"}, format);
+  reader.text("table", out.mapping.table);
+  reader.text("time", out.mapping.time);
+  reader.text("time_format", out.mapping.time_format);
+  reader.texts("tags", out.mapping.tags);
+  reader.text_map("properties", out.properties);
+  reader.text("dead_letter_topic", dead_letter_topic);
+  if (format == "csv" || format == "avro") {
+    reader.fail("format", fmt::format("{} is not supported in this version; use json or line", format));
+  }
+  out.mapping.format = format == "line" ? InputFormat::kLine : InputFormat::kJson;
+  if (!dead_letter_topic.empty()) {
+    reader.fail("dead_letter_topic", "not supported in this version; refused messages are in table varve_quarantine");
+  }
+  if (out.brokers.empty()) reader.fail("brokers", "must name at least one HOST:PORT");
+  if (out.group.empty()) reader.fail("group", "must not be empty");
+  if (out.topics.empty()) reader.fail("topics", "must name at least one topic");
+  if (out.start != "earliest" && out.start != "latest" && !parse_timestamp(out.start)) {
+    reader.fail("start", fmt::format("\"{}\" is not earliest, latest or an RFC 3339 time", out.start));
+  }
+  if (auto decoder = make_decoder(out.mapping); !decoder) reader.fail("table", decoder.error().message);
+  VARVE_TRY(reader.finish());
+  return out;
+}
+
+Result<MirrorOptions> read_mirror(const toml::table& table, std::string name, const std::string& path,
+                                  Source source) {
+  ConfigReader reader(table, path, source.file, source.known);
+  MirrorOptions out;
+  out.name = std::move(name);
+  std::string token_env = "INFLUX_TOKEN";
+  uint64_t batch_lines = out.batch_lines;
+  reader.text("url", out.url);
+  reader.word("version", {"auto", "1", "2", "3"}, out.version);
+  reader.text("database", out.database);
+  reader.text("org", out.org);
+  reader.text("token_env", token_env);
+  reader.count("batch_lines", 1, kMirrorLinesMax, batch_lines);
+  reader.texts("tables", out.tables);
+  out.batch_lines = batch_lines;
+  if (!out.url.starts_with("http://") && !out.url.starts_with("https://")) {
+    reader.fail("url", "must begin with http:// or https://");
+  }
+  if (out.database.empty()) reader.fail("database", "must not be empty");
+  if (out.tables.empty()) reader.fail("tables", "must name at least one table, or \"*\"");
+  VARVE_TRY(reader.finish());
+  if (const char* const token = token_env.empty() ? nullptr : std::getenv(token_env.c_str())) out.token = token;
+  return out;
+}
+
+Result<void> read_query(const toml::table& table, Source source, QueryOptions& out) {
+  ConfigReader reader(table, "query.", source.file, source.known);
+  uint64_t max_concurrent = out.max_concurrent;
+  reader.duration("timeout", false, out.timeout_ns);
+  reader.count("max_rows", 1, kQueryRowsMax, out.max_rows);
+  reader.bytes("max_memory", out.max_memory_bytes);
+  reader.count("max_concurrent", 1, kQueriesMax, max_concurrent);
+  out.max_concurrent = static_cast<uint32_t>(max_concurrent);
+  return reader.finish();
+}
+
+// Two sources of one group on one topic would share their positions and split the partitions between them.
+Result<void> check_sources(const Config& config, const std::vector<const toml::table*>& tables,
+                           const std::string& file) {
+  std::map<std::string, std::string> owner;
+  for (size_t i = 0; i < config.kafka.size(); ++i) {
+    const KafkaSourceOptions& source = config.kafka[i];
+    std::set<std::string> topics(source.topics.begin(), source.topics.end());
+    for (const std::string& topic : topics) {
+      const auto [entry, is_new] =
+          owner.emplace(source.brokers + "\n" + source.group + "\n" + topic, source.name);
+      if (is_new) continue;
+      return invalid_argument(fmt::format("{}: key {}.topics: {} is already read by {} with group {}; give one of them "
+                                          "another group",
+                                          place_of(tables[i], file), source.name, topic, entry->second, source.group));
+    }
+  }
+  return {};
+}
+
+Result<Config> read_root(const toml::table& root, Source source) {
+  static const toml::table kNothing;
+  Config config;
+  config.storage.data_directory = "./data";
+  ConfigReader reader(root, "", source.file);
+  const toml::table* const server = reader.table("server");
+  const toml::table* const storage = reader.table("storage");
+  const toml::table* const query = reader.table("query");
+  const std::vector<const toml::table*> kafka = reader.tables("kafka");
+  const std::vector<const toml::table*> mirrors = reader.tables("mirror");
+  VARVE_TRY(reader.finish());
+  if (kafka.size() > kSectionsMax || mirrors.size() > kSectionsMax) {
+    return invalid_argument(fmt::format("{}: more than {} sections of one kind", source.file, kSectionsMax));
+  }
+  VARVE_TRY(read_server(server != nullptr ? *server : kNothing, source, config.server));
+  VARVE_TRY(read_storage(storage != nullptr ? *storage : kNothing, source, config.storage));
+  for (size_t i = 0; i < kafka.size(); ++i) {
+    const std::string name = fmt::format("kafka.{}", i);
+    VARVE_ASSIGN(auto one, read_kafka(*kafka[i], name, name + ".", source));
+    config.kafka.push_back(std::move(one));
+  }
+  VARVE_TRY(check_sources(config, kafka, source.file));
+  for (size_t i = 0; i < mirrors.size(); ++i) {
+    const std::string name = fmt::format("mirror.{}", i);
+    VARVE_ASSIGN(auto one, read_mirror(*mirrors[i], name, name + ".", source));
+    config.mirrors.push_back(std::move(one));
+  }
+  VARVE_TRY(read_query(query != nullptr ? *query : kNothing, source, config.query));
+  return config;
+}
+
+std::vector<std::string> split_path(std::string_view path) {
+  std::vector<std::string> parts(1);
+  for (const char c : path) {
+    if (c == '.') {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+std::optional<size_t> index_of(const std::string& text) {
+  size_t index = 0;
+  const char* const end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, index);
+  if (error != std::errc() || at != end) return std::nullopt;
+  return index;
+}
+
+// The node one step below; tables are made as needed, a list's element one past the end too.
+Result<toml::node*> step(toml::node& parent, const std::string& key, const std::string& next,
+                         const std::string& where) {
+  if (toml::array* const list = parent.as_array()) {
+    const auto index = index_of(key);
+    if (!index || *index > list->size()) {
+      return invalid_argument(fmt::format("{}: there is no element {}, the list has {}", where, key, list->size()));
+    }
+    if (*index == list->size()) list->push_back(toml::table{});
+    return list->get(*index);
+  }
+  toml::table* const table = parent.as_table();
+  if (table == nullptr) return invalid_argument(fmt::format("{}: nothing can stand below {}", where, key));
+  if (!table->contains(key)) {
+    if (index_of(next)) {
+      table->insert(key, toml::array{});
+    } else {
+      table->insert(key, toml::table{});
+    }
+  }
+  return table->get(key);
+}
+
+Result<void> apply_override(toml::table& root, const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    return invalid_argument(fmt::format("--set {}: expected KEY=VALUE, e.g. kafka.0.brokers=127.0.0.1:9092", text));
+  }
+  const std::string where = "--set " + text.substr(0, equals);
+  const std::string value = text.substr(equals + 1);
+  const std::vector<std::string> parts = split_path(std::string_view(text).substr(0, equals));
+  toml::node* node = &root;
+  for (size_t i = 0; i + 1 < parts.size(); ++i) {
+    VARVE_ASSIGN(node, step(*node, parts[i], parts[i + 1], where));
+  }
+  toml::table parsed;
+  try {
+    parsed = toml::parse("v = " + value, std::string_view("--set"));
+  } catch (const toml::parse_error&) {
+    // Not a TOML value: taken as a string below.
+  }
+  if (parsed.size() != 1) parsed = toml::table{{"v", value}};
+  toml::table* const table = node->as_table();
+  if (table == nullptr) return invalid_argument(fmt::format("{}: name a key of a table", where));
+  table->insert_or_assign(parts.back(), std::move(*parsed.get("v")));
+  return {};
+}
+
+}  // namespace
+
+Result<ServerConfig> parse_listen(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  std::string_view host = text.substr(0, colon == std::string_view::npos ? 0 : colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != std::string_view::npos) {
+    host = {};
+  }
+  uint16_t port = 0;
+  const std::string_view port_text = colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
+  const auto [at, error] = std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
+  if (host.empty() || error != std::errc() || at != port_text.data() + port_text.size()) {
+    return invalid_argument(fmt::format("\"{}\" is not HOST:PORT, e.g. 127.0.0.1:8484 or [::1]:8484", text));
+  }
+  return ServerConfig{std::string(host), port, false};
+}
+
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host == "::1" ||
+         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos);
+}
+
+Result<Config> parse_config(std::string_view toml, const std::string& file_name,
+                            const std::vector<std::string>& overrides) {
+  toml::table root;
+  try {
+    root = toml::parse(toml, file_name);
+  } catch (const toml::parse_error& error) {
+    return invalid_argument(
+        fmt::format("{}:{}: {}", file_name, error.source().begin.line, std::string(error.description())));
+  }
+  for (const std::string& override_text : overrides) VARVE_TRY(apply_override(root, override_text));
+  return read_root(root, {file_name, nullptr});
+}
+
+Result<Config> load_config(const std::string& path, const std::vector<std::string>& overrides) {
+  VARVE_ASSIGN(const std::string text, real_file_system().read_all(path));
+  return parse_config(text, path, overrides);
+}
+
+std::vector<std::string> known_config_keys() {
+  static const std::string kNoFile;
+  static const toml::table kNothing;
+  Known known;
+  const Source source{kNoFile, &known};
+  Config config;
+  config.storage.data_directory = ".";
+  const toml::table storage{{"tables", toml::table{{"NAME", toml::table{}}}}};
+  // Empty tables hold no mistakes: these cannot fail.
+  (void)read_server(kNothing, source, config.server);
+  (void)read_storage(storage, source, config.storage);
+  (void)read_kafka(kNothing, "kafka.0", "kafka.", source);
+  (void)read_mirror(kNothing, "mirror.0", "mirror.", source);
+  (void)read_query(kNothing, source, config.query);
+  std::erase(known, "storage.tables");
+  return known;
+}
+
+}  // namespace varve

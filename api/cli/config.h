@@ -1,0 +1,47 @@
+// The configuration file (TOML) as the structs the program runs on. Every key has a default (config/varve.toml shows
+// them all).
+// Errors: kInvalidArgument in one line, "FILE:LINE: key kafka.0.topicz: unknown key, did you mean topics?"; unknown
+//         keys, wrong types, values out of range and contradictions. Keys given by --set say "--set" for FILE:LINE.
+// Threads: pure functions (token_env reads the environment).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/query/query.h"
+#include "ingest/kafka/source.h"
+#include "ingest/mirror/mirror.h"
+#include "storage/engine.h"
+
+namespace varve {
+
+struct ServerConfig {
+  std::string host = "127.0.0.1";
+  uint16_t port = 8484;
+  bool insecure = false;
+};
+
+struct Config {
+  ServerConfig server;
+  EngineOptions storage;
+  std::vector<KafkaSourceOptions> kafka;
+  std::vector<MirrorOptions> mirrors;
+  QueryOptions query;
+};
+
+// `overrides` are KEY=VALUE as after --set: a path like kafka.0.brokers, and a TOML value or, failing that, a string.
+Result<Config> load_config(const std::string& path, const std::vector<std::string>& overrides);
+Result<Config> parse_config(std::string_view toml, const std::string& file_name,
+                            const std::vector<std::string>& overrides);
+
+// Every key the program knows, as "storage.data", "kafka.topics", "storage.tables.NAME.retention".
+std::vector<std::string> known_config_keys();
+
+// "HOST:PORT", "[::1]:PORT".
+Result<ServerConfig> parse_listen(std::string_view text);
+bool is_loopback(std::string_view host);
+
+}  // namespace varve

@@ -1,0 +1,62 @@
+#include "api/cli/node.h"
+
+#include <fmt/format.h>
+
+namespace varve {
+
+Result<std::unique_ptr<Node>> Node::start(const Config& config) {
+  std::unique_ptr<Node> node(new Node());
+  VARVE_TRY(node->start_parts(config));
+  return node;
+}
+
+// Threads of a running node, besides the main one:
+//   http      1 acceptor, workers by load (api/http/workers.h), 1 per query being answered
+//   store     those of Engine::open (log writer, flusher)
+//   mirrors   1 sender each
+//   sources   1 consumer each, and librdkafka's own (1 per broker and a few)
+Result<void> Node::start_parts(const Config& config) {
+  // The port first: if it is taken, nothing else has been touched.
+  VARVE_ASSIGN(server_, HttpServer::start({config.server.host, config.server.port}, metrics_));
+  EngineOptions storage = config.storage;
+  storage.metrics = &metrics_;
+  auto engine = Engine::open(std::move(storage));
+  if (!engine) {
+    if (engine.error().code != ErrorCode::kUnavailable) return std::move(engine.error());
+    return unavailable(fmt::format("data folder {} is in use by another varve; stop it or choose another storage.data",
+                                   config.storage.data_directory));
+  }
+  engine_ = std::move(*engine);
+  queries_ = std::make_unique<QueryService>(*engine_, config.query, metrics_);
+  for (const MirrorOptions& options : config.mirrors) {
+    VARVE_ASSIGN(auto mirror, with_context(Mirror::start(options, *engine_, metrics_), options.name));
+    mirrors_.push_back(std::move(mirror));
+  }
+  for (const KafkaSourceOptions& options : config.kafka) {
+    VARVE_ASSIGN(auto source, with_context(KafkaSource::start(options, *engine_, metrics_), options.name));
+    sources_.push_back(std::move(source));
+  }
+  server_->serve({engine_.get(), queries_.get(), &metrics_, [this] { return sources(); }, [this] { return mirrors(); }});
+  return {};
+}
+
+std::vector<SourceStatus> Node::sources() const {
+  std::vector<SourceStatus> result;
+  for (const auto& source : sources_) result.push_back(source->status());
+  return result;
+}
+
+std::vector<MirrorStatus> Node::mirrors() const {
+  std::vector<MirrorStatus> result;
+  for (const auto& mirror : mirrors_) result.push_back(mirror->status());
+  return result;
+}
+
+void Node::stop() {
+  if (server_) server_->stop();
+  sources_.clear();
+  mirrors_.clear();
+  if (engine_) engine_->close();
+}
+
+}  // namespace varve

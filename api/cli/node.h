@@ -1,0 +1,42 @@
+// A whole varve in this process, as the configuration says: server, store, mirrors, Kafka sources.
+// Errors: start: the first part that cannot start, with everything before it stopped again.
+// Threads: start() and stop() on the main thread; the rest from any.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "api/cli/config.h"
+#include "api/http/server.h"
+
+namespace varve {
+
+class Node {
+ public:
+  static Result<std::unique_ptr<Node>> start(const Config& config);
+  ~Node() { stop(); }
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  uint16_t port() const { return server_->port(); }
+  EngineStatus store() const { return engine_->status(); }
+  std::vector<SourceStatus> sources() const;
+  std::vector<MirrorStatus> mirrors() const;
+
+  // No more requests, then no more input, then the sinks, then the store: what was accepted is kept.
+  void stop();
+
+ private:
+  Node() = default;
+  Result<void> start_parts(const Config& config);
+
+  MetricsRegistry metrics_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<QueryService> queries_;
+  std::vector<std::unique_ptr<Mirror>> mirrors_;
+  std::vector<std::unique_ptr<KafkaSource>> sources_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+}  // namespace varve

@@ -1,0 +1,35 @@
+// Lines for people: errors, progress, numbers.
+// Progress goes to stderr: on a terminal one line rewritten in place, else a plain line now and then.
+// Threads: one thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace varve {
+
+void print_error(std::string_view message);        // "varve: message", control bytes shown as "?"
+std::string grouped(uint64_t number);              // 1234567 -> "1,234,567"
+std::string visible(std::string_view text);        // control bytes as "?", so that no text steers the terminal
+
+class Progress {
+ public:
+  // Not on a terminal, a line is printed at most every `plain_seconds`; 0 = never.
+  explicit Progress(int64_t plain_seconds);
+  ~Progress() { finish(); }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  bool on_terminal() const { return on_terminal_; }
+  void show(const std::string& line);
+  void finish();  // ends the line in place; what is printed next begins a new one
+
+ private:
+  const bool on_terminal_;
+  const int64_t plain_ns_;
+  int64_t last_plain_ns_;
+  bool line_open_ = false;
+};
+
+}  // namespace varve

@@ -1,0 +1,54 @@
+#include "api/http/client.h"
+
+#include <fmt/format.h>
+#include <httplib.h>
+
+namespace varve {
+namespace {
+
+constexpr time_t kConnectSeconds = 5;
+constexpr time_t kReadSeconds = 60;  // longer than a query's default deadline: the server should be the one to say so
+
+}  // namespace
+
+Result<HttpAnswer> post_http(const HttpPost& request, const std::function<bool(std::string_view)>& receive) {
+  std::string base = request.url;
+  while (!base.empty() && base.back() == '/') base.pop_back();
+  const bool known_scheme = base.starts_with("http://") || base.starts_with("https://");
+  httplib::Client client(known_scheme ? base : "http://" + base);
+  if (!client.is_valid()) {
+    return invalid_argument(fmt::format("cannot use the URL {}; expected http://HOST:PORT", request.url));
+  }
+  client.set_connection_timeout(kConnectSeconds);
+  client.set_read_timeout(kReadSeconds);
+  HttpAnswer answer;
+  bool stopped = false;
+  httplib::Request http;
+  http.method = "POST";
+  http.path = request.path;
+  http.body = request.body;
+  http.set_header("Content-Type", request.content_type);
+  if (!request.token.empty()) http.set_header("Authorization", "Bearer " + request.token);
+  http.response_handler = [&](const httplib::Response& response) {
+    answer.status = response.status;
+    return true;
+  };
+  http.content_receiver = [&](const char* data, size_t size, size_t, size_t) {
+    if (answer.status != 200) {
+      answer.error_body.append(data, std::min(size, kErrorBodyBytesMax - answer.error_body.size()));
+      return true;
+    }
+    stopped = !receive({data, size});
+    return !stopped;
+  };
+  const httplib::Result result = client.send(http);
+  if (!result && !stopped) {
+    return unavailable(answer.status == 200
+                           ? fmt::format("the answer from {} broke off: it is incomplete", request.url)
+                           : fmt::format("no answer from {} ({}); is varve running there?", request.url,
+                                         httplib::to_string(result.error())));
+  }
+  return answer;
+}
+
+}  // namespace varve

@@ -1,0 +1,71 @@
+// GET /healthz (alive), /readyz (recovered), /metrics (Prometheus text), and Influx's /ping and /health.
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "api/http/routes.h"
+
+namespace varve {
+namespace {
+
+// Prometheus 3 refuses a scrape without exactly this type.
+constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
+
+HttpResponse text(std::string_view content_type, std::string body) {
+  HttpResponse response;
+  response.content_type = content_type;
+  response.body = std::move(body);
+  response.headers.emplace_back("Cache-Control", "no-store");
+  return response;
+}
+
+double resident_bytes() {
+  std::FILE* const file = std::fopen("/proc/self/statm", "re");
+  if (file == nullptr) return 0;
+  long total_pages = 0, resident_pages = 0;
+  const int read = std::fscanf(file, "%ld %ld", &total_pages, &resident_pages);
+  (void)std::fclose(file);
+  return read == 2 ? static_cast<double>(resident_pages) * static_cast<double>(sysconf(_SC_PAGESIZE)) : 0;
+}
+
+HttpResponse ping() {
+  HttpResponse response;
+  response.status = 204;
+  response.headers = influx_headers();
+  return response;
+}
+
+HttpResponse influx_health() {
+  HttpResponse response =
+      json_response(R"({"name":"varve","message":"ready for queries and writes","status":"pass","checks":[],"version":")"
+                    VARVE_VERSION "\"}\n");
+  response.headers = influx_headers();
+  return response;
+}
+
+}  // namespace
+
+// Clients choose their dialect by the version: ours is InfluxDB 1.8's.
+std::vector<std::pair<std::string, std::string>> influx_headers() {
+  return {{"X-Influxdb-Version", "1.8.10"}, {"X-Influxdb-Build", "varve " VARVE_VERSION}};
+}
+
+void add_health_routes(Router& router, const HttpServices& services) {
+  MetricsRegistry& metrics = *services.metrics;
+  metrics.gauge("varve_info", "Always 1; the version is a label.", {{"version", VARVE_VERSION}}).set(1);
+  Gauge& uptime = metrics.gauge("varve_uptime_seconds", "Seconds since the server began to serve.");
+  Gauge& memory = metrics.gauge("varve_resident_memory_bytes", "Resident memory of the process.");
+  router.add({"GET", "/metrics", "metrics",
+              [&metrics, &uptime, &memory, &clock = *services.clock,
+               started = services.clock->monotonic_ns()](const HttpRequest&) {
+                uptime.set(static_cast<double>(clock.monotonic_ns() - started) / kNsPerSecond);
+                memory.set(resident_bytes());
+                return text(kMetricsType, metrics.render());
+              }});
+  router.add({"GET", "/healthz", "health", [](const HttpRequest&) { return text("text/plain", "ok\n"); }});
+  router.add({"GET", "/readyz", "health", [](const HttpRequest&) { return text("text/plain", "ready\n"); }});
+  router.add({"GET", "/ping", "health", [](const HttpRequest&) { return ping(); }});
+  router.add({"GET", "/health", "health", [](const HttpRequest&) { return influx_health(); }});
+}
+
+}  // namespace varve

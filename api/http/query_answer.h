@@ -1,0 +1,59 @@
+// One query's answer on its way to the client: the query runs on its own thread and fills a bounded pipe, the
+// connection's worker empties it. So a big answer takes kPiecesMax pieces of memory, however slow its reader.
+//   - An answer that fits into the pipe is known whole, success or error, before the first byte is sent.
+//   - After that an error can only cut the connection short, which the client sees as an unfinished chunked body.
+//   - A reader that went away, or took nothing for kReaderStall, stops the query.
+// Threads: made and read by one worker; close() from any.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "api/http/exchange.h"
+#include "api/query/query.h"
+#include "api/query/result_writer.h"
+
+namespace varve {
+
+class QueryAnswer final : public BodyStream {
+ public:
+  static constexpr size_t kPieceBytes = 64 << 10;
+  static constexpr size_t kPiecesMax = 4;            // 256 KiB: most answers are whole before they are sent
+  static constexpr int64_t kReaderStallSeconds = 30;  // then the reader counts as gone
+
+  QueryAnswer(QueryService& service, QueryRequest request, ResultFormat format, TimeFormat time_format);
+  ~QueryAnswer() override;
+
+  enum class Start { kWhole, kStreaming, kFailed, kClientGone };
+  // Waits until the answer is whole, failed, or fills the pipe.
+  Start wait(const std::function<bool()>& client_gone);
+  std::string take_whole();                     // after kWhole
+  const QueryError& error() const { return *error_; }  // after kFailed
+
+  Next next(std::string& piece) override;
+  void close() override;
+
+ private:
+  void run(QueryService& service, const QueryRequest& request, ResultFormat format, TimeFormat time_format);
+  bool put(std::string_view text);  // on the query's thread; false = stop
+  bool hand_over();
+
+  std::string filling_;  // of the query's thread
+
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable changed_;
+  std::deque<std::string> pieces_;
+  std::optional<QueryError> error_;
+  bool finished_ = false;
+  bool closed_ = false;
+
+  std::jthread thread_;  // last: its body uses all of the above
+};
+
+}  // namespace varve

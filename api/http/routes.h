@@ -1,0 +1,53 @@
+// The table of routes: exact paths, and prefixes ending in "/" for routes with a name behind it.
+// Unknown paths get 404 with the nearest route, known paths with another method 405 with Allow.
+// Threads: built once; dispatch() from any thread.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/http/exchange.h"
+#include "api/http/server.h"
+
+namespace varve {
+
+struct Route {
+  std::string method;  // GET, POST, DELETE; GET answers HEAD, too
+  std::string path;
+  std::string family;  // of the request metrics
+  std::function<HttpResponse(const HttpRequest&)> handler;
+};
+
+class Router {
+ public:
+  void add(Route route) { routes_.push_back(std::move(route)); }
+  // The route, or null and `refusal` (404, 405) filled in.
+  const Route* find(const HttpRequest& request, HttpResponse& refusal) const;
+
+ private:
+  std::vector<Route> routes_;
+};
+
+// One per family, each in its own file.
+void add_query_routes(Router& router, const HttpServices& services);
+void add_write_routes(Router& router, const HttpServices& services);
+void add_status_routes(Router& router, const HttpServices& services);
+void add_health_routes(Router& router, const HttpServices& services);
+void add_page_routes(Router& router);
+
+// The rest of the path behind a prefix route.
+inline std::string_view path_rest(const HttpRequest& request, std::string_view prefix) {
+  return std::string_view(request.path).substr(prefix.size());
+}
+
+HttpResponse json_response(std::string body);
+
+// What every answer of the Influx family carries.
+std::vector<std::pair<std::string, std::string>> influx_headers();
+
+// Lines and rows of /write sent to quarantine since start.
+Counter& http_rows_rejected(MetricsRegistry& metrics);
+
+}  // namespace varve

@@ -1,0 +1,318 @@
+// The only file that knows cpp-httplib's server. Facts about the library that shape it:
+//   - a header line, the headers and the URL are bounded by its macros; a body by set_payload_max_length, decompressed;
+//   - handlers of ordinary POST routes get form bodies parsed and cut, so every POST goes through a content reader;
+//   - it sets SO_REUSEPORT by default, which would let a second server bind the same port in silence;
+//   - responses with a body and a compressible type are gzipped if the client asks; those with a length and a provider
+//     are sent as they are;
+//   - it ignores a client's Range only when told so: any Range is refused.
+#include "api/http/server.h"
+
+#include <fmt/format.h>
+#include <httplib.h>
+
+#include <atomic>
+#include <cstring>
+
+#include "api/http/errors.h"
+#include "api/http/routes.h"
+#include "api/http/workers.h"
+#include "storage/base/log.h"
+
+namespace varve {
+namespace {
+
+// Seconds. A keep-alive connection holds a worker: short, but longer than a page's polling interval.
+constexpr time_t kKeepAliveSeconds = 5;
+constexpr size_t kKeepAliveRequestsMax = 1000;
+// Seconds a client may pause within a request or while it takes the answer (each read or write on its own).
+constexpr time_t kReadSeconds = 10;
+constexpr time_t kWriteSeconds = 10;
+constexpr std::chrono::milliseconds kStopCheck{10};
+
+constexpr size_t kPathBytesMax = 512;  // our longest route plus the longest table name
+
+class TaskQueue final : public httplib::TaskQueue {
+ public:
+  bool enqueue(std::function<void()> job) override { return workers_.enqueue(std::move(job)); }
+  void shutdown() override { workers_.shutdown(); }
+
+ private:
+  Workers workers_{WorkerLimits{}};
+};
+
+// Bytes of request bodies held by all workers together.
+class BodyBudget {
+ public:
+  bool take(size_t bytes) {
+    if (in_flight_.fetch_add(bytes) + bytes <= kBodyBytesInFlightMax) return true;
+    in_flight_.fetch_sub(bytes);
+    return false;
+  }
+  void give_back(size_t bytes) { in_flight_.fetch_sub(bytes); }
+
+ private:
+  std::atomic<size_t> in_flight_{0};
+};
+
+class HttplibServer final : public HttpServer {
+ public:
+  explicit HttplibServer(MetricsRegistry& metrics) : metrics_(metrics) {}
+  ~HttplibServer() override { HttplibServer::stop(); }
+
+  Result<void> bind(const HttpOptions& options);
+  uint16_t port() const override { return port_; }
+  void serve(HttpServices services) override;
+  void stop() override;
+
+ private:
+  using Request = httplib::Request;
+  using Response = httplib::Response;
+
+  void handle(const Request& request, Response& response, const httplib::ContentReader* reader);
+  HttpResponse dispatch(const HttpRequest& request, std::string& family);
+  BodyRead read_body(const Request& request, const Response& response, const httplib::ContentReader* reader,
+                     std::string& body, size_t& taken);
+  void count(const std::string& family, int status, int64_t elapsed_ns);
+
+  MetricsRegistry& metrics_;
+  httplib::Server server_;
+  uint16_t port_ = 0;
+  BodyBudget budget_;
+  HttpServices services_;
+  Router router_;                    // filled before ready_ is set, constant after
+  std::atomic<bool> ready_{false};
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> drained_{false};  // no connection is served any more
+  std::jthread acceptor_;
+};
+
+// What a request must not be, whatever its route. Empty code = fine.
+HttpError refusal(const httplib::Request& request) {
+  if (request.get_header_value_count("Content-Length") > 1 ||
+      request.get_header_value_count("Transfer-Encoding") > 1) {
+    return {400, "bad_request", "repeated Content-Length or Transfer-Encoding", std::nullopt, {}};
+  }
+  if (request.has_header("Range")) {
+    return {416, "range_not_supported", "this server does not serve ranges", std::nullopt, "leave out the Range header"};
+  }
+  // A page of another site must not write or delete with the reader's own access to this address.
+  if (request.method != "GET" && request.method != "HEAD" && request.has_header("Origin")) {
+    const std::string origin = request.get_header_value("Origin");
+    const size_t scheme_end = origin.find("://");
+    const std::string authority = scheme_end == std::string::npos ? origin : origin.substr(scheme_end + 3);
+    if (authority != request.get_header_value("Host")) {
+      return {403, "cross_origin", "requests from pages of another origin are refused", std::nullopt, {}};
+    }
+  }
+  return {};
+}
+
+HttpRequest to_request(const httplib::Request& request) {
+  HttpRequest result;
+  result.method = request.method == "HEAD" ? "GET" : request.method;
+  result.path = request.path;
+  for (const auto& [name, value] : request.params) result.parameters.emplace(name, value);
+  result.content_type = request.get_header_value("Content-Type");
+  result.accept_encoding = request.get_header_value("Accept-Encoding");
+  result.if_none_match = request.get_header_value("If-None-Match");
+  return result;
+}
+
+void send_stream(std::shared_ptr<BodyStream> stream, const std::string& type, httplib::Response& to) {
+  to.set_chunked_content_provider(
+      type,
+      [stream](size_t, httplib::DataSink& sink) {
+        std::string piece;
+        switch (stream->next(piece)) {
+          case BodyStream::Next::kPiece: return sink.write(piece.data(), piece.size());
+          case BodyStream::Next::kEnd: sink.done(); return true;
+          case BodyStream::Next::kBroken: break;
+        }
+        return false;  // the connection closes without the last chunk: the client sees an unfinished answer
+      },
+      [stream](bool) { stream->close(); });
+}
+
+void to_response(HttpResponse&& from, httplib::Response& to) {
+  to.status = from.status;
+  for (const auto& [name, value] : from.headers) to.set_header(name, value);
+  if (from.stream) {
+    send_stream(std::move(from.stream), from.content_type, to);
+  } else if (!from.fixed_body.empty()) {
+    to.set_content_provider(from.fixed_body.size(), from.content_type,
+                            [bytes = from.fixed_body](size_t offset, size_t length, httplib::DataSink& sink) {
+                              return sink.write(bytes.data() + offset, length);
+                            });
+  } else if (!from.body.empty()) {
+    to.set_header("Content-Type", from.content_type);
+    to.body = std::move(from.body);
+  }
+}
+
+HttpError library_error(int status) {
+  switch (status) {
+    case 413: return http_error(BodyRead::kTooLarge);
+    case 414: return {414, "url_too_long", "the URL is too long", std::nullopt, "POST the SQL as the body"};
+    case 415: return http_error(BodyRead::kUnsupported);
+    case 416: return {416, "range_not_supported", "this server does not serve ranges", std::nullopt, {}};
+    case 400: return {400, "bad_request", "this is not HTTP/1.1 as the server reads it", std::nullopt, {}};
+    default: return {status, "http_error", fmt::format("the request was refused with {}", status), std::nullopt, {}};
+  }
+}
+
+// The thread of acceptor_ accepts; workers (TaskQueue) serve; a QueryAnswer has a thread while it lives.
+Result<void> HttplibServer::bind(const HttpOptions& options) {
+  server_.new_task_queue = [] { return new TaskQueue(); };
+  server_.set_socket_options([](int socket) {
+    // Lets a restarted server bind while old connections linger; a second server still fails.
+    httplib::set_socket_opt(socket, SOL_SOCKET, SO_REUSEADDR, 1);
+  });
+  server_.set_tcp_nodelay(true);
+  server_.set_keep_alive_timeout(kKeepAliveSeconds);
+  server_.set_keep_alive_max_count(kKeepAliveRequestsMax);
+  server_.set_read_timeout(kReadSeconds);
+  server_.set_write_timeout(kWriteSeconds);
+  server_.set_payload_max_length(kBodyBytesMax);
+  server_.set_exception_handler([](const Request&, Response& response, std::exception_ptr) {
+    log_error("http", "a handler threw; the request got 500");
+    to_response(error_response({500, "internal", "internal error", std::nullopt, {}}), response);
+  });
+  server_.set_error_handler([](const Request&, Response& response) {
+    if (response.body.empty() && !response.has_header("Content-Type")) {
+      to_response(error_response(library_error(response.status)), response);
+    }
+  });
+  // Everything without a body is answered here; a POST goes on to the content reader below.
+  server_.set_pre_routing_handler([this](const Request& request, Response& response) {
+    // A long path is no route of ours; the library would match it by std::regex, which recurses.
+    if (request.method == "POST" && request.path.size() <= kPathBytesMax) {
+      return httplib::Server::HandlerResponse::Unhandled;
+    }
+    handle(request, response, nullptr);
+    return httplib::Server::HandlerResponse::Handled;
+  });
+  server_.Post(".*", [this](const Request& request, Response& response, const httplib::ContentReader& reader) {
+    handle(request, response, &reader);
+  });
+
+  int why = 0;  // by the time bind_to_port returns, errno may be another call's
+  server_.set_error_logger([&why](const httplib::Error&, const Request*) { why = errno; });
+  const int bound = options.port == 0 ? server_.bind_to_any_port(options.host)
+                    : server_.bind_to_port(options.host, options.port) ? options.port
+                                                                       : -1;
+  server_.set_error_logger(nullptr);
+  if (bound <= 0) {
+    const std::string address = fmt::format("{}:{}", options.host, options.port);
+    if (why == EADDRINUSE) {
+      return unavailable(fmt::format("address {} is in use; stop what listens there or choose another", address));
+    }
+    return Error{ErrorCode::kIo, fmt::format("cannot listen on {}: {}", address,
+                                             why == 0 ? "no such address" : std::strerror(why))};
+  }
+  port_ = static_cast<uint16_t>(bound);
+  acceptor_ = std::jthread([this] {
+    server_.listen_after_bind();
+    drained_ = true;
+  });
+  server_.wait_until_ready();
+  return {};
+}
+
+void HttplibServer::serve(HttpServices services) {
+  services_ = std::move(services);
+  add_query_routes(router_, services_);
+  add_write_routes(router_, services_);
+  add_status_routes(router_, services_);
+  add_health_routes(router_, services_);
+  add_page_routes(router_);
+  ready_.store(true, std::memory_order_release);
+}
+
+void HttplibServer::stop() {
+  if (!acceptor_.joinable()) return;
+  stopping_ = true;
+  server_.stop();
+  // Queries may have begun after the last look: cancel until every worker is done.
+  while (!drained_) {
+    if (ready_) {
+      for (const RunningQuery& query : services_.queries->running()) services_.queries->cancel(query.id);
+    }
+    std::this_thread::sleep_for(kStopCheck);
+  }
+  acceptor_.join();
+}
+
+HttpResponse HttplibServer::dispatch(const HttpRequest& request, std::string& family) {
+  if (stopping_) return error_response({503, "stopping", "the server is stopping", std::nullopt, {}});
+  if (!ready_.load(std::memory_order_acquire)) {
+    if (request.path == "/healthz") {
+      HttpResponse alive;
+      alive.content_type = "text/plain";
+      alive.body = "ok\n";
+      return alive;
+    }
+    return error_response({503, "starting", "the store is being recovered; try again soon", std::nullopt, {}});
+  }
+  HttpResponse refused;
+  const Route* const route = router_.find(request, refused);
+  if (route == nullptr) return refused;
+  family = route->family;
+  return route->handler(request);
+}
+
+void HttplibServer::handle(const Request& request, Response& response, const httplib::ContentReader* reader) {
+  const int64_t begin = real_clock().monotonic_ns();
+  std::string family = "none";
+  size_t taken = 0;
+  HttpRequest ours = to_request(request);
+  ours.client_gone = [&] { return stopping_ || request.is_connection_closed(); };
+  ours.read_body = [&](std::string& body) { return read_body(request, response, reader, body, taken); };
+  const HttpError wrong = refusal(request);
+  to_response(wrong.code.empty() ? dispatch(ours, family) : error_response(wrong), response);
+  budget_.give_back(taken);
+  count(family, response.status, real_clock().monotonic_ns() - begin);
+}
+
+BodyRead HttplibServer::read_body(const Request& request, const Response& response,
+                                  const httplib::ContentReader* reader, std::string& body, size_t& taken) {
+  if (reader == nullptr) return BodyRead::kOk;
+  if (request.is_multipart_form_data()) return BodyRead::kUnsupported;
+  BodyRead outcome = BodyRead::kOk;
+  const bool complete = (*reader)([&](const char* data, size_t size) {
+    if (size > kBodyBytesMax - body.size()) {
+      outcome = BodyRead::kTooLarge;
+      return false;
+    }
+    if (!budget_.take(size)) {
+      outcome = BodyRead::kNoMemory;
+      return false;
+    }
+    taken += size;
+    body.append(data, size);
+    return true;
+  });
+  if (complete || outcome != BodyRead::kOk) return outcome;
+  if (response.status == 413) return BodyRead::kTooLarge;
+  return response.status == 415 ? BodyRead::kUnsupported : BodyRead::kBroken;
+}
+
+void HttplibServer::count(const std::string& family, int status, int64_t elapsed_ns) {
+  metrics_
+      .counter("varve_http_requests_total", "HTTP requests answered.",
+               {{"family", family}, {"status", std::to_string(status)}})
+      .add();
+  metrics_
+      .histogram("varve_http_request_seconds", "From the request's headers to its answer, or to an answer's first byte.",
+                 {{"family", family}})
+      .observe_ns(elapsed_ns);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpOptions& options, MetricsRegistry& metrics) {
+  auto server = std::make_unique<HttplibServer>(metrics);
+  VARVE_TRY(server->bind(options));
+  return std::unique_ptr<HttpServer>(std::move(server));
+}
+
+}  // namespace varve

@@ -1,0 +1,47 @@
+// The HTTP server: binds at start, answers 503 "starting" (but /healthz) until serve() gives it the store.
+// The routes are those of the contract; each family lives in its own file (routes.h).
+// Limits: bodies, header lines, connections and pauses are bounded by the named constants here and in server.cc.
+// Errors: start: kIo naming the address (in use, not ours to bind).
+// Threads: one accepts, workers handle one connection each; methods may be called from any thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/query/query.h"
+#include "ingest/status.h"
+#include "storage/base/clock.h"
+#include "storage/base/metrics.h"
+#include "storage/engine.h"
+
+namespace varve {
+
+struct HttpOptions {
+  std::string host = "127.0.0.1";
+  uint16_t port = 8484;  // 0 = any free one
+};
+
+// What the handlers work on; all of it must outlive stop().
+struct HttpServices {
+  Engine* engine = nullptr;
+  QueryService* queries = nullptr;
+  MetricsRegistry* metrics = nullptr;
+  std::function<std::vector<SourceStatus>()> sources;
+  std::function<std::vector<MirrorStatus>()> mirrors;
+  const Clock* clock = &real_clock();
+};
+
+class HttpServer {
+ public:
+  static Result<std::unique_ptr<HttpServer>> start(const HttpOptions& options, MetricsRegistry& metrics);
+  virtual ~HttpServer() = default;  // as stop()
+  virtual uint16_t port() const = 0;
+  virtual void serve(HttpServices services) = 0;  // once
+  // Accepts no more and cuts answers still being streamed; returns when no handler runs.
+  virtual void stop() = 0;
+};
+
+}  // namespace varve

@@ -1,0 +1,30 @@
+#include <csignal>
+#include <exception>
+#include <variant>
+
+#include "api/cli/commands.h"
+#include "api/cli/terminal.h"
+
+namespace varve {
+namespace {
+
+struct Run {
+  int operator()(const ExitNow& exit) const { return exit.code; }
+  int operator()(const ServeArguments& arguments) const { return run_serve(arguments); }
+  int operator()(const DemoArguments& arguments) const { return run_demo(arguments); }
+  int operator()(const ProduceArguments& arguments) const { return run_produce(arguments); }
+  int operator()(const QueryArguments& arguments) const { return run_query(arguments); }
+};
+
+}  // namespace
+}  // namespace varve
+
+int main(int argc, char** argv) {
+  (void)std::signal(SIGPIPE, SIG_IGN);  // a client or pipe that went away is an error of that write only
+  try {
+    return std::visit(varve::Run{}, varve::parse_arguments(argc, argv));
+  } catch (const std::exception& error) {  // out of memory or threads; the destructors have run
+    varve::print_error(error.what());
+    return varve::kExitFailed;
+  }
+}

@@ -1,0 +1,54 @@
+#include "tests/api/http/scripted_queries.h"
+
+namespace varve {
+
+struct QueryService::State {};
+
+QueryService::QueryService(const Engine&, QueryOptions, MetricsRegistry&, const Clock&) {}
+QueryService::~QueryService() = default;
+
+QueryResult<QueryStats> QueryService::run(const QueryRequest& request, ResultSink& sink) {
+  testing::QueryScript& script = testing::query_script();
+  ++script.running;
+  QueryResult<QueryStats> result = QueryStats{};
+  if (script.run) {
+    result = script.run(request, sink);
+  } else {
+    testing::write_rows(sink, 1);
+    result->row_count = 1;
+  }
+  --script.running;
+  return result;
+}
+
+std::vector<RunningQuery> QueryService::running() const { return testing::query_script().list; }
+
+bool QueryService::cancel(uint64_t id) {
+  testing::QueryScript& script = testing::query_script();
+  for (const RunningQuery& query : script.list) {
+    if (query.id == id) script.cancelled = true;
+  }
+  return script.cancelled;
+}
+
+namespace testing {
+
+QueryScript& query_script() {
+  static QueryScript script;
+  return script;
+}
+
+uint64_t write_rows(ResultSink& sink, uint64_t rows) {
+  if (!sink.begin({{"x", ResultType::kString}})) return 0;
+  ResultBatch batch;
+  batch.rows = 1;
+  batch.columns.emplace_back(FieldType::kString);
+  batch.columns[0].push_string(std::string(100, 'x'));
+  for (uint64_t row = 0; row < rows; ++row) {
+    if (!sink.rows(batch)) return row;
+  }
+  return rows;
+}
+
+}  // namespace testing
+}  // namespace varve
