@@ -1,0 +1,424 @@
+#include "ingest/kafka/consumer_loop.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <thread>
+
+#include "storage/base/log.h"
+
+namespace varve {
+namespace {
+
+// A round of polling ends after this long, or when a write is full: the wait a reading spends before it is appended.
+constexpr int64_t kRoundNs = 20 * kNsPerMs;
+constexpr size_t kPollMessages = 2'000;  // per call; a write's limits are checked in between
+// 8 writes of 10,000 messages keep the log's sync busy while the next are decoded; at most 32 MiB of payload (guessed).
+constexpr size_t kAppendsInFlightMax = 8;
+constexpr int64_t kRetryNs = 5 * kNsPerMs;        // between tries of a refused write
+constexpr int64_t kPauseAfterNs = kNsPerSecond;   // a pause throws prefetched data away, so not for every hiccup
+constexpr int64_t kDrainNs = 5 * kNsPerSecond;    // for appends in flight, on revoke and on stop
+constexpr int kFinalCommitMs = 2'000;             // the store's positions stand in for a commit that fails
+constexpr int64_t kCommitIntervalNs = 500 * kNsPerMs;
+constexpr int64_t kPublishIntervalNs = 100 * kNsPerMs;
+constexpr int64_t kAssignRetryNs = 500 * kNsPerMs;
+
+int64_t now_ns() { return real_clock().monotonic_ns(); }
+
+// Errors after which reading on would skip data.
+bool loses_data(rd_kafka_resp_err_t code) {
+  switch (code) {
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+    case RD_KAFKA_RESP_ERR__LOG_TRUNCATION:
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+    case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ConsumerLoop>> ConsumerLoop::make(KafkaSourceOptions options, Engine& engine,
+                                                         MetricsRegistry& metrics,
+                                                         std::unique_ptr<Decoder> decoder) {
+  VARVE_ASSIGN(const auto rule, with_context(StartRule::parse(options.start), options.name));
+  VARVE_ASSIGN(auto consumer,
+               with_context(KafkaConsumer::open(
+                                {options.brokers, options.group, options.topics, options.properties}),
+                            options.name));
+  return std::unique_ptr<ConsumerLoop>(new ConsumerLoop(std::move(options), engine, metrics, rule,
+                                                        std::move(decoder), std::move(consumer)));
+}
+
+ConsumerLoop::ConsumerLoop(KafkaSourceOptions options, Engine& engine, MetricsRegistry& metrics, StartRule rule,
+                           std::unique_ptr<Decoder> decoder, std::unique_ptr<KafkaConsumer> consumer)
+    : options_(std::move(options)),
+      engine_(engine),
+      metrics_(metrics),
+      commit_metadata_(commit_metadata(engine.status().store_id)),
+      rows_counter_(metrics.counter("varve_ingest_rows_total", "Rows taken in.", {{"source", options_.name}})),
+      messages_counter_(
+          metrics.counter("varve_ingest_messages_total", "Messages taken in.", {{"source", options_.name}})),
+      bytes_counter_(
+          metrics.counter("varve_ingest_bytes_total", "Payload bytes taken in.", {{"source", options_.name}})),
+      pipeline_(options_.name, engine, std::move(decoder)),
+      assignment_(options_.group, rule),
+      consumer_(std::move(consumer)),
+      polled_(kPollMessages) {
+  status_.name = options_.name;
+  status_.kind = "kafka";
+  publish_status();
+  collector_ = metrics_.add_collector([this] { update_lag_gauges(); });
+}
+
+ConsumerLoop::~ConsumerLoop() {
+  metrics_.remove_collector(collector_);
+  release_messages();
+}
+
+void ConsumerLoop::release_messages() {
+  for (rd_kafka_message_t* message : kept_) rd_kafka_message_destroy(message);
+  kept_.clear();
+}
+
+void ConsumerLoop::step() {
+  if (!failure_) failure_ = window_->failure();
+  if (failure_ && !paused_) set_paused(true);
+  append_held();
+  if (held_ && !paused_ && !failure_) {
+    wait_out_pressure();
+  } else {
+    poll_round();
+    seal_polled();
+    append_held();
+  }
+  handle_rebalances();
+  commit_now_and_then();
+  consumer_->probe();
+  publish_status();
+}
+
+void ConsumerLoop::poll_round() {
+  const int64_t deadline = now_ns() + kRoundNs;
+  do {
+    const int64_t left_ms = std::max<int64_t>((deadline - now_ns()) / kNsPerMs, 0);
+    const size_t count = consumer_->poll(polled_, static_cast<int>(left_ms));
+    for (size_t i = 0; i < count; ++i) take_message(*polled_[i]);
+    kept_.insert(kept_.end(), polled_.begin(), polled_.begin() + static_cast<std::ptrdiff_t>(count));
+    if (count < polled_.size()) return;  // the time has passed, or the queue was interrupted
+  } while (!pipeline_.full());
+}
+
+void ConsumerLoop::take_message(const rd_kafka_message_t& message) {
+  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return take_error(message);
+  KafkaPartition* partition = assignment_.find(message);
+  if (partition == nullptr || failure_) return;
+  const int64_t timestamp_ms = rd_kafka_message_timestamp(&message, nullptr);
+  pipeline_.add({.partition = partition,
+                 .offset = message.offset,
+                 .has_payload = message.payload != nullptr,
+                 .payload = {static_cast<const char*>(message.payload), message.len},
+                 .timestamp_ns = timestamp_ms >= 0 ? timestamp_ms * kNsPerMs : real_clock().wall_ns()});
+}
+
+void ConsumerLoop::take_error(const rd_kafka_message_t& message) {
+  const std::string text = rd_kafka_message_errstr(&message);
+  const std::string topic = message.rkt == nullptr ? "" : rd_kafka_topic_name(message.rkt);
+  if (loses_data(message.err)) {
+    if (KafkaPartition* partition = assignment_.find(message)) halt(*partition, text);
+    return;
+  }
+  switch (message.err) {
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+      topic_problems_[topic] = fmt::format("topic {} does not exist on {}; it is read once it is created", topic,
+                                           options_.brokers);
+      return;
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+      topic_problems_[topic] = fmt::format("topic {} on {}: {}", topic, options_.brokers, text);
+      return;
+    case RD_KAFKA_RESP_ERR__FATAL: failure_ = unavailable("the Kafka client cannot go on: " + text); return;
+    default:
+      if (oddity_log_.allow()) log_warn(options_.name, text);
+      return;
+  }
+}
+
+void ConsumerLoop::halt(KafkaPartition& partition, std::string why) {
+  partition.halted = fmt::format(
+      "{}[{}] is halted at offset {}, because messages may be lost: {}", partition.id.topic,
+      partition.id.partition, partition.next_read, why);
+  log_error(options_.name, partition.halted);
+  consumer_->pause({partition.id});
+}
+
+void ConsumerLoop::seal_polled() {
+  if (!pipeline_.empty() && !held_) {
+    held_ = pipeline_.seal();
+    held_since_ns_ = now_ns();
+  }
+  if (pipeline_.empty()) release_messages();  // else its payloads point into them
+}
+
+void ConsumerLoop::append_held() {
+  if (!held_ || failure_) return;
+  refusal_.clear();
+  if (window_->in_flight() >= kAppendsInFlightMax) return;
+  window_->started();
+  const auto taken = engine_.append(
+      std::move(held_->write), [window = window_, progress = held_->next_offsets](const Result<Lsn>& lsn) {
+        if (!lsn) return window->finished(lsn.error());
+        for (const auto& [partition, next_offset] : progress) {
+          // In order of the log, so it only grows; a partition that came back further on must not go back.
+          if (partition->durable_offset.load() < next_offset) partition->durable_offset.store(next_offset);
+        }
+        window->finished({});
+      });
+  if (taken) {
+    count(*held_);
+    held_.reset();
+    if (paused_) set_paused(false);
+    return;
+  }
+  window_->finished({});
+  if (taken.error().code == ErrorCode::kUnavailable) {
+    refusal_ = taken.error().message;
+  } else {
+    failure_ = taken.error();
+  }
+}
+
+void ConsumerLoop::count(const SealedWrite& sealed) {
+  rows_counter_.add(sealed.rows);
+  messages_counter_.add(sealed.messages);
+  bytes_counter_.add(sealed.bytes);
+  for (const auto& [reason, n] : sealed.rejected) {
+    metrics_
+        .counter("varve_ingest_rejected_total", "Messages or rows sent to the quarantine.",
+                 {{"source", options_.name}, {"reason", reason}})
+        .add(n);
+  }
+  const std::lock_guard lock(status_mutex_);
+  status_.messages_total += sealed.messages;
+  status_.rows_total += sealed.rows;
+  for (const auto& [reason, n] : sealed.rejected) status_.rejected_total += n;
+}
+
+void ConsumerLoop::wait_out_pressure() {
+  if (now_ns() - held_since_ns_ >= kPauseAfterNs) return set_paused(true);
+  if (refusal_.empty()) {
+    window_->wait_until_at_most(kAppendsInFlightMax - 1, kRetryNs);
+  } else {
+    std::this_thread::sleep_for(std::chrono::nanoseconds(kRetryNs));
+  }
+}
+
+void ConsumerLoop::set_paused(bool paused) {
+  paused_ = paused;
+  if (paused) {
+    consumer_->pause(assignment_.assigned_ids());
+    return;
+  }
+  std::vector<TopicPartition> readable;
+  for (const KafkaPartition* partition : assignment_.assigned()) {
+    if (partition->halted.empty()) readable.push_back(partition->id);
+  }
+  consumer_->resume(readable);
+}
+
+bool ConsumerLoop::drain(int64_t timeout_ns) {
+  const int64_t deadline = now_ns() + timeout_ns;
+  while (!failure_ && now_ns() < deadline) {
+    seal_polled();
+    append_held();
+    if (!held_ && pipeline_.empty()) {
+      if (window_->wait_until_at_most(0, deadline - now_ns())) break;
+    } else {
+      std::this_thread::sleep_for(std::chrono::nanoseconds(kRetryNs));
+    }
+    failure_ = window_->failure();
+  }
+  return !held_ && pipeline_.empty() && window_->in_flight() == 0;
+}
+
+void ConsumerLoop::handle_rebalances() {
+  if (pending_assign_ && now_ns() >= next_assign_try_ns_ && handle_assigned(*pending_assign_)) {
+    pending_assign_.reset();
+  }
+  while (auto rebalance = consumer_->take_rebalance()) {
+    pending_assign_.reset();
+    if (!rebalance->assigned) {
+      handle_revoked();
+    } else if (!handle_assigned(*rebalance)) {
+      pending_assign_ = std::move(rebalance);
+    }
+  }
+}
+
+bool ConsumerLoop::handle_assigned(const Rebalance& rebalance) {
+  auto starts = assignment_.find_starts(rebalance.partitions, *consumer_, engine_);
+  Result<void> assigned;
+  std::vector<PartitionOffset> offsets;
+  if (starts) {
+    for (const auto& start : *starts) offsets.push_back({start.partition->id, start.offset, {}});
+    assigned = consumer_->assign(offsets);
+  } else {
+    assigned = starts.error();
+  }
+  if (!assigned) {
+    assign_problem_ = assigned.error().message;
+    next_assign_try_ns_ = now_ns() + kAssignRetryNs;
+    return false;
+  }
+  assignment_.assign(*starts);
+  assign_problem_.clear();
+  joined_ = true;
+  for (const auto& start : *starts) {
+    topic_problems_.erase(start.partition->id.topic);
+    if (start.by_rule) pipeline_.add_position(*start.partition, start.offset);
+  }
+  if (paused_) set_paused(true);  // a new assignment starts unpaused
+  log_info(options_.name, fmt::format("group {} gave this member {} partitions", options_.group, starts->size()));
+  return true;
+}
+
+void ConsumerLoop::handle_revoked() {
+  const bool lost = consumer_->assignment_lost();
+  const bool drained = drain(kDrainNs);
+  if (!drained) {
+    log_warn(options_.name, "partitions are given back while writes are still waiting; the store's own positions "
+                            "settle where reading resumes");
+  }
+  const auto offsets = offsets_to_commit();
+  if (!lost && !offsets.empty()) consumer_->commit_and_wait(offsets, kFinalCommitMs);
+  assignment_.unassign();
+  consumer_->unassign();
+  joined_ = false;
+}
+
+std::vector<PartitionOffset> ConsumerLoop::offsets_to_commit() const {
+  std::vector<PartitionOffset> offsets;
+  for (const KafkaPartition* partition : assignment_.assigned()) {
+    const int64_t durable = partition->durable_offset.load();
+    if (durable > 0 && durable > partition->committed) offsets.push_back({partition->id, durable, commit_metadata_});
+  }
+  return offsets;
+}
+
+void ConsumerLoop::commit_now_and_then() {
+  for (const auto& done : consumer_->take_committed()) {
+    KafkaPartition* partition = assignment_.find(done.id);
+    if (partition != nullptr) partition->committed = done.offset;
+  }
+  if (now_ns() < next_commit_ns_) return;
+  const auto offsets = offsets_to_commit();
+  if (offsets.empty() || !consumer_->commit(offsets)) return;
+  next_commit_ns_ = now_ns() + kCommitIntervalNs;
+}
+
+void ConsumerLoop::shut_down() {
+  if (!drain(kDrainNs) && !failure_) {
+    log_warn(options_.name, "stopped while writes were still waiting; they will be read from Kafka again");
+  }
+  const auto offsets = offsets_to_commit();
+  if (!offsets.empty()) consumer_->commit_and_wait(offsets, kFinalCommitMs);
+  release_messages();  // librdkafka waits for every message it handed out
+  consumer_.reset();   // leaves the group
+  const std::lock_guard lock(status_mutex_);
+  status_.state = "stopped";
+  status_.detail.clear();
+}
+
+bool ConsumerLoop::describe(SourceStatus& status) const {
+  const std::vector<KafkaPartition*>& assigned = assignment_.assigned();
+  const auto say = [&status](const char* state, std::string detail) {
+    status.state = state;
+    status.detail = std::move(detail);
+    return true;
+  };
+  if (failure_) return say("halted", failure_->message);
+  if (paused_) return say("paused", refusal_.empty() ? "the store is slow to finish writes" : refusal_);
+  if (!consumer_->unreachable().empty()) {
+    return say("connecting", fmt::format("cannot reach {}: {}", options_.brokers, consumer_->unreachable()));
+  }
+  if (!assign_problem_.empty()) return say("connecting", assign_problem_);
+  size_t halted = 0;
+  for (const KafkaPartition* partition : assigned) {
+    if (partition->halted.empty()) continue;
+    if (halted++ == 0) status.detail = partition->halted;
+  }
+  if (halted > 0) return say(halted == assigned.size() ? "halted" : "running", status.detail);
+  if (!topic_problems_.empty()) {
+    return say(assigned.empty() ? "connecting" : "running", topic_problems_.begin()->second);
+  }
+  if (!joined_) {
+    say("connecting", fmt::format("joining group {} on {}", options_.group, options_.brokers));
+  } else {
+    say("running", assigned.empty() ? "this group has more members than partitions" : "");
+  }
+  return false;
+}
+
+void ConsumerLoop::publish_status() {
+  const int64_t now = now_ns();
+  if (now < next_publish_ns_) return;
+  next_publish_ns_ = now + kPublishIntervalNs;
+
+  SourceStatus fresh;
+  const bool wrong = describe(fresh);
+  for (const KafkaPartition* partition : assignment_.assigned()) {
+    PartitionStatus& out = fresh.partitions.emplace_back();
+    out.topic = partition->id.topic;
+    out.partition = partition->id.partition;
+    out.next_offset = partition->durable_offset.load();
+    out.high_watermark = consumer_->high_watermark(partition->id);
+    if (out.high_watermark) out.lag = std::max<int64_t>(*out.high_watermark - out.next_offset, 0);
+    out.last_event_time_ns = partition->last_event_time_ns;
+  }
+  const std::string problem = wrong ? fresh.detail : "";
+  if (problem != logged_problem_ && (!wrong || problem_log_.allow())) {
+    logged_problem_ = problem;
+    if (wrong) {
+      log_warn(options_.name, fmt::format("{}: {}", fresh.state, problem));
+    } else {
+      log_info(options_.name, fresh.state);
+    }
+  }
+  const std::lock_guard lock(status_mutex_);
+  status_.state = std::move(fresh.state);
+  status_.detail = std::move(fresh.detail);
+  status_.partitions = std::move(fresh.partitions);
+}
+
+SourceStatus ConsumerLoop::status() const {
+  const std::lock_guard lock(status_mutex_);
+  return status_;
+}
+
+void ConsumerLoop::update_lag_gauges() {
+  constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+  std::map<TopicPartition, double> lags;
+  for (const TopicPartition& gone : gauged_) lags[gone] = kUnknown;  // until it is ours again
+  for (const auto& partition : status().partitions) {
+    lags[{partition.topic, partition.partition}] =
+        partition.lag ? static_cast<double>(*partition.lag) : kUnknown;
+  }
+  for (const auto& [id, lag] : lags) {
+    gauged_.insert(id);
+    metrics_
+        .gauge("varve_kafka_lag_messages", "Messages in the partition that are not durable here yet.",
+               {{"source", options_.name}, {"topic", id.topic}, {"partition", std::to_string(id.partition)}})
+        .set(lag);
+  }
+}
+
+}  // namespace varve

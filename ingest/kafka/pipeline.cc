@@ -1,0 +1,119 @@
+#include "ingest/kafka/pipeline.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "storage/base/log.h"
+
+namespace varve {
+
+KafkaPipeline::KafkaPipeline(std::string source, Engine& engine, std::unique_ptr<Decoder> decoder,
+                             const Clock& clock)
+    : source_(std::move(source)), engine_(engine), decoder_(std::move(decoder)), quarantine_(clock) {
+  messages_.reserve(kWriteMessagesMax);
+}
+
+bool KafkaPipeline::full() const {
+  return messages_.size() >= kWriteMessagesMax || bytes_ >= kWriteBytesMax || rows_.rows() >= kWriteRowsMax;
+}
+
+bool KafkaPipeline::add(const PolledMessage& message) {
+  KafkaPartition& partition = *message.partition;
+  if (message.offset < partition.next_read) return false;
+  partition.next_read = message.offset + 1;
+  add_position(partition, partition.next_read);
+
+  const auto index = static_cast<uint32_t>(messages_.size());
+  messages_.push_back(message);
+  bytes_ += message.payload.size();
+  if (!message.has_payload) {
+    refused_.push_back({index, {"null_value", "the message has no value (a tombstone)", 0}});
+    return true;
+  }
+  rows_.set_message(index);
+  decoder_->decode(message.payload, {partition.id.topic, message.timestamp_ns}, rows_, rejects_);
+  if (!rejects_.empty()) {
+    for (auto& reject : rejects_) refused_.push_back({index, std::move(reject)});
+    rejects_.clear();
+  }
+  return true;
+}
+
+void KafkaPipeline::add_position(KafkaPartition& partition, int64_t next_offset) {
+  // Messages come in runs of one partition.
+  for (auto at = next_offsets_.rbegin(); at != next_offsets_.rend(); ++at) {
+    if (at->first.get() != &partition) continue;
+    at->second = next_offset;
+    std::swap(*at, next_offsets_.back());
+    return;
+  }
+  next_offsets_.emplace_back(partition.shared_from_this(), next_offset);
+}
+
+void KafkaPipeline::note_event_times(const RowSet::Taken& taken) {
+  for (size_t b = 0; b < taken.batches.size(); ++b) {
+    const std::vector<int64_t>& times = taken.batches[b].times;
+    for (size_t row = 0; row < times.size(); ++row) {
+      std::optional<int64_t>& last = messages_[taken.messages[b][row]].partition->last_event_time_ns;
+      if (!last || times[row] > *last) last = times[row];
+    }
+  }
+}
+
+SealedWrite KafkaPipeline::seal() {
+  SealedWrite sealed;
+  RowSet::Taken taken = rows_.take();
+  note_event_times(taken);
+  sealed.write = engine_.admit(std::move(taken.batches));
+  sealed.rows = sealed.write.rows();
+  for (const RejectedRow& row : sealed.write.rejected()) {
+    refused_.push_back({taken.messages[row.batch][row.row], {row.reason, row.detail, 0}});
+  }
+  if (!refused_.empty()) add_quarantine(sealed, refused_);
+
+  sealed.messages = messages_.size();
+  sealed.bytes = bytes_;
+  for (const auto& [partition, next_offset] : next_offsets_) {
+    sealed.write.positions.push_back({partition->stream, partition->id.partition, next_offset});
+  }
+  sealed.next_offsets = std::move(next_offsets_);
+  next_offsets_.clear();
+  messages_.clear();
+  refused_.clear();
+  bytes_ = 0;
+  return sealed;
+}
+
+void KafkaPipeline::add_quarantine(SealedWrite& sealed, const std::vector<Refused>& refused) {
+  for (const Refused& entry : refused) {
+    const PolledMessage& message = messages_[entry.message];
+    const TopicPartition& id = message.partition->id;
+    const std::string detail = entry.reject.line == 0
+                                   ? entry.reject.detail
+                                   : fmt::format("line {}: {}", entry.reject.line, entry.reject.detail);
+    quarantine_.add({.source = source_,
+                     .topic = id.topic,
+                     .partition = id.partition,
+                     .offset = message.offset,
+                     .reason = entry.reject.reason,
+                     .detail = detail,
+                     .payload = message.payload});
+    ++sealed.rejected[entry.reject.reason];
+  }
+  std::vector<RowBatch> batches;
+  batches.push_back(quarantine_.finish());
+  AdmittedWrite admitted = engine_.admit(std::move(batches));
+  // Only a limit of the store can do this (a table or series too many). The input is then neither stored nor kept, so
+  // the log must say where it can be found: it is still in Kafka.
+  for (const RejectedRow& row : admitted.rejected()) {
+    const PolledMessage& message = messages_[refused[row.row].message];
+    log_error(source_, fmt::format("message {}[{}] offset {} was refused ({}) and the quarantine refused it too: {}",
+                                   message.partition->id.topic, message.partition->id.partition, message.offset,
+                                   refused[row.row].reject.reason, row.detail));
+    ++sealed.rejected["quarantine_refused"];
+  }
+  sealed.write.merge(std::move(admitted));
+}
+
+}  // namespace varve

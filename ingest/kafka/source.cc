@@ -1,0 +1,42 @@
+#include "ingest/kafka/source.h"
+
+#include <stop_token>
+#include <thread>
+
+#include "ingest/kafka/consumer_loop.h"
+#include "ingest/kafka/start_source.h"
+
+namespace varve {
+namespace {
+
+class ThreadedSource : public KafkaSource {
+ public:
+  explicit ThreadedSource(std::unique_ptr<ConsumerLoop> loop)
+      : loop_(std::move(loop)), thread_([this](const std::stop_token& stop) {
+          while (!stop.stop_requested()) loop_->step();
+          loop_->shut_down();
+        }) {}
+
+  SourceStatus status() const override { return loop_->status(); }
+
+ private:
+  std::unique_ptr<ConsumerLoop> loop_;
+  std::jthread thread_;  // stops and joins before the loop goes
+};
+
+}  // namespace
+
+Result<std::unique_ptr<KafkaSource>> start_kafka_source(KafkaSourceOptions options, Engine& engine,
+                                                        MetricsRegistry& metrics,
+                                                        std::unique_ptr<Decoder> decoder) {
+  VARVE_ASSIGN(auto loop, ConsumerLoop::make(std::move(options), engine, metrics, std::move(decoder)));
+  return std::unique_ptr<KafkaSource>(new ThreadedSource(std::move(loop)));
+}
+
+Result<std::unique_ptr<KafkaSource>> KafkaSource::start(KafkaSourceOptions options, Engine& engine,
+                                                        MetricsRegistry& metrics) {
+  VARVE_ASSIGN(auto decoder, with_context(make_decoder(options.mapping), options.name));
+  return start_kafka_source(std::move(options), engine, metrics, std::move(decoder));
+}
+
+}  // namespace varve
