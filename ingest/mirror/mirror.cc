@@ -30,11 +30,12 @@ constexpr std::string_view kRefusedReason = "mirror_refused";
 
 class InfluxMirror : public Mirror {
  public:
+  // `abort_at_ns` is what `client` looks at.
   InfluxMirror(MirrorOptions options, Engine& engine, MetricsRegistry& metrics,
-               std::unique_ptr<LogCursor> cursor);
+               std::unique_ptr<LogCursor> cursor, std::unique_ptr<InfluxClient> client,
+               std::shared_ptr<std::atomic<int64_t>> abort_at_ns);
   ~InfluxMirror() override;
 
-  Result<void> open_client();
   void start() {
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
   }
@@ -78,6 +79,7 @@ class InfluxMirror : public Mirror {
   int64_t saved_at_ns_ = 0;
   int64_t trouble_logged_ns_ = 0;  // 0 = never
   int64_t left_out_logged_ns_ = 0;
+  int64_t save_logged_ns_ = 0;
   int64_t refused_logged_ns_ = 0;
 
   Counter& rows_;
@@ -334,7 +336,10 @@ void InfluxMirror::save(bool now) {
   if (!saved) {
     // The rows are with the server; not saving only means to send them again after a restart.
     errors_.add();
-    note_trouble("retrying", fmt::format("cannot save the position: {}", saved.error().message));
+    std::string error = fmt::format("cannot save the position: {}", saved.error().message);
+    if (log_now(save_logged_ns_)) log_warn(options_.name, error);
+    const std::lock_guard lock(mutex_);
+    status_.last_error = std::move(error);
     return;
   }
   lines_unsaved_ = 0;

@@ -27,11 +27,11 @@ struct FakeRequest {
 
 struct FakeReply {
   int status = 204;
-  std::string body;
-  std::string headers;  // more of them, each with CR LF
-  bool store = true;    // a 2xx write's lines, or `keep` of them
-  std::function<bool(const std::string& line)>
-      keep;  // for partial writes of other statuses: lines that are stored
+  std::string body = {};
+  std::string headers = {};  // more of them, each with CR LF
+  bool store = true;         // a 2xx write's lines, or `keep` of them
+  std::function<bool(const std::string& line)> keep =
+      {};  // for partial writes of other statuses: lines that are stored
 };
 
 class FakeInflux {
