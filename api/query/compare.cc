@@ -116,8 +116,12 @@ tl::unexpected<QueryError> cannot_compare(const Scalar& left, const Scalar& righ
 // Makes two operands comparable; numbers of both types stay as they are (they compare exactly).
 QueryResult<void> prepare_comparison(ScalarPtr& left, ScalarPtr& right) {
   for (const SqlType time_type : {SqlType::kTimestamp, SqlType::kInterval}) {
-    if (left->type == time_type) VARVE_QUERY_ASSIGN(right, literal_as(std::move(right), time_type));
-    if (right->type == time_type) VARVE_QUERY_ASSIGN(left, literal_as(std::move(left), time_type));
+    if (left->type == time_type) {
+      VARVE_QUERY_ASSIGN(right, literal_as(std::move(right), time_type));
+    }
+    if (right->type == time_type) {
+      VARVE_QUERY_ASSIGN(left, literal_as(std::move(left), time_type));
+    }
   }
   if (left->type == SqlType::kNull) left = std::make_unique<ConstantScalar>(right->type, left->position, Value{});
   if (right->type == SqlType::kNull) right = std::make_unique<ConstantScalar>(left->type, right->position, Value{});

@@ -277,7 +277,9 @@ QueryResult<ScalarPtr> bind_time_bucket(FunctionCall& call) {
   VARVE_QUERY_ASSIGN(call.arguments[1], literal_as(std::move(call.arguments[1]), SqlType::kTimestamp));
   if (call.arguments[1]->type != SqlType::kTimestamp) return wrong_type(call, *call.arguments[1], "a timestamp");
   int64_t origin = 0;
-  if (call.arguments.size() == 3) VARVE_QUERY_ASSIGN(origin, constant_origin(call, 2));
+  if (call.arguments.size() == 3) {
+    VARVE_QUERY_ASSIGN(origin, constant_origin(call, 2));
+  }
   return std::make_unique<BucketScalar>(call.position, std::move(call.arguments[1]), width, origin);
 }
 

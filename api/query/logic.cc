@@ -146,7 +146,9 @@ QueryResult<ScalarPtr> bind_condition(ScalarPtr operand) {
 }
 
 QueryResult<ScalarPtr> bind_logic(bool is_and, std::vector<ScalarPtr> operands, size_t position) {
-  for (ScalarPtr& operand : operands) VARVE_QUERY_ASSIGN(operand, bind_condition(std::move(operand)));
+  for (ScalarPtr& operand : operands) {
+    VARVE_QUERY_ASSIGN(operand, bind_condition(std::move(operand)));
+  }
   return std::make_unique<LogicScalar>(is_and, position, std::move(operands));
 }
 

@@ -89,7 +89,9 @@ QueryResult<void> run_select(const Engine& engine, const SelectStatement& select
                              int64_t now_ns, QueryBudget& budget, ResultSink& sink, QueryStats& stats) {
   for (int attempt = 0; attempt < kPlanAttemptsMax; ++attempt) {
     std::optional<TableInfo> table;
-    if (select.from) VARVE_QUERY_ASSIGN(table, find_table(engine, *select.from));
+    if (select.from) {
+      VARVE_QUERY_ASSIGN(table, find_table(engine, *select.from));
+    }
     VARVE_QUERY_ASSIGN(const SelectPlan plan, plan_select(select, table ? &*table : nullptr, parameters, now_ns));
     VARVE_QUERY_ASSIGN(const bool done, execute_plan(engine, plan, budget, sink, stats));
     if (done) return {};
