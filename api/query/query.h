@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/query/query_error.h"
 #include "storage/engine.h"
 
 namespace varve {
@@ -21,25 +22,6 @@ struct QueryOptions {
   uint64_t max_rows = 1'000'000;
   uint64_t max_memory_bytes = 512ULL << 20;
   uint32_t max_concurrent = 16;
-};
-
-// What kind of wrong, from which api/http maps the status number.
-enum class QueryErrorKind {
-  kInvalid,      // 400: syntax, types, parameters
-  kNotFound,     // 404: no such table
-  kLimit,        // 422: a named limit was hit
-  kTimeout,      // 408
-  kCancelled,    // 499-like; the client went or an operator cancelled
-  kBusy,         // 503: too many queries
-  kInternal,     // 500: damaged data, failed reads
-};
-
-struct QueryError {
-  QueryErrorKind kind = QueryErrorKind::kInvalid;
-  std::string code;     // "sql_syntax", "unknown_table", "unknown_column", "type_mismatch", "row_limit" ...
-  std::string message;
-  std::optional<size_t> position;  // byte offset in the statement, from 0
-  std::string hint;     // "did you mean `ph`?", or empty
 };
 
 enum class ResultType { kTimestamp, kDouble, kInt64, kBool, kString };
@@ -91,7 +73,7 @@ class QueryService {
                const Clock& clock = real_clock());
   ~QueryService();
 
-  tl::expected<QueryStats, QueryError> run(const QueryRequest& request, ResultSink& sink);
+  QueryResult<QueryStats> run(const QueryRequest& request, ResultSink& sink);
   std::vector<RunningQuery> running() const;
   bool cancel(uint64_t id);  // false when no such query runs
 

@@ -1,10 +1,11 @@
 // Writes a query's result as json, csv, ndjson or table text, streaming through `out`.
 //   json:   {"columns":[...],"rows":[...],"row_count":n,"stats":{...}} (see the HTTP contract)
-//   csv:    RFC 4180 with a header line; NULL is empty
+//   csv:    RFC 4180 with a header line; NULL is empty, an empty string is ""
 //   ndjson: one {"column":value} object a line
 //   table:  aligned columns for a terminal, numbers to the right, a row count below (buffers at most
 //           kTableRowsMax rows, then says how many were cut)
-// Doubles print shortest-round-trip; NaN and infinities are null in JSON, NaN/Inf text elsewhere.
+// Doubles print shortest-round-trip, whole ones as 7.0; NaN and infinities are null in JSON, NaN/Inf text elsewhere.
+// Times: rfc3339, or integers of the unit, rounded down. JSON is always valid: bytes that are not UTF-8 become U+FFFD.
 // Threads: one thread.
 #pragma once
 
@@ -16,6 +17,9 @@
 #include "api/query/query.h"
 
 namespace varve {
+
+constexpr size_t kTableRowsMax = 10'000;    // more than anyone reads in a terminal
+constexpr size_t kTableCellWidthMax = 200;  // longer text is cut and ends in an ellipsis
 
 enum class ResultFormat { kJson, kCsv, kNdjson, kTable };
 enum class TimeFormat { kRfc3339, kNs, kUs, kMs, kS };

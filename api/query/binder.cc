@@ -1,0 +1,426 @@
+#include "api/query/binder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "api/query/functions.h"
+#include "api/query/interval.h"
+#include "api/query/operators.h"
+#include "api/sql/text.h"
+
+namespace varve {
+namespace {
+
+struct AggregateName {
+  std::string_view name;
+  AggregateKind kind;
+};
+
+// spread is max - min, median is percentile 50.
+constexpr AggregateName kAggregates[] = {
+    {"count", AggregateKind::kCount},       {"sum", AggregateKind::kSum},
+    {"avg", AggregateKind::kAvg},           {"mean", AggregateKind::kAvg},
+    {"min", AggregateKind::kMin},           {"max", AggregateKind::kMax},
+    {"first", AggregateKind::kFirst},       {"last", AggregateKind::kLast},
+    {"variance", AggregateKind::kVariance}, {"stddev", AggregateKind::kStddev},
+    {"median", AggregateKind::kPercentile}, {"percentile", AggregateKind::kPercentile},
+    {"spread", AggregateKind::kMax},
+};
+constexpr std::string_view kLaterAggregates[] = {"rate", "increase", "delta", "derivative", "integral"};
+
+const AggregateName* find_aggregate(std::string_view name) {
+  const auto* found = std::find_if(std::begin(kAggregates), std::end(kAggregates),
+                                   [&](const AggregateName& known) { return known.name == name; });
+  return found == std::end(kAggregates) ? nullptr : found;
+}
+
+SqlType value_type(const Value& value) {
+  if (std::holds_alternative<double>(value)) return SqlType::kDouble;
+  if (std::holds_alternative<int64_t>(value)) return SqlType::kInt64;
+  if (std::holds_alternative<bool>(value)) return SqlType::kBool;
+  if (std::holds_alternative<std::string>(value)) return SqlType::kString;
+  return SqlType::kNull;
+}
+
+CompareOp compare_op(std::string_view symbol) {
+  if (symbol == "=") return CompareOp::kEqual;
+  if (symbol == "<>") return CompareOp::kNotEqual;
+  if (symbol == "<") return CompareOp::kLess;
+  if (symbol == "<=") return CompareOp::kLessEqual;
+  if (symbol == ">") return CompareOp::kGreater;
+  return CompareOp::kGreaterEqual;
+}
+
+// Replaces an expression of constants by its value.
+QueryResult<ScalarPtr> fold(ScalarPtr expr) {
+  const bool foldable = !expr->children.empty() &&
+                        std::all_of(expr->children.begin(), expr->children.end(),
+                                    [](const ScalarPtr& child) { return as_constant(*child) != nullptr; });
+  if (!foldable) return expr;
+  EvalContext context;
+  const Chunk one_row{1, {}};
+  const VectorView view = expr->evaluate(one_row, context);
+  if (context.failed()) return tl::make_unexpected(context.error());
+  ColumnVector column(view.type);
+  append_entry(column, view, 0);
+  return std::make_unique<ConstantScalar>(expr->type, expr->position, column.value(0));
+}
+
+}  // namespace
+
+Binder::Binder(const BindInput& input, SelectPlan& plan) : input_(input), plan_(plan) {
+  plan_.slots.push_back({ColumnKind::kTime, std::string(kTimeColumn), 0});
+}
+
+std::vector<std::string> Binder::column_names() const {
+  std::vector<std::string> names;
+  if (input_.table == nullptr) return names;
+  for (const ColumnInfo& column : input_.table->columns) names.push_back(column.name);
+  return names;
+}
+
+const ColumnInfo* Binder::find_column(std::string_view name) const {
+  if (input_.table == nullptr) return nullptr;
+  const std::vector<ColumnInfo>& columns = input_.table->columns;
+  const ColumnInfo* folded = nullptr;
+  size_t folded_count = 0;
+  for (const ColumnInfo& column : columns) {
+    if (column.name == name) return &column;
+    if (equal_ignoring_case(column.name, name)) {
+      folded = &column;
+      ++folded_count;
+    }
+  }
+  if (folded_count > 0) return folded_count == 1 ? folded : nullptr;
+  if (!equal_ignoring_case(name, "timestamp")) return nullptr;
+  const auto time = std::find_if(columns.begin(), columns.end(),
+                                 [](const ColumnInfo& column) { return column.kind == ColumnKind::kTime; });
+  return time == columns.end() ? nullptr : &*time;
+}
+
+const AstExpr* Binder::find_alias(const AstExpr& name) const {
+  if (name.kind != AstKind::kColumn || !name.qualifier.empty() || input_.items == nullptr) return nullptr;
+  for (const SelectItem& item : *input_.items) {
+    if (item.expr && !item.alias.empty() && equal_ignoring_case(item.alias, name.name)) return item.expr.get();
+  }
+  return nullptr;
+}
+
+bool Binder::contains_aggregate(const AstExpr& expr) const {
+  if (expr.kind == AstKind::kCall && find_aggregate(expr.name) != nullptr) return true;
+  return std::any_of(expr.children.begin(), expr.children.end(),
+                     [&](const AstPtr& child) { return contains_aggregate(*child); });
+}
+
+bool Binder::same_expression(const AstExpr& a, const AstExpr& b) const {
+  if (a.kind != b.kind || a.children.size() != b.children.size() || a.value != b.value) return false;
+  if (a.op != b.op || a.negated != b.negated || a.distinct != b.distinct || a.star != b.star) return false;
+  if (a.has_operand != b.has_operand || a.has_else != b.has_else) return false;
+  if (a.kind == AstKind::kColumn) {
+    const ColumnInfo* column = find_column(a.name);
+    return column != nullptr && column == find_column(b.name);
+  }
+  if (a.name != b.name) return false;
+  for (size_t i = 0; i < a.children.size(); ++i) {
+    if (!same_expression(*a.children[i], *b.children[i])) return false;
+  }
+  return true;
+}
+
+ScalarPtr Binder::column_slot(const ColumnInfo& column, size_t position) {
+  const SqlType type = column.kind == ColumnKind::kTime  ? SqlType::kTimestamp
+                       : column.kind == ColumnKind::kTag ? SqlType::kString
+                                                         : sql_type_of(column.type);
+  for (size_t slot = 0; slot < plan_.slots.size(); ++slot) {
+    if (plan_.slots[slot].kind == column.kind && plan_.slots[slot].name == column.name) {
+      return std::make_unique<SlotScalar>(type, position, slot);
+    }
+  }
+  plan_.slots.push_back({column.kind, column.name, plan_.fields.size()});
+  if (column.kind == ColumnKind::kField) {
+    plan_.fields.push_back(column.name);
+    plan_.field_types.push_back(column.type);
+  }
+  return std::make_unique<SlotScalar>(type, position, plan_.slots.size() - 1);
+}
+
+QueryError Binder::unknown_column(const AstExpr& expr, const Scope& scope) const {
+  if (input_.table == nullptr) {
+    return invalid_query("unknown_column", fmt::format("no column `{}`: there is no FROM", expr.name), expr.position,
+                         expr.quoted ? "strings are written in single quotes" : "");
+  }
+  if (!expr.qualifier.empty() && find_column(expr.name) != nullptr) {
+    return invalid_query("unknown_table", fmt::format("no table `{}` in this statement", expr.qualifier),
+                         expr.position, nearest_hint(expr.qualifier, {input_.table->name}));
+  }
+  std::vector<std::string> names = column_names();
+  if (scope.aliases == Aliases::kYes && input_.items != nullptr) {
+    for (const SelectItem& item : *input_.items) {
+      if (!item.alias.empty()) names.push_back(item.alias);
+    }
+  }
+  std::string hint = nearest_hint(expr.name, names);
+  if (hint.empty() && expr.quoted) hint = "strings are written in single quotes";
+  return invalid_query("unknown_column",
+                       fmt::format("table `{}` has no column `{}`", input_.table->name, expr.name), expr.position,
+                       std::move(hint));
+}
+
+QueryResult<ScalarPtr> Binder::bind_column(const AstExpr& expr, const Scope& scope) {
+  const bool qualifier_fits = expr.qualifier.empty() || equal_ignoring_case(expr.qualifier, input_.table_alias) ||
+                              (input_.table != nullptr && equal_ignoring_case(expr.qualifier, input_.table->name));
+  const ColumnInfo* column = qualifier_fits ? find_column(expr.name) : nullptr;
+  const AstExpr* alias = column == nullptr && scope.aliases == Aliases::kYes ? find_alias(expr) : nullptr;
+  if (alias != nullptr) return bind(*alias, {scope.grouped, Aliases::kNo, scope.clause});
+  if (column == nullptr) return tl::make_unexpected(unknown_column(expr, scope));
+  if (!scope.grouped) return column_slot(*column, expr.position);
+  const AstExpr* same_alias = scope.aliases == Aliases::kYes ? find_alias(expr) : nullptr;
+  if (same_alias != nullptr) return bind(*same_alias, {true, Aliases::kNo, scope.clause});
+  return tl::make_unexpected(invalid_query(
+      "not_grouped", fmt::format("`{}` is neither in GROUP BY nor inside an aggregate", column->name), expr.position,
+      fmt::format("add it to GROUP BY, or use last({})", column->name)));
+}
+
+QueryResult<ScalarPtr> Binder::bind_parameter(const AstExpr& expr) const {
+  const auto found = input_.parameters->find(expr.name);
+  if (found == input_.parameters->end()) {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : *input_.parameters) names.push_back(name);
+    return tl::make_unexpected(invalid_query("missing_parameter", fmt::format("no value for ${}", expr.name),
+                                             expr.position, nearest_hint(expr.name, names)));
+  }
+  return std::make_unique<ConstantScalar>(value_type(found->second), expr.position, found->second);
+}
+
+QueryResult<ScalarPtr> Binder::bind_row(const AstExpr& expr, std::string_view clause, Aliases aliases) {
+  return bind(expr, {false, aliases, clause});
+}
+
+QueryResult<ScalarPtr> Binder::bind_group(const AstExpr& expr, Aliases aliases) {
+  return bind(expr, {true, aliases, {}});
+}
+
+QueryResult<void> Binder::add_key(const AstExpr& expr) {
+  const bool known = std::any_of(key_asts_.begin(), key_asts_.end(),
+                                 [&](const AstExpr* key) { return same_expression(*key, expr); });
+  if (known) return {};
+  VARVE_QUERY_ASSIGN(ScalarPtr bound, bind_row(expr, "GROUP BY", Aliases::kYes));
+  GroupKey key;
+  const std::vector<size_t> slots = bound->slots();
+  const bool only_tags = std::all_of(slots.begin(), slots.end(),
+                                     [&](size_t slot) { return plan_.slots[slot].kind == ColumnKind::kTag; });
+  const auto* bucket = dynamic_cast<const BucketScalar*>(bound.get());
+  const bool has_bucket = std::any_of(plan_.keys.begin(), plan_.keys.end(),
+                                      [](const GroupKey& other) { return other.kind == GroupKey::Kind::kBucket; });
+  if (only_tags) {
+    key.kind = GroupKey::Kind::kSeries;
+  } else if (bucket != nullptr && !has_bucket) {
+    const SlotScalar* time = as_slot(*bucket->children[0]);
+    if (time != nullptr && time->slot == kTimeSlot) {
+      key.kind = GroupKey::Kind::kBucket;
+      key.width_ns = bucket->width_ns;
+      key.origin_ns = bucket->origin_ns;
+    }
+  }
+  key.expr = std::move(bound);
+  plan_.keys.push_back(std::move(key));
+  key_asts_.push_back(&expr);
+  return {};
+}
+
+QueryResult<ScalarPtr> Binder::bind(const AstExpr& expr, const Scope& scope) {
+  // Aliases and CASE operands are bound where they are used, so a small statement could grow without this bound.
+  if (++nodes_ > 2 * (kExpressionOperatorsMax + kExpressionLiteralsMax)) {
+    return tl::make_unexpected(invalid_query("sql_too_large", "the statement's expressions are too large", expr.position));
+  }
+  if (scope.grouped) {
+    for (size_t key = 0; key < key_asts_.size(); ++key) {
+      if (same_expression(*key_asts_[key], expr)) {
+        return std::make_unique<SlotScalar>(plan_.keys[key].expr->type, expr.position, key);
+      }
+    }
+  }
+  VARVE_QUERY_ASSIGN(ScalarPtr bound, bind_node(expr, scope));
+  return fold(std::move(bound));
+}
+
+QueryResult<ScalarPtr> Binder::bind_node(const AstExpr& expr, const Scope& scope) {
+  switch (expr.kind) {
+    case AstKind::kLiteral:
+      return std::make_unique<ConstantScalar>(value_type(expr.value), expr.position, expr.value);
+    case AstKind::kInterval: {
+      const Result<int64_t> ns = parse_interval(expr.name);
+      if (!ns) return tl::make_unexpected(invalid_query("invalid_interval", ns.error().message, expr.position));
+      return std::make_unique<ConstantScalar>(SqlType::kInterval, expr.position, *ns);
+    }
+    case AstKind::kParameter: return bind_parameter(expr);
+    case AstKind::kColumn: return bind_column(expr, scope);
+    case AstKind::kCall: return bind_call(expr, scope);
+    case AstKind::kCase: return bind_case_of(expr, scope);
+    default: break;
+  }
+  std::vector<ScalarPtr> operands;
+  for (const AstPtr& child : expr.children) {
+    VARVE_QUERY_ASSIGN(ScalarPtr operand, bind(*child, scope));
+    operands.push_back(std::move(operand));
+  }
+  return bind_operator(expr, std::move(operands));
+}
+
+QueryResult<ScalarPtr> Binder::bind_operator(const AstExpr& expr, std::vector<ScalarPtr> operands) {
+  const size_t position = expr.position;
+  QueryResult<ScalarPtr> bound;
+  switch (expr.kind) {
+    case AstKind::kNegate:
+      if (expr.op == "-") return bind_negate(std::move(operands[0]), position);
+      return std::move(operands[0]);
+    case AstKind::kArithmetic:
+      if (expr.op == "||") return bind_function({"||", std::move(operands), position, input_.now_ns});
+      return bind_arithmetic(expr.op, std::move(operands[0]), std::move(operands[1]), position);
+    case AstKind::kCompare:
+      return bind_compare(compare_op(expr.op), std::move(operands[0]), std::move(operands[1]), position);
+    case AstKind::kIsSame:
+      return bind_is_same(std::move(operands[0]), std::move(operands[1]), expr.negated, position);
+    case AstKind::kIsNull: return bind_is_null(std::move(operands[0]), expr.negated, position);
+    case AstKind::kNot: return bind_not(std::move(operands[0]), position);
+    case AstKind::kAnd: return bind_logic(true, std::move(operands), position);
+    case AstKind::kOr: return bind_logic(false, std::move(operands), position);
+    case AstKind::kCast: {
+      VARVE_QUERY_ASSIGN(const SqlType type, cast_type(expr.name, position));
+      return bind_cast(std::move(operands[0]), type, position);
+    }
+    case AstKind::kBetween: bound = bind_between(std::move(operands), position); break;
+    case AstKind::kIn: bound = bind_in(std::move(operands), position); break;
+    case AstKind::kLike: bound = bind_like(std::move(operands), position); break;
+    default: bound = bind_regex(std::move(operands[0]), std::move(operands[1]), position); break;
+  }
+  if (!bound || !expr.negated) return bound;
+  VARVE_QUERY_ASSIGN(ScalarPtr folded, fold(std::move(*bound)));
+  return bind_not(std::move(folded), position);
+}
+
+QueryResult<ScalarPtr> Binder::bind_case_of(const AstExpr& expr, const Scope& scope) {
+  std::vector<ScalarPtr> operands;
+  const size_t first = expr.has_operand ? 1 : 0;
+  for (size_t i = first; i < expr.children.size(); ++i) {
+    VARVE_QUERY_ASSIGN(ScalarPtr operand, bind(*expr.children[i], scope));
+    const bool is_otherwise = expr.has_else && i + 1 == expr.children.size();
+    if (expr.has_operand && (i - first) % 2 == 0 && !is_otherwise) {
+      VARVE_QUERY_ASSIGN(ScalarPtr subject, bind(*expr.children[0], scope));
+      const size_t position = operand->position;
+      VARVE_QUERY_ASSIGN(operand, bind_compare(CompareOp::kEqual, std::move(subject), std::move(operand), position));
+    }
+    operands.push_back(std::move(operand));
+  }
+  return bind_case(std::move(operands), expr.position);
+}
+
+QueryResult<ScalarPtr> Binder::bind_call(const AstExpr& expr, const Scope& scope) {
+  if (find_aggregate(expr.name) != nullptr) {
+    if (scope.grouped) return bind_aggregate(expr);
+    return tl::make_unexpected(invalid_query(
+        "misplaced_aggregate", fmt::format("{}() cannot be used in {}", expr.name, scope.clause), expr.position,
+        scope.clause == "WHERE" ? "filter groups with HAVING" : ""));
+  }
+  if (std::find(std::begin(kLaterAggregates), std::end(kLaterAggregates), expr.name) != std::end(kLaterAggregates)) {
+    return tl::make_unexpected(
+        invalid_query("unsupported", fmt::format("{}() is not available in this version", expr.name), expr.position));
+  }
+  if (expr.star || expr.distinct) {
+    return tl::make_unexpected(invalid_query("sql_syntax",
+                                             fmt::format("{}() is no aggregate: it takes neither * nor DISTINCT",
+                                                         expr.name), expr.position));
+  }
+  FunctionCall call{expr.name, {}, expr.position, input_.now_ns};
+  for (const AstPtr& child : expr.children) {
+    VARVE_QUERY_ASSIGN(ScalarPtr argument, bind(*child, scope));
+    call.arguments.push_back(std::move(argument));
+  }
+  QueryResult<ScalarPtr> bound = bind_function(std::move(call));
+  if (!bound && bound.error().code == "unknown_function") {
+    std::vector<std::string> names = function_names();
+    for (const AggregateName& aggregate : kAggregates) names.emplace_back(aggregate.name);
+    bound.error().hint = nearest_hint(expr.name, names);
+  }
+  return bound;
+}
+
+QueryResult<ScalarPtr> Binder::bind_aggregate(const AstExpr& expr) {
+  const AggregateName& aggregate = *find_aggregate(expr.name);
+  const auto slot_of = [&](size_t index) -> ScalarPtr {
+    return std::make_unique<SlotScalar>(aggregate_result_type(plan_.aggregates[index].spec), expr.position,
+                                        plan_.keys.size() + index);
+  };
+  VARVE_QUERY_ASSIGN(const size_t index, add_aggregate(expr, aggregate.kind));
+  if (expr.name != "spread") return slot_of(index);
+  VARVE_QUERY_ASSIGN(const size_t low, add_aggregate(expr, AggregateKind::kMin));
+  return bind_arithmetic("-", slot_of(index), slot_of(low), expr.position);
+}
+
+QueryResult<size_t> Binder::add_aggregate(const AstExpr& expr, AggregateKind kind) {
+  for (size_t i = 0; i < seen_aggregates_.size(); ++i) {
+    if (seen_aggregates_[i].kind == kind && same_expression(*seen_aggregates_[i].expr, expr)) return i;
+  }
+  PlannedAggregate planned;
+  AggregateSpec& spec = planned.spec;
+  spec.kind = kind;
+  spec.position = expr.position;
+  const size_t arguments_wanted = expr.name == "percentile" ? 2 : 1;
+  const bool count_rows = kind == AggregateKind::kCount && (expr.star || expr.children.empty()) && !expr.distinct;
+  if (count_rows) {
+    spec.kind = AggregateKind::kCountRows;
+  } else if (expr.star || expr.children.size() != arguments_wanted) {
+    return tl::make_unexpected(invalid_query(
+        "wrong_arguments",
+        fmt::format("{}() takes {} argument{}", expr.name, arguments_wanted, arguments_wanted == 1 ? "" : "s"),
+        expr.position));
+  } else {
+    if (expr.distinct && kind != AggregateKind::kCount) {
+      return tl::make_unexpected(invalid_query(
+          "unsupported", fmt::format("{}(DISTINCT ...) is not available in this version", expr.name), expr.position));
+    }
+    if (expr.distinct) spec.kind = AggregateKind::kCountDistinct;
+    VARVE_QUERY_ASSIGN(planned.argument, bind_row(*expr.children[0], "the argument of an aggregate", Aliases::kNo));
+    const bool needs_number = kind == AggregateKind::kSum || kind == AggregateKind::kAvg ||
+                              kind == AggregateKind::kVariance || kind == AggregateKind::kStddev ||
+                              kind == AggregateKind::kPercentile || expr.name == "spread";
+    SqlType type = planned.argument->type;
+    const bool time_spread = expr.name == "spread" && type == SqlType::kTimestamp;
+    if (needs_number && !time_spread) {
+      if (type == SqlType::kBool || type == SqlType::kNull) type = SqlType::kInt64;
+      if (!is_number(type)) {
+        return tl::make_unexpected(invalid_query(
+            "type_mismatch", fmt::format("{}() needs numbers, found a {}", expr.name, sql_type_name(type)),
+            planned.argument->position));
+      }
+      VARVE_QUERY_ASSIGN(planned.argument, bind_cast(std::move(planned.argument), type, expr.position));
+    }
+    spec.argument = planned.argument->type;
+    if (kind == AggregateKind::kPercentile) VARVE_QUERY_TRY(add_percentile(expr, spec));
+  }
+  plan_.aggregates.push_back(std::move(planned));
+  seen_aggregates_.push_back({&expr, kind});
+  return plan_.aggregates.size() - 1;
+}
+
+QueryResult<void> Binder::add_percentile(const AstExpr& expr, AggregateSpec& spec) {
+  spec.percentile = 50;
+  if (expr.name == "median") return {};
+  VARVE_QUERY_ASSIGN(ScalarPtr rank, bind_row(*expr.children[1], "the rank of percentile", Aliases::kNo));
+  const size_t position = rank->position;
+  if (is_number(rank->type)) {
+    VARVE_QUERY_ASSIGN(rank, bind_cast(std::move(rank), SqlType::kDouble, position));
+    VARVE_QUERY_ASSIGN(rank, fold(std::move(rank)));
+  }
+  const ConstantScalar* constant = as_constant(*rank);
+  const bool is_rank = constant != nullptr && constant->type == SqlType::kDouble && !constant->is_null();
+  spec.percentile = is_rank ? std::get<double>(constant->value()) : -1;
+  if (!(spec.percentile >= 0 && spec.percentile <= 100)) {
+    return tl::make_unexpected(
+        invalid_query("type_mismatch", "the rank of percentile is a constant from 0 to 100", position));
+  }
+  return {};
+}
+
+}  // namespace varve

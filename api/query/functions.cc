@@ -1,0 +1,354 @@
+#include "api/query/functions.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "api/query/interval.h"
+#include "api/query/operators.h"
+#include "api/query/text_value.h"
+#include "api/sql/text.h"
+
+namespace varve {
+namespace {
+
+struct FunctionEntry {
+  std::string_view name;
+  size_t arguments_min;
+  size_t arguments_max;
+  QueryResult<ScalarPtr> (*bind)(FunctionCall& call);
+};
+
+constexpr size_t kArgumentsMax = 128;  // of concat and coalesce; guessed, SQLite has 127
+
+tl::unexpected<QueryError> wrong_type(const FunctionCall& call, const Scalar& argument, std::string_view needed) {
+  return tl::make_unexpected(invalid_query(
+      "type_mismatch", fmt::format("{} needs {}, found a {}", call.name, needed, sql_type_name(argument.type)),
+      argument.position));
+}
+
+QueryResult<void> number_argument(FunctionCall& call, size_t index) {
+  ScalarPtr& argument = call.arguments[index];
+  if (argument->type == SqlType::kBool || argument->type == SqlType::kNull) {
+    VARVE_QUERY_ASSIGN(argument, bind_cast(std::move(argument), SqlType::kInt64, argument->position));
+  }
+  if (!is_number(argument->type)) return wrong_type(call, *argument, "a number");
+  return {};
+}
+
+QueryResult<void> string_argument(FunctionCall& call, size_t index) {
+  ScalarPtr& argument = call.arguments[index];
+  if (argument->type == SqlType::kNull) {
+    argument = std::make_unique<ConstantScalar>(SqlType::kString, argument->position, Value{});
+  }
+  if (argument->type != SqlType::kString) return wrong_type(call, *argument, "a string");
+  return {};
+}
+
+// A function of doubles; what it cannot compute (the root of -1) is NULL.
+template <double (*f)(double)>
+QueryResult<ScalarPtr> bind_real(FunctionCall& call) {
+  VARVE_QUERY_TRY(number_argument(call, 0));
+  VARVE_QUERY_ASSIGN(call.arguments[0], bind_cast(std::move(call.arguments[0]), SqlType::kDouble, call.position));
+  return std::make_unique<KernelScalar>(SqlType::kDouble, call.position, std::move(call.arguments),
+                                        [](KernelCall& kernel) {
+                                          kernel.out.doubles.resize(kernel.rows);
+                                          const double* in = kernel.arguments[0].doubles;
+                                          for (size_t i = 0; i < kernel.rows; ++i) kernel.out.doubles[i] = f(in[i]);
+                                          propagate_nulls(kernel);
+                                          nulls_for_nan(kernel.out);
+                                        });
+}
+
+// Whole numbers are already rounded down and up.
+template <double (*f)(double)>
+QueryResult<ScalarPtr> bind_whole(FunctionCall& call) {
+  VARVE_QUERY_TRY(number_argument(call, 0));
+  if (call.arguments[0]->type == SqlType::kInt64) return std::move(call.arguments[0]);
+  return bind_real<f>(call);
+}
+
+double square_root(double x) { return std::sqrt(x); }
+double exponential(double x) { return std::exp(x); }
+double round_down(double x) { return std::floor(x); }
+double round_up(double x) { return std::ceil(x); }
+double natural_logarithm(double x) { return x <= 0 ? NAN : std::log(x); }  // NULL for 0, as in SQLite
+
+QueryResult<ScalarPtr> bind_abs(FunctionCall& call) {
+  VARVE_QUERY_TRY(number_argument(call, 0));
+  const SqlType type = call.arguments[0]->type;
+  return std::make_unique<KernelScalar>(
+      type, call.position, std::move(call.arguments),
+      [type](KernelCall& kernel) {
+        const VectorView& in = kernel.arguments[0];
+        propagate_nulls(kernel);
+        if (type == SqlType::kDouble) {
+          kernel.out.doubles.resize(kernel.rows);
+          for (size_t i = 0; i < kernel.rows; ++i) kernel.out.doubles[i] = std::fabs(in.doubles[i]);
+          return;
+        }
+        kernel.out.ints.resize(kernel.rows);
+        for (size_t i = 0; i < kernel.rows; ++i) {
+          const int64_t value = in.ints[i];
+          if (value == INT64_MIN && in.is_valid(i)) {
+            return kernel.context.fail(
+                invalid_query("overflow", "the result is beyond the range of int64", kernel.position));
+          }
+          kernel.out.ints[i] = value < 0 ? -std::max(value, INT64_MIN + 1) : value;
+        }
+      },
+      type == SqlType::kInt64);
+}
+
+// Half away from zero, as in SQLite; with digits, of the decimal text the value prints as.
+double round_to(double value, int64_t digits) {
+  constexpr double kWholeBeyond = 4503599627370496.0;  // 2^52: no fraction left
+  if (!std::isfinite(value) || std::fabs(value) >= kWholeBeyond) return value;
+  if (digits <= 0) return std::round(value);
+  constexpr int64_t kDigitsMax = 30;
+  const double scale = std::pow(10.0, static_cast<double>(std::min(digits, kDigitsMax)));
+  const double scaled = value * scale;
+  if (!std::isfinite(scaled) || std::fabs(scaled) >= kWholeBeyond) return value;
+  // 2.675 * 100 is 267.49999999999994: a product this near to a half is meant to be one.
+  constexpr double kNearHalf = 4 * 2.220446049250313e-16;  // in units of the last place, roughly
+  return std::round(scaled + std::copysign(std::fabs(scaled) * kNearHalf, scaled)) / scale;
+}
+
+QueryResult<ScalarPtr> bind_round(FunctionCall& call) {
+  VARVE_QUERY_TRY(number_argument(call, 0));
+  VARVE_QUERY_ASSIGN(call.arguments[0], bind_cast(std::move(call.arguments[0]), SqlType::kDouble, call.position));
+  if (call.arguments.size() == 1) {
+    call.arguments.push_back(std::make_unique<ConstantScalar>(SqlType::kInt64, call.position, int64_t{0}));
+  }
+  VARVE_QUERY_TRY(number_argument(call, 1));
+  VARVE_QUERY_ASSIGN(call.arguments[1], bind_cast(std::move(call.arguments[1]), SqlType::kInt64, call.position));
+  return std::make_unique<KernelScalar>(
+      SqlType::kDouble, call.position, std::move(call.arguments), [](KernelCall& kernel) {
+        const VectorView& value = kernel.arguments[0];
+        const VectorView& digits = kernel.arguments[1];
+        kernel.out.doubles.resize(kernel.rows);
+        for (size_t i = 0; i < kernel.rows; ++i) {
+          kernel.out.doubles[i] = round_to(value.doubles[value.entry(i)], digits.ints[digits.entry(i)]);
+        }
+        propagate_nulls(kernel);
+      });
+}
+
+QueryResult<ScalarPtr> bind_pow(FunctionCall& call) {
+  for (size_t i = 0; i < 2; ++i) {
+    VARVE_QUERY_TRY(number_argument(call, i));
+    VARVE_QUERY_ASSIGN(call.arguments[i], bind_cast(std::move(call.arguments[i]), SqlType::kDouble, call.position));
+  }
+  return std::make_unique<KernelScalar>(
+      SqlType::kDouble, call.position, std::move(call.arguments), [](KernelCall& kernel) {
+        const VectorView& base = kernel.arguments[0];
+        const VectorView& exponent = kernel.arguments[1];
+        kernel.out.doubles.resize(kernel.rows);
+        for (size_t i = 0; i < kernel.rows; ++i) {
+          kernel.out.doubles[i] = std::pow(base.doubles[base.entry(i)], exponent.doubles[exponent.entry(i)]);
+        }
+        propagate_nulls(kernel);
+        nulls_for_nan(kernel.out);
+      });
+}
+
+QueryResult<ScalarPtr> bind_coalesce(FunctionCall& call) {
+  std::vector<ScalarPtr*> operands;
+  for (ScalarPtr& argument : call.arguments) operands.push_back(&argument);
+  VARVE_QUERY_ASSIGN(const SqlType type, unify_types(operands, "the arguments of coalesce"));
+  return std::make_unique<KernelScalar>(type, call.position, std::move(call.arguments), [](KernelCall& kernel) {
+    for (size_t i = 0; i < kernel.rows; ++i) {
+      const auto found = std::find_if(kernel.arguments.begin(), kernel.arguments.end(),
+                                      [&](const VectorView& view) { return view.is_valid(i); });
+      if (found == kernel.arguments.end()) {
+        kernel.out.push_null();
+      } else {
+        append_entry(kernel.out, *found, i);
+      }
+    }
+  });
+}
+
+template <char (*f)(char)>
+QueryResult<ScalarPtr> bind_letters(FunctionCall& call) {
+  VARVE_QUERY_TRY(string_argument(call, 0));
+  return std::make_unique<KernelScalar>(
+      SqlType::kString, call.position, std::move(call.arguments), [](KernelCall& kernel) {
+        std::string text;
+        for (size_t i = 0; i < kernel.rows; ++i) {
+          text = kernel.arguments[0].string(i);
+          for (char& c : text) c = f(c);
+          if (!push_string(kernel, text)) return;
+        }
+        propagate_nulls(kernel);
+      });
+}
+
+QueryResult<ScalarPtr> bind_length(FunctionCall& call) {
+  VARVE_QUERY_TRY(string_argument(call, 0));
+  return std::make_unique<KernelScalar>(
+      SqlType::kInt64, call.position, std::move(call.arguments), [](KernelCall& kernel) {
+        for (size_t i = 0; i < kernel.rows; ++i) {
+          const std::string_view text = kernel.arguments[0].string(i);
+          kernel.out.ints.push_back(std::count_if(text.begin(), text.end(), [](char c) {  // characters, not bytes
+            return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+          }));
+        }
+        propagate_nulls(kernel);
+      });
+}
+
+ScalarPtr make_concat(FunctionCall& call, bool null_when_any) {
+  std::vector<SqlType> types;
+  for (const ScalarPtr& argument : call.arguments) types.push_back(argument->type);
+  return std::make_unique<KernelScalar>(
+      SqlType::kString, call.position, std::move(call.arguments), [types, null_when_any](KernelCall& kernel) {
+        std::string text;
+        for (size_t i = 0; i < kernel.rows; ++i) {
+          text.clear();
+          bool null = false;
+          for (size_t k = 0; k < types.size(); ++k) {
+            if (kernel.arguments[k].is_valid(i)) {
+              append_text(text, types[k], kernel.arguments[k], i);
+            } else {
+              null = null_when_any;
+            }
+            if (null) break;
+          }
+          if (null) {
+            kernel.out.push_null();
+          } else if (!push_string(kernel, text)) {
+            return;
+          }
+        }
+      });
+}
+
+QueryResult<ScalarPtr> bind_concat(FunctionCall& call) { return make_concat(call, false); }
+QueryResult<ScalarPtr> bind_concat_strict(FunctionCall& call) { return make_concat(call, true); }
+
+QueryResult<ScalarPtr> bind_now(FunctionCall& call) {
+  return std::make_unique<ConstantScalar>(SqlType::kTimestamp, call.position, call.now_ns);
+}
+
+QueryResult<int64_t> constant_interval(FunctionCall& call, size_t index) {
+  VARVE_QUERY_ASSIGN(ScalarPtr argument, literal_as(std::move(call.arguments[index]), SqlType::kInterval));
+  const ConstantScalar* constant = as_constant(*argument);
+  if (constant == nullptr || constant->type != SqlType::kInterval || constant->is_null()) {
+    return tl::make_unexpected(invalid_query(
+        "type_mismatch", fmt::format("{} needs a constant duration such as '5m'", call.name), argument->position));
+  }
+  return std::get<int64_t>(constant->value());
+}
+
+// The origin: a time, or a duration by which buckets start later than the epoch's grid.
+QueryResult<int64_t> constant_origin(FunctionCall& call, size_t index) {
+  ScalarPtr& argument = call.arguments[index];
+  const ConstantScalar* constant = as_constant(*argument);
+  if (constant != nullptr && constant->type == SqlType::kString && !constant->is_null()) {
+    const std::string text = std::get<std::string>(constant->value());
+    if (text.find('/') != std::string::npos || text == "UTC") {
+      return tl::make_unexpected(
+          invalid_query("unsupported", "time zones are not available in this version", argument->position));
+    }
+    const bool date = text.size() > 4 && text[4] == '-';
+    VARVE_QUERY_ASSIGN(argument,
+                       literal_as(std::move(argument), date ? SqlType::kTimestamp : SqlType::kInterval));
+    constant = as_constant(*argument);
+  }
+  const bool is_time = constant != nullptr && !constant->is_null() &&
+                       (constant->type == SqlType::kTimestamp || constant->type == SqlType::kInterval);
+  if (!is_time) {
+    return tl::make_unexpected(invalid_query(
+        "type_mismatch", fmt::format("the origin of {} is a constant time or duration", call.name),
+        argument->position));
+  }
+  return std::get<int64_t>(constant->value());
+}
+
+QueryResult<ScalarPtr> bind_time_bucket(FunctionCall& call) {
+  const size_t width_position = call.arguments[0]->position;
+  VARVE_QUERY_ASSIGN(const int64_t width, constant_interval(call, 0));
+  if (width <= 0) {
+    return tl::make_unexpected(
+        invalid_query("invalid_interval", "the width of a bucket must be more than 0", width_position));
+  }
+  VARVE_QUERY_ASSIGN(call.arguments[1], literal_as(std::move(call.arguments[1]), SqlType::kTimestamp));
+  if (call.arguments[1]->type != SqlType::kTimestamp) return wrong_type(call, *call.arguments[1], "a timestamp");
+  int64_t origin = 0;
+  if (call.arguments.size() == 3) {
+    VARVE_QUERY_ASSIGN(origin, constant_origin(call, 2));
+  }
+  return std::make_unique<BucketScalar>(call.position, std::move(call.arguments[1]), width, origin);
+}
+
+constexpr FunctionEntry kFunctions[] = {
+    {"abs", 1, 1, bind_abs},
+    {"round", 1, 2, bind_round},
+    {"floor", 1, 1, bind_whole<round_down>},
+    {"ceil", 1, 1, bind_whole<round_up>},
+    {"ceiling", 1, 1, bind_whole<round_up>},
+    {"sqrt", 1, 1, bind_real<square_root>},
+    {"ln", 1, 1, bind_real<natural_logarithm>},
+    {"exp", 1, 1, bind_real<exponential>},
+    {"pow", 2, 2, bind_pow},
+    {"power", 2, 2, bind_pow},
+    {"coalesce", 1, kArgumentsMax, bind_coalesce},
+    {"lower", 1, 1, bind_letters<ascii_lower>},
+    {"upper", 1, 1, bind_letters<ascii_upper>},
+    {"length", 1, 1, bind_length},
+    {"concat", 1, kArgumentsMax, bind_concat},
+    {"||", 2, 2, bind_concat_strict},
+    {"now", 0, 0, bind_now},
+    {"time_bucket", 2, 3, bind_time_bucket},
+    {"date_bin", 2, 3, bind_time_bucket},
+};
+
+std::vector<ScalarPtr> one(ScalarPtr operand) {
+  std::vector<ScalarPtr> operands;
+  operands.push_back(std::move(operand));
+  return operands;
+}
+
+}  // namespace
+
+BucketScalar::BucketScalar(size_t text_position, ScalarPtr time, int64_t width, int64_t origin)
+    : KernelScalar(SqlType::kTimestamp, text_position, one(std::move(time)),
+                   [width, origin](KernelCall& call) {
+                     call.out.ints.resize(call.rows);
+                     const int64_t* times = call.arguments[0].ints;
+                     for (size_t i = 0; i < call.rows; ++i) {
+                       call.out.ints[i] = bucket_start(times[i], width, origin);
+                     }
+                     propagate_nulls(call);
+                   }),
+      width_ns(width),
+      origin_ns(origin) {}
+
+std::vector<std::string> function_names() {
+  std::vector<std::string> names{"cast"};
+  for (const FunctionEntry& entry : kFunctions) {
+    if (entry.name != "||") names.emplace_back(entry.name);
+  }
+  return names;
+}
+
+QueryResult<ScalarPtr> bind_function(FunctionCall call) {
+  for (const FunctionEntry& entry : kFunctions) {
+    if (entry.name != call.name) continue;
+    const size_t count = call.arguments.size();
+    if (count < entry.arguments_min || count > entry.arguments_max) {
+      const std::string wanted = entry.arguments_min == entry.arguments_max
+                                     ? fmt::format("{}", entry.arguments_min)
+                                     : fmt::format("{} to {}", entry.arguments_min, entry.arguments_max);
+      return tl::make_unexpected(invalid_query(
+          "wrong_arguments", fmt::format("{} takes {} arguments, found {}", call.name, wanted, count), call.position));
+    }
+    return entry.bind(call);
+  }
+  return tl::make_unexpected(
+      invalid_query("unknown_function", fmt::format("no such function: {}", call.name), call.position));
+}
+
+}  // namespace varve

@@ -1,0 +1,290 @@
+#include "api/query/grouping.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "api/query/interval.h"
+
+namespace varve {
+namespace {
+
+constexpr uint64_t kKeyNodeBytes = 80;  // an encoded key in a node of the map, beyond its text
+
+// Key columns hold strings behind 32-bit offsets.
+constexpr size_t kKeyColumnBytesMax = 3ULL << 30;
+
+uint64_t mixed(uint64_t x) {  // splitmix64's finisher: near keys land far apart
+  x ^= x >> 30;
+  x *= 0xbf58476d1ce4e5b9ULL;
+  x ^= x >> 27;
+  x *= 0x94d049bb133111ebULL;
+  return x ^ (x >> 31);
+}
+
+// First row of [from, rows) at or after `bound`, looking near `from` first.
+size_t first_at_or_after(const int64_t* times, size_t from, size_t rows, int64_t bound) {
+  if (times[rows - 1] < bound) return rows;
+  size_t step = 1;
+  size_t low = from;
+  while (low + step < rows && times[low + step] < bound) {
+    low += step;
+    step *= 2;
+  }
+  const size_t high = std::min(low + step + 1, rows);
+  return static_cast<size_t>(std::lower_bound(times + low, times + high, bound) - times);
+}
+
+}  // namespace
+
+size_t BucketTable::place_of(uint32_t series_group, int64_t bucket) const {
+  const size_t mask = places_.size() - 1;
+  size_t place = mixed(static_cast<uint64_t>(bucket) + series_group * 0x9e3779b97f4a7c15ULL) & mask;
+  while (places_[place] != 0) {
+    const Entry& entry = entries_[places_[place] - 1];
+    if (entry.series_group == series_group && entry.bucket == bucket) break;
+    place = (place + 1) & mask;
+  }
+  return place;
+}
+
+void BucketTable::grow() {
+  places_.assign(std::max<size_t>(64, places_.size() * 2), 0);
+  for (uint32_t group = 0; group < entries_.size(); ++group) {
+    places_[place_of(entries_[group].series_group, entries_[group].bucket)] = group + 1;
+  }
+}
+
+uint32_t BucketTable::find_or_add(uint32_t series_group, int64_t bucket) {
+  if (2 * (entries_.size() + 1) > places_.size()) grow();
+  uint32_t& place = places_[place_of(series_group, bucket)];
+  if (place == 0) {
+    entries_.push_back({series_group, bucket});
+    place = static_cast<uint32_t>(entries_.size());
+  }
+  return place - 1;
+}
+
+Grouping::Grouping(const SelectPlan& plan, QueryBudget& budget, EvalContext& context)
+    : plan_(plan), budget_(budget), context_(context), memory_(budget) {
+  bool needs_times = false;
+  for (const GroupKey& key : plan.keys) {
+    key_columns_.emplace_back(physical_type(key.expr->type));
+    series_values_.emplace_back(physical_type(key.expr->type));
+    key.expr->collect_slots(slots_);
+    if (key.kind == GroupKey::Kind::kRow) by_runs_ = false;
+    if (key.kind == GroupKey::Kind::kBucket) bucket_key_ = &key;
+  }
+  series_keys_.resize(plan.keys.size());
+  for (const PlannedAggregate& aggregate : plan.aggregates) {
+    aggregates_.push_back(make_aggregate(aggregate.spec));
+    group_bytes_ += aggregates_.back()->group_bytes();
+    if (aggregate.argument) aggregate.argument->collect_slots(slots_);
+    needs_times |= aggregate.spec.kind == AggregateKind::kFirst || aggregate.spec.kind == AggregateKind::kLast;
+  }
+  if ((needs_times || bucket_key_ != nullptr) && plan.has_table) slots_.push_back(kTimeSlot);
+  std::sort(slots_.begin(), slots_.end());
+  slots_.erase(std::unique(slots_.begin(), slots_.end()), slots_.end());
+  inputs_.resize(aggregates_.size());
+  if (plan.keys.empty()) add_group({}, 0);  // one group, also of no rows
+  resize_aggregates();
+}
+
+void Grouping::add_group(const std::vector<VectorView>& keys, size_t row) {
+  for (size_t i = 0; i < keys.size(); ++i) append_entry(key_columns_[i], keys[i], row);
+  ++groups_;
+}
+
+void Grouping::resize_aggregates() {
+  for (const auto& aggregate : aggregates_) aggregate->resize(groups_);
+}
+
+QueryResult<void> Grouping::begin_series(const Chunk& chunk, SeriesId series) {
+  if (series_ == series) return {};
+  series_ = series;
+  encoded_.clear();
+  for (size_t i = 0; i < plan_.keys.size(); ++i) {
+    if (plan_.keys[i].kind != GroupKey::Kind::kSeries) continue;
+    const VectorView view = plan_.keys[i].expr->evaluate(chunk, context_);
+    if (context_.failed()) return tl::make_unexpected(context_.error());
+    series_values_[i].clear();  // a copy: the view is gone with the chunk
+    append_entry(series_values_[i], view, 0);
+    series_keys_[i] = view_of(series_values_[i], true);
+    append_encoded(encoded_, view, 0);
+  }
+  const auto [place, fresh] = groups_by_key_.try_emplace(encoded_, static_cast<uint32_t>(groups_by_key_.size()));
+  if (fresh) key_bytes_ += kKeyNodeBytes + encoded_.size();
+  series_group_ = place->second;
+  return {};
+}
+
+uint32_t Grouping::group_of_bucket(int64_t bucket) {
+  const uint32_t group = buckets_.find_or_add(series_group_, bucket);
+  if (group < groups_) return group;
+  if (bucket_key_ != nullptr) {
+    const auto index = static_cast<size_t>(bucket_key_ - plan_.keys.data());
+    series_values_[index].clear();
+    series_values_[index].push_int(bucket);
+    series_keys_[index] = view_of(series_values_[index], true);
+  }
+  add_group(series_keys_, 0);
+  resize_aggregates();
+  return group;
+}
+
+QueryResult<void> Grouping::evaluate_arguments(const Chunk& chunk) {
+  for (size_t i = 0; i < aggregates_.size(); ++i) {
+    Scalar* argument = plan_.aggregates[i].argument.get();
+    if (argument != nullptr) inputs_[i].argument = argument->evaluate(chunk, context_);
+    inputs_[i].times = chunk.slots.empty() ? nullptr : chunk.slots[kTimeSlot].ints;
+  }
+  if (context_.failed()) return tl::make_unexpected(context_.error());
+  return {};
+}
+
+QueryResult<void> Grouping::add(const Chunk& chunk, SeriesId series) {
+  if (chunk.rows == 0) return {};
+  VARVE_QUERY_TRY(evaluate_arguments(chunk));
+  if (plan_.keys.empty()) {
+    for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->add_run(0, inputs_[i], 0, chunk.rows);
+  } else if (by_runs_) {
+    VARVE_QUERY_TRY(begin_series(chunk, series));
+    VARVE_QUERY_TRY(add_runs(chunk));
+  } else {
+    VARVE_QUERY_TRY(add_rows(chunk));
+  }
+  return account();
+}
+
+QueryResult<void> Grouping::add_runs(const Chunk& chunk) {
+  const int64_t* times = bucket_key_ == nullptr ? nullptr : chunk.slots[kTimeSlot].ints;
+  for (size_t from = 0; from < chunk.rows;) {
+    size_t to = chunk.rows;
+    int64_t bucket = 0;
+    if (bucket_key_ != nullptr) {
+      bucket = bucket_start(times[from], bucket_key_->width_ns, bucket_key_->origin_ns);
+      int64_t end = 0;
+      const bool last = __builtin_add_overflow(bucket, bucket_key_->width_ns, &end);
+      // The first bucket's start may be clamped; then its end is found by the next row's bucket.
+      if (bucket == INT64_MIN) end = times[from] == INT64_MAX ? INT64_MAX : times[from] + 1;
+      if (!last) to = first_at_or_after(times, from, chunk.rows, end);
+    }
+    const uint32_t group = group_of_bucket(bucket);
+    for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->add_run(group, inputs_[i], from, to);
+    from = to;
+  }
+  return {};
+}
+
+QueryResult<void> Grouping::add_rows(const Chunk& chunk) {
+  std::vector<VectorView> keys;
+  for (const GroupKey& key : plan_.keys) keys.push_back(key.expr->evaluate(chunk, context_));
+  if (context_.failed()) return tl::make_unexpected(context_.error());
+  row_groups_.resize(chunk.rows);
+  for (size_t row = 0; row < chunk.rows; ++row) {
+    encoded_.clear();
+    for (const VectorView& key : keys) append_encoded(encoded_, key, row);
+    const auto [place, fresh] = groups_by_key_.try_emplace(encoded_, static_cast<uint32_t>(groups_));
+    row_groups_[row] = place->second;
+    if (!fresh) continue;
+    add_group(keys, row);
+    key_bytes_ += kKeyNodeBytes + encoded_.size();
+  }
+  resize_aggregates();
+  for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->add_rows(row_groups_.data(), inputs_[i], chunk.rows);
+  return {};
+}
+
+QueryResult<bool> Grouping::add_block(const ScanBlock& block, const Chunk& tags) {
+  uint32_t group = 0;
+  if (!plan_.keys.empty()) {
+    VARVE_QUERY_TRY(begin_series(tags, block.series));
+    const bool bucketed = bucket_key_ != nullptr;
+    group = group_of_bucket(bucketed ? bucket_start(block.time_min, bucket_key_->width_ns, bucket_key_->origin_ns) : 0);
+  }
+  ColumnStatistics of_time;
+  of_time.count = block.rows;
+  of_time.min_int = of_time.first_int = block.time_min;
+  of_time.max_int = of_time.last_int = block.time_max;
+  for (size_t i = 0; i < aggregates_.size(); ++i) {
+    BlockInput input{nullptr, block.rows, block.time_min, block.time_max, plan_.one_series_per_group};
+    ColumnStatistics of_tag;
+    if (plan_.aggregates[i].argument) {
+      const size_t slot = as_slot(*plan_.aggregates[i].argument)->slot;
+      const SlotSource& source = plan_.slots[slot];
+      of_tag.count = tags.slots[slot].is_null_constant() ? 0 : block.rows;
+      input.column = source.kind == ColumnKind::kTime  ? &of_time
+                     : source.kind == ColumnKind::kTag ? &of_tag
+                                                       : &block.statistics[source.field];
+    }
+    if (!aggregates_[i]->add_block(group, input)) return false;
+  }
+  VARVE_QUERY_TRY(account());
+  return true;
+}
+
+QueryResult<void> Grouping::account() {
+  uint64_t bytes = groups_ * group_bytes_ + groups_ * group_bytes_ / 2 + key_bytes_ + buckets_.memory_bytes();
+  for (const ColumnVector& column : key_columns_) {
+    if (column.memory_bytes() > kKeyColumnBytesMax) {
+      return tl::make_unexpected(limit_error("memory_limit", "the group keys need more than 3 GiB"));
+    }
+    bytes += column.memory_bytes();
+  }
+  for (const auto& aggregate : aggregates_) bytes += aggregate->dynamic_bytes();
+  return memory_.set(bytes);
+}
+
+std::vector<uint32_t> Grouping::output_order() const {
+  std::vector<uint32_t> order(groups_);
+  std::iota(order.begin(), order.end(), 0U);
+  if (!plan_.order.empty()) return order;
+  std::vector<VectorView> keys;
+  for (const ColumnVector& column : key_columns_) keys.push_back(view_of(column));
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    for (const VectorView& key : keys) {
+      const int compared = compare_entries(key, a, key, b);
+      if (compared != 0) return compared < 0;
+    }
+    return a < b;
+  });
+  return order;
+}
+
+QueryResult<void> Grouping::finish(RowOutput& output) {
+  const std::vector<uint32_t> order = output_order();
+  for (size_t from = 0; from < order.size(); from += kChunkRows) {
+    VARVE_QUERY_TRY(budget_.check());
+    const auto first = order.begin() + static_cast<std::ptrdiff_t>(from);
+    const size_t count = std::min(kChunkRows, order.size() - from);
+    VARVE_QUERY_ASSIGN(const bool more, emit({first, first + static_cast<std::ptrdiff_t>(count)}, output));
+    if (!more) return {};
+  }
+  return {};
+}
+
+QueryResult<bool> Grouping::emit(const std::vector<uint32_t>& groups, RowOutput& output) {
+  std::vector<ColumnVector> columns;
+  for (const ColumnVector& key : key_columns_) {
+    append_selected(columns.emplace_back(key.type), view_of(key), groups);
+  }
+  for (size_t i = 0; i < aggregates_.size(); ++i) {
+    ColumnVector& column = columns.emplace_back(physical_type(aggregate_result_type(plan_.aggregates[i].spec)));
+    for (const uint32_t group : groups) aggregates_[i]->results(group, 1, column, context_);
+  }
+  if (context_.failed()) return tl::make_unexpected(context_.error());
+  Chunk chunk{groups.size(), {}};
+  std::vector<size_t> all_slots;
+  for (const ColumnVector& column : columns) {
+    all_slots.push_back(chunk.slots.size());
+    chunk.slots.push_back(view_of(column));
+  }
+  if (!plan_.having) return output.push(chunk);
+  std::vector<uint32_t> passed;
+  select_true(plan_.having->evaluate(chunk, context_), chunk.rows, passed);
+  if (context_.failed()) return tl::make_unexpected(context_.error());
+  if (passed.empty()) return true;
+  CompactedChunk compacted;
+  return output.push(compacted.assign(chunk, passed, all_slots));
+}
+
+}  // namespace varve

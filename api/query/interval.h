@@ -1,0 +1,20 @@
+// Durations as SQL writes them: '5m', '1 hour', '1h30m', '1 day 12 hours', '-15 minutes', '0'.
+// Units: ns us ms s m h d w and their English names; months and years have no fixed length and are refused.
+// Errors:  kInvalidArgument naming the text and what is accepted.
+// Threads: pure function.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "storage/base/error.h"
+
+namespace varve {
+
+Result<int64_t> parse_interval(std::string_view text);  // ns
+
+// Start of the bucket `time` lies in: buckets are [origin + k * width, origin + (k + 1) * width), width > 0.
+// A start before the first representable time is clamped to it.
+int64_t bucket_start(int64_t time, int64_t width, int64_t origin);
+
+}  // namespace varve

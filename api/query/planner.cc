@@ -1,0 +1,378 @@
+#include "api/query/planner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "api/query/binder.h"
+#include "api/query/operators.h"
+#include "api/sql/text.h"
+
+namespace varve {
+namespace {
+
+CompareOp flipped(CompareOp op) {
+  switch (op) {
+    case CompareOp::kLess: return CompareOp::kGreater;
+    case CompareOp::kLessEqual: return CompareOp::kGreaterEqual;
+    case CompareOp::kGreater: return CompareOp::kLess;
+    case CompareOp::kGreaterEqual: return CompareOp::kLessEqual;
+    default: return op;
+  }
+}
+
+bool is_time_slot(const Scalar& expr) {
+  const SlotScalar* slot = as_slot(expr);
+  return slot != nullptr && slot->slot == kTimeSlot;
+}
+
+void make_empty(TimeRange& range) {
+  range.min = INT64_MAX;
+  range.max = INT64_MIN;
+}
+
+void narrow(TimeRange& range, CompareOp op, const ConstantScalar& bound) {
+  if (bound.is_null()) return make_empty(range);
+  const int64_t at = std::get<int64_t>(bound.value());
+  const bool after = op == CompareOp::kGreater || op == CompareOp::kGreaterEqual || op == CompareOp::kEqual;
+  const bool before = op == CompareOp::kLess || op == CompareOp::kLessEqual || op == CompareOp::kEqual;
+  if (after) {
+    if (op == CompareOp::kGreater && at == INT64_MAX) return make_empty(range);
+    range.min = std::max(range.min, op == CompareOp::kGreater ? at + 1 : at);
+  }
+  if (before) {
+    if (op == CompareOp::kLess && at == INT64_MIN) return make_empty(range);
+    range.max = std::min(range.max, op == CompareOp::kLess ? at - 1 : at);
+  }
+}
+
+// True when the conjunct is wholly a bound on time, which `range` now has.
+bool take_time_bound(const Scalar& conjunct, TimeRange& range) {
+  if (const auto* compare = dynamic_cast<const CompareScalar*>(&conjunct)) {
+    if (compare->op == CompareOp::kNotEqual) return false;
+    const ConstantScalar* right = as_constant(*compare->children[1]);
+    const ConstantScalar* left = as_constant(*compare->children[0]);
+    if (is_time_slot(*compare->children[0]) && right != nullptr) {
+      narrow(range, compare->op, *right);
+      return true;
+    }
+    if (is_time_slot(*compare->children[1]) && left != nullptr) {
+      narrow(range, flipped(compare->op), *left);
+      return true;
+    }
+  }
+  if (dynamic_cast<const BetweenScalar*>(&conjunct) != nullptr && is_time_slot(*conjunct.children[0])) {
+    const ConstantScalar* low = as_constant(*conjunct.children[1]);
+    const ConstantScalar* high = as_constant(*conjunct.children[2]);
+    if (low == nullptr || high == nullptr) return false;
+    narrow(range, CompareOp::kGreaterEqual, *low);
+    narrow(range, CompareOp::kLessEqual, *high);
+    return true;
+  }
+  return false;
+}
+
+ScalarPtr joined(std::vector<ScalarPtr> conjuncts) {
+  if (conjuncts.empty()) return nullptr;
+  if (conjuncts.size() == 1) return std::move(conjuncts.front());
+  const size_t position = conjuncts.front()->position;
+  return std::make_unique<LogicScalar>(true, position, std::move(conjuncts));
+}
+
+// Takes nested ANDs apart.
+void collect_conjuncts(ScalarPtr expr, std::vector<ScalarPtr>& conjuncts) {
+  auto* logic = dynamic_cast<LogicScalar*>(expr.get());
+  if (logic == nullptr || !logic->is_and) return conjuncts.push_back(std::move(expr));
+  for (ScalarPtr& child : logic->children) collect_conjuncts(std::move(child), conjuncts);
+}
+
+void split_where(ScalarPtr where, SelectPlan& plan) {
+  std::vector<ScalarPtr> conjuncts;
+  collect_conjuncts(std::move(where), conjuncts);
+  std::vector<ScalarPtr> of_series;
+  std::vector<ScalarPtr> of_rows;
+  for (ScalarPtr& conjunct : conjuncts) {
+    if (const ConstantScalar* constant = as_constant(*conjunct)) {
+      const bool is_true = !constant->is_null() && std::get<bool>(constant->value());
+      if (!is_true) make_empty(plan.time);
+      continue;
+    }
+    if (take_time_bound(*conjunct, plan.time)) continue;
+    const std::vector<size_t> slots = conjunct->slots();
+    const bool only_tags = std::all_of(slots.begin(), slots.end(),
+                                       [&](size_t slot) { return plan.slots[slot].kind == ColumnKind::kTag; });
+    (only_tags ? of_series : of_rows).push_back(std::move(conjunct));
+  }
+  plan.series_filter = joined(std::move(of_series));
+  plan.row_filter = joined(std::move(of_rows));
+}
+
+// Whether every aggregate can be computed from the statistics of whole blocks.
+bool statistics_suffice(const SelectPlan& plan) {
+  if (!plan.has_table || !plan.grouped || plan.row_filter) return false;
+  const bool by_row = std::any_of(plan.keys.begin(), plan.keys.end(),
+                                  [](const GroupKey& key) { return key.kind == GroupKey::Kind::kRow; });
+  if (by_row) return false;
+  return std::all_of(plan.aggregates.begin(), plan.aggregates.end(), [&](const PlannedAggregate& aggregate) {
+    if (!statistics_can_answer(aggregate.spec)) return false;
+    if (!aggregate.argument) return true;
+    const SlotScalar* slot = as_slot(*aggregate.argument);
+    if (slot == nullptr) return false;
+    const AggregateKind kind = aggregate.spec.kind;
+    switch (plan.slots[slot->slot].kind) {
+      case ColumnKind::kField: return is_number(aggregate.spec.argument) || kind == AggregateKind::kCount;
+      case ColumnKind::kTime: return true;
+      case ColumnKind::kTag: return kind == AggregateKind::kCount;
+    }
+    return false;
+  });
+}
+
+bool keys_tell_series_apart(const SelectPlan& plan, const TableInfo& table) {
+  return std::all_of(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& column) {
+    if (column.kind != ColumnKind::kTag) return true;
+    return std::any_of(plan.keys.begin(), plan.keys.end(), [&](const GroupKey& key) {
+      const SlotScalar* slot = as_slot(*key.expr);
+      return slot != nullptr && plan.slots[slot->slot].kind == ColumnKind::kTag &&
+             plan.slots[slot->slot].name == column.name;
+    });
+  });
+}
+
+class SelectPlanner {
+ public:
+  SelectPlanner(const SelectStatement& select, const TableInfo* table, const QueryParameters& parameters,
+                int64_t now_ns)
+      : select_(select),
+        table_(table),
+        binder_({table, select.from ? select.from->alias : std::string(), &parameters, &select.items, now_ns},
+                plan_) {}
+
+  QueryResult<SelectPlan> plan() {
+    if (table_ != nullptr) {
+      plan_.has_table = true;
+      plan_.database = table_->database;
+      plan_.table = table_->name;
+    }
+    if (select_.where) {
+      VARVE_QUERY_ASSIGN(ScalarPtr where, binder_.bind_row(*select_.where, "WHERE", Binder::Aliases::kYes));
+      VARVE_QUERY_ASSIGN(where, bind_condition(std::move(where)));
+      split_where(std::move(where), plan_);
+    }
+    VARVE_QUERY_TRY(group_by());
+    VARVE_QUERY_TRY(outputs());
+    if (select_.having) {
+      VARVE_QUERY_ASSIGN(ScalarPtr having, binder_.bind_group(*select_.having, Binder::Aliases::kYes));
+      VARVE_QUERY_ASSIGN(plan_.having, bind_condition(std::move(having)));
+    }
+    VARVE_QUERY_TRY(order_by());
+    VARVE_QUERY_TRY(limit());
+    plan_.distinct = select_.distinct;
+    if (table_ != nullptr) plan_.one_series_per_group = keys_tell_series_apart(plan_, *table_);
+    plan_.may_use_statistics = statistics_suffice(plan_);
+    return std::move(plan_);
+  }
+
+ private:
+  // An integer literal in GROUP BY or ORDER BY is a position in the list of outputs, from 1.
+  static const int64_t* position_of(const AstExpr& expr) {
+    return expr.kind == AstKind::kLiteral ? std::get_if<int64_t>(&expr.value) : nullptr;
+  }
+
+  tl::unexpected<QueryError> no_position(std::string_view clause, int64_t position, size_t count,
+                                         const AstExpr& expr) const {
+    return tl::make_unexpected(invalid_query(
+        "invalid_position", fmt::format("{} {}: SELECT has {} columns", clause, position, count), expr.position));
+  }
+
+  QueryResult<void> group_by() {
+    const auto aggregates = [&](const AstPtr& expr) { return expr && binder_.contains_aggregate(*expr); };
+    plan_.grouped = !select_.group_by.empty() || select_.having != nullptr ||
+                    std::any_of(select_.items.begin(), select_.items.end(),
+                                [&](const SelectItem& item) { return aggregates(item.expr); }) ||
+                    std::any_of(select_.order_by.begin(), select_.order_by.end(),
+                                [&](const OrderItem& item) { return aggregates(item.expr); });
+    for (const AstPtr& key : select_.group_by) {
+      const AstExpr* expr = key.get();
+      if (const int64_t* position = position_of(*expr)) {
+        const auto count = static_cast<int64_t>(select_.items.size());
+        if (*position < 1 || *position > count) {
+          return no_position("GROUP BY", *position, select_.items.size(), *expr);
+        }
+        expr = select_.items[static_cast<size_t>(*position - 1)].expr.get();
+        if (expr == nullptr) return no_position("GROUP BY", *position, select_.items.size(), *key);
+      } else if (expr->kind == AstKind::kColumn && binder_.find_column(expr->name) == nullptr) {
+        if (const AstExpr* alias = binder_.find_alias(*expr)) expr = alias;
+      }
+      VARVE_QUERY_TRY(binder_.add_key(*expr));
+    }
+    return {};
+  }
+
+  QueryResult<void> star(const SelectItem& item) {
+    if (table_ == nullptr) {
+      return tl::make_unexpected(invalid_query("sql_syntax", "SELECT * needs a FROM", item.position));
+    }
+    if (plan_.grouped) {
+      return tl::make_unexpected(invalid_query("not_grouped", "SELECT * cannot be grouped", item.position,
+                                               "name the columns and aggregates"));
+    }
+    const bool fits = item.qualifier.empty() || equal_ignoring_case(item.qualifier, table_->name) ||
+                      equal_ignoring_case(item.qualifier, select_.from->alias);
+    if (!fits) {
+      return tl::make_unexpected(invalid_query(
+          "unknown_table", fmt::format("no table `{}` in this statement", item.qualifier), item.position));
+    }
+    for (const ColumnInfo& column : table_->columns) {
+      plan_.outputs.push_back({column.name, binder_.column_slot(column, item.position)});
+    }
+    return {};
+  }
+
+  std::string output_name(const SelectItem& item) const {
+    if (!item.alias.empty()) return item.alias;
+    if (item.expr->kind != AstKind::kColumn) return item.text;
+    const ColumnInfo* column = binder_.find_column(item.expr->name);
+    const bool same = column != nullptr && equal_ignoring_case(column->name, item.expr->name);
+    return same ? column->name : item.expr->name;  // `timestamp` keeps its name
+  }
+
+  QueryResult<void> outputs() {
+    for (const SelectItem& item : select_.items) {
+      item_outputs_.push_back(plan_.outputs.size());
+      if (!item.expr) {
+        VARVE_QUERY_TRY(star(item));
+        continue;
+      }
+      VARVE_QUERY_ASSIGN(ScalarPtr expr, plan_.grouped
+                                             ? binder_.bind_group(*item.expr, Binder::Aliases::kNo)
+                                             : binder_.bind_row(*item.expr, "SELECT", Binder::Aliases::kNo));
+      plan_.outputs.push_back({output_name(item), std::move(expr)});
+    }
+    return {};
+  }
+
+  // The output an ORDER BY term names: by position, by alias, or by being the same expression.
+  QueryResult<std::optional<size_t>> named_output(const AstExpr& expr) const {
+    if (const int64_t* position = position_of(expr)) {
+      if (*position < 1 || *position > static_cast<int64_t>(plan_.outputs.size())) {
+        return no_position("ORDER BY", *position, plan_.outputs.size(), expr);
+      }
+      return static_cast<size_t>(*position - 1);
+    }
+    const AstExpr* alias = binder_.find_alias(expr);
+    for (size_t i = 0; i < select_.items.size(); ++i) {
+      const AstExpr* item = select_.items[i].expr.get();
+      if (item == nullptr) continue;
+      if (alias == item || (alias == nullptr && binder_.same_expression(*item, expr))) return item_outputs_[i];
+    }
+    return std::nullopt;
+  }
+
+  QueryResult<void> order_by() {
+    for (const OrderItem& item : select_.order_by) {
+      OrderKey key;
+      key.descending = item.descending;
+      key.nulls_first = item.nulls_first.value_or(!item.descending);
+      VARVE_QUERY_ASSIGN(key.output, named_output(*item.expr));
+      if (!key.output) {
+        VARVE_QUERY_ASSIGN(key.expr, plan_.grouped
+                                         ? binder_.bind_group(*item.expr, Binder::Aliases::kYes)
+                                         : binder_.bind_row(*item.expr, "ORDER BY", Binder::Aliases::kYes));
+        if (select_.distinct) key.output = star_output(*key.expr);
+        if (select_.distinct && !key.output) {
+          return tl::make_unexpected(invalid_query("not_selected",
+                                                   "with DISTINCT, ORDER BY can only use selected columns",
+                                                   item.expr->position));
+        }
+      }
+      plan_.order.push_back(std::move(key));
+    }
+    return {};
+  }
+
+  // The output that is just this slot, as * makes them.
+  std::optional<size_t> star_output(const Scalar& expr) const {
+    const SlotScalar* slot = as_slot(expr);
+    for (size_t i = 0; slot != nullptr && i < plan_.outputs.size(); ++i) {
+      const SlotScalar* output = as_slot(*plan_.outputs[i].expr);
+      if (output != nullptr && output->slot == slot->slot) return i;
+    }
+    return std::nullopt;
+  }
+
+  QueryResult<int64_t> whole_constant(const AstExpr& expr, std::string_view clause) {
+    VARVE_QUERY_ASSIGN(const ScalarPtr bound, binder_.bind_row(expr, clause, Binder::Aliases::kNo));
+    const ConstantScalar* constant = as_constant(*bound);
+    if (constant == nullptr || constant->type != SqlType::kInt64 || constant->is_null()) {
+      return tl::make_unexpected(
+          invalid_query("type_mismatch", fmt::format("{} needs a whole number", clause), expr.position));
+    }
+    return std::get<int64_t>(constant->value());
+  }
+
+  QueryResult<void> limit() {
+    if (select_.limit) {
+      VARVE_QUERY_ASSIGN(const int64_t limit, whole_constant(*select_.limit, "LIMIT"));
+      if (limit >= 0) plan_.limit = static_cast<uint64_t>(limit);  // a negative one is none, as in SQLite
+    }
+    if (select_.offset) {
+      VARVE_QUERY_ASSIGN(const int64_t offset, whole_constant(*select_.offset, "OFFSET"));
+      plan_.offset = static_cast<uint64_t>(std::max<int64_t>(offset, 0));
+    }
+    return {};
+  }
+
+  const SelectStatement& select_;
+  const TableInfo* table_;
+  SelectPlan plan_;
+  Binder binder_;
+  std::vector<size_t> item_outputs_;  // first output of each item
+};
+
+QueryError unknown_table(const TableName& name, const std::vector<TableInfo>& tables) {
+  std::vector<std::string> names;
+  for (const TableInfo& table : tables) {
+    if (name.database.empty() || name.database == table.database) names.push_back(table.name);
+  }
+  std::string hint = nearest_hint(name.name, names);
+  if (hint.empty()) hint = tables.empty() ? "there are no tables yet" : "SHOW TABLES lists them";
+  const std::string shown = name.database.empty() ? name.name : fmt::format("{}.{}", name.database, name.name);
+  return {QueryErrorKind::kNotFound, "unknown_table", fmt::format("no such table: {}", shown), name.position,
+          std::move(hint)};
+}
+
+}  // namespace
+
+QueryResult<TableInfo> find_table(const Engine& engine, const TableName& name) {
+  const std::string database = name.database.empty() ? std::string(kDefaultDatabase) : name.database;
+  Result<TableInfo> found = engine.describe(database, name.name);
+  if (found) return std::move(*found);
+  if (found.error().code != ErrorCode::kNotFound) return tl::make_unexpected(from_storage(found.error()));
+  const std::vector<TableInfo> tables = engine.tables();
+  // Exact case in other databases first, then any case in any database.
+  for (const bool exact : {true, false}) {
+    std::vector<const TableInfo*> candidates;
+    for (const TableInfo& table : tables) {
+      const bool here = name.database.empty() || equal_ignoring_case(table.database, name.database);
+      const bool fits = exact ? table.name == name.name : equal_ignoring_case(table.name, name.name);
+      if (here && fits) candidates.push_back(&table);
+    }
+    if (candidates.size() == 1) return *candidates.front();
+    if (candidates.empty()) continue;
+    std::string list;
+    for (const TableInfo* table : candidates) {
+      list += fmt::format("{}{}.{}", list.empty() ? "" : ", ", table->database, table->name);
+    }
+    return tl::make_unexpected(invalid_query(
+        "ambiguous_table", fmt::format("`{}` could be {}", name.name, list), name.position, "name the database"));
+  }
+  return tl::make_unexpected(unknown_table(name, tables));
+}
+
+QueryResult<SelectPlan> plan_select(const SelectStatement& select, const TableInfo* table,
+                                    const QueryParameters& parameters, int64_t now_ns) {
+  return SelectPlanner(select, table, parameters, now_ns).plan();
+}
+
+}  // namespace varve

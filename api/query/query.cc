@@ -1,0 +1,203 @@
+#include "api/query/query.h"
+
+#include <fmt/format.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <new>
+
+#include "api/query/budget.h"
+#include "api/query/executor.h"
+#include "api/query/planner.h"
+#include "api/sql/parser.h"
+
+namespace varve {
+namespace {
+
+// A query that finds no free place waits this long before it is refused.
+constexpr auto kWaitForPlace = std::chrono::seconds(1);
+// A table whose types change between planning and scanning is planned anew this often: types widen at most once.
+constexpr int kPlanAttemptsMax = 3;
+// What running() shows of a statement.
+constexpr size_t kShownSqlBytesMax = 4096;
+
+struct ActiveQuery {
+  std::string sql;
+  QueryBudget* budget;
+};
+
+ResultColumn string_column(std::string name) { return {std::move(name), ResultType::kString}; }
+
+ResultBatch empty_batch(const std::vector<ResultColumn>& columns) {
+  ResultBatch batch;
+  for (const ResultColumn& column : columns) {
+    batch.columns.emplace_back(column.type == ResultType::kString ? FieldType::kString : FieldType::kInt64);
+  }
+  return batch;
+}
+
+QueryResult<void> hand_out(const std::vector<ResultColumn>& columns, const ResultBatch& batch, QueryBudget& budget,
+                           ResultSink& sink, QueryStats& stats) {
+  stats.row_count = batch.rows;
+  const bool read = sink.begin(columns) && (batch.rows == 0 || sink.rows(batch));
+  if (!read) budget.cancel();
+  return budget.check();
+}
+
+QueryResult<void> show_tables(const Engine& engine, QueryBudget& budget, ResultSink& sink, QueryStats& stats) {
+  const std::vector<ResultColumn> columns{string_column("name"),
+                                          string_column("database"),
+                                          {"rows", ResultType::kInt64},
+                                          {"series", ResultType::kInt64},
+                                          {"time_min", ResultType::kTimestamp},
+                                          {"time_max", ResultType::kTimestamp}};
+  ResultBatch batch = empty_batch(columns);
+  for (const TableInfo& table : engine.tables()) {
+    batch.columns[0].push_string(table.name);
+    batch.columns[1].push_string(table.database);
+    batch.columns[2].push_int(static_cast<int64_t>(table.rows));
+    batch.columns[3].push_int(static_cast<int64_t>(table.series));
+    for (const size_t i : {size_t{4}, size_t{5}}) {
+      if (table.rows == 0) {
+        batch.columns[i].push_null();
+      } else {
+        batch.columns[i].push_int(i == 4 ? table.time_min : table.time_max);
+      }
+    }
+    ++batch.rows;
+  }
+  return hand_out(columns, batch, budget, sink, stats);
+}
+
+QueryResult<void> describe(const Engine& engine, const TableName& name, QueryBudget& budget, ResultSink& sink,
+                           QueryStats& stats) {
+  VARVE_QUERY_ASSIGN(const TableInfo table, find_table(engine, name));
+  const std::vector<ResultColumn> columns{string_column("name"), string_column("kind"), string_column("type")};
+  ResultBatch batch = empty_batch(columns);
+  for (const ColumnInfo& column : table.columns) {
+    batch.columns[0].push_string(column.name);
+    batch.columns[1].push_string(column_kind_name(column.kind));
+    batch.columns[2].push_string(column.kind == ColumnKind::kTime  ? "timestamp"
+                                 : column.kind == ColumnKind::kTag ? "string"
+                                                                   : field_type_name(column.type));
+    ++batch.rows;
+  }
+  return hand_out(columns, batch, budget, sink, stats);
+}
+
+QueryResult<void> run_select(const Engine& engine, const SelectStatement& select, const QueryParameters& parameters,
+                             int64_t now_ns, QueryBudget& budget, ResultSink& sink, QueryStats& stats) {
+  for (int attempt = 0; attempt < kPlanAttemptsMax; ++attempt) {
+    std::optional<TableInfo> table;
+    if (select.from) {
+      VARVE_QUERY_ASSIGN(table, find_table(engine, *select.from));
+    }
+    VARVE_QUERY_ASSIGN(const SelectPlan plan, plan_select(select, table ? &*table : nullptr, parameters, now_ns));
+    VARVE_QUERY_ASSIGN(const bool done, execute_plan(engine, plan, budget, sink, stats));
+    if (done) return {};
+  }
+  return tl::make_unexpected(QueryError{QueryErrorKind::kBusy, "schema_changing",
+                                        "the table's columns keep changing; try again", std::nullopt, {}});
+}
+
+}  // namespace
+
+struct QueryService::State {
+  const Engine& engine;
+  const QueryOptions options;
+  const Clock& clock;
+  Counter& queries_ok;
+  Counter& queries_failed;
+  LatencyHistogram& seconds;
+
+  mutable std::mutex mutex;  // guards the rest
+  std::condition_variable place_free;
+  std::map<uint64_t, ActiveQuery> active;
+  uint64_t next_id = 1;
+
+  QueryResult<uint64_t> enter(const std::string& sql, QueryBudget& budget) {
+    std::unique_lock lock(mutex);
+    const auto has_place = [&] { return active.size() < options.max_concurrent; };
+    if (!place_free.wait_for(lock, kWaitForPlace, has_place)) {
+      return tl::make_unexpected(QueryError{
+          QueryErrorKind::kBusy, "busy",
+          fmt::format("query.max_concurrent = {} queries are running", options.max_concurrent), std::nullopt,
+          "try again, or raise query.max_concurrent"});
+    }
+    const uint64_t id = next_id++;
+    active.emplace(id, ActiveQuery{sql.substr(0, kShownSqlBytesMax), &budget});
+    return id;
+  }
+
+  void leave(uint64_t id) {
+    {
+      const std::lock_guard lock(mutex);
+      active.erase(id);
+    }
+    place_free.notify_one();
+  }
+
+  QueryResult<void> run(const QueryRequest& request, QueryBudget& budget, ResultSink& sink, QueryStats& stats) const {
+    VARVE_QUERY_ASSIGN(const Statement statement, parse_sql(request.sql));
+    if (std::holds_alternative<ShowTablesStatement>(statement)) return show_tables(engine, budget, sink, stats);
+    if (const auto* wanted = std::get_if<DescribeStatement>(&statement)) {
+      return describe(engine, wanted->table, budget, sink, stats);
+    }
+    return run_select(engine, std::get<SelectStatement>(statement), request.parameters, clock.wall_ns(), budget, sink,
+                      stats);
+  }
+};
+
+QueryService::QueryService(const Engine& engine, QueryOptions options, MetricsRegistry& metrics, const Clock& clock)
+    : state_(new State{
+          engine, options, clock,
+          metrics.counter("varve_queries_total", "SQL statements run, by outcome.", {{"outcome", "ok"}}),
+          metrics.counter("varve_queries_total", "SQL statements run, by outcome.", {{"outcome", "error"}}),
+          metrics.histogram("varve_query_seconds", "Time from a statement's start to its last row."),
+          {}, {}, {}, 1}) {}
+
+QueryService::~QueryService() = default;
+
+QueryResult<QueryStats> QueryService::run(const QueryRequest& request, ResultSink& sink) {
+  QueryBudget budget(state_->options, state_->clock);
+  VARVE_QUERY_ASSIGN(const uint64_t id, state_->enter(request.sql, budget));
+  QueryStats stats;
+  stats.engine = "native";
+  QueryResult<void> outcome;
+  try {
+    outcome = state_->run(request, budget, sink, stats);
+  } catch (const std::bad_alloc&) {
+    outcome = tl::make_unexpected(limit_error("memory_limit", "the machine has no memory left for this query"));
+  } catch (...) {  // a sink's exception: the place must not stay taken
+    state_->leave(id);
+    throw;
+  }
+  state_->leave(id);
+  const int64_t elapsed_ns = state_->clock.monotonic_ns() - budget.started_ns();
+  state_->seconds.observe_ns(elapsed_ns);
+  (outcome ? state_->queries_ok : state_->queries_failed).add();
+  if (!outcome) return tl::make_unexpected(std::move(outcome.error()));
+  stats.elapsed_ms = static_cast<double>(elapsed_ns) / static_cast<double>(kNsPerMs);
+  return stats;
+}
+
+std::vector<RunningQuery> QueryService::running() const {
+  const int64_t now = state_->clock.monotonic_ns();
+  std::vector<RunningQuery> list;
+  const std::lock_guard lock(state_->mutex);
+  for (const auto& [id, query] : state_->active) {
+    const auto elapsed_ns = static_cast<double>(now - query.budget->started_ns());
+    list.push_back({id, query.sql, elapsed_ns / static_cast<double>(kNsPerMs)});
+  }
+  return list;
+}
+
+bool QueryService::cancel(uint64_t id) {
+  const std::lock_guard lock(state_->mutex);
+  const auto found = state_->active.find(id);
+  if (found == state_->active.end()) return false;
+  found->second.budget->cancel();
+  return true;
+}
+
+}  // namespace varve

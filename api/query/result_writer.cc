@@ -1,0 +1,260 @@
+#include "api/query/result_writer.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "api/query/json_text.h"
+#include "api/query/result_cell.h"
+#include "api/query/text_value.h"
+#include "storage/base/timestamp.h"
+
+namespace varve {
+namespace {
+
+constexpr size_t kFlushBytes = 64 << 10;  // handed to the socket at once
+
+// Collects text and hands it on in pieces; remembers when the reader has gone.
+class PieceWriter : public ResultWriter {
+ public:
+  PieceWriter(TimeFormat time_format, Output out) : time_format_(time_format), out_(std::move(out)) {}
+
+ protected:
+  bool flush(bool all) {
+    if (buffer_.empty() || (!all && buffer_.size() < kFlushBytes)) return reader_is_there_;
+    reader_is_there_ = reader_is_there_ && out_(buffer_);
+    buffer_.clear();
+    return reader_is_there_;
+  }
+  // A JSON value, or null.
+  void append_json_cell(const ColumnVector& column, ResultType type, size_t row) {
+    if (!column.is_valid(row)) {
+      buffer_ += "null";
+      return;
+    }
+    switch (type) {
+      case ResultType::kTimestamp:
+        if (time_format_ != TimeFormat::kRfc3339) return append_time(buffer_, time_format_, column.ints[row]);
+        buffer_.push_back('"');
+        append_timestamp(buffer_, column.ints[row]);
+        buffer_.push_back('"');
+        return;
+      case ResultType::kDouble:
+        if (std::isfinite(column.doubles[row])) return append_double(buffer_, column.doubles[row]);
+        buffer_ += "null";
+        return;
+      case ResultType::kInt64: return append_int(buffer_, column.ints[row]);
+      case ResultType::kBool: buffer_ += column.bools[row] != 0 ? "true" : "false"; return;
+      case ResultType::kString: return append_json_string(buffer_, column.strings[row]);
+    }
+  }
+
+  const TimeFormat time_format_;
+  std::vector<ResultColumn> columns_;
+  std::string buffer_;
+
+ private:
+  Output out_;
+  bool reader_is_there_ = true;
+};
+
+class JsonWriter : public PieceWriter {
+ public:
+  using PieceWriter::PieceWriter;
+
+  bool begin(const std::vector<ResultColumn>& columns) override {
+    columns_ = columns;
+    buffer_ += "{\"columns\":[";
+    for (const ResultColumn& column : columns) {
+      if (&column != columns.data()) buffer_.push_back(',');
+      buffer_ += "{\"name\":";
+      append_json_string(buffer_, column.name);
+      buffer_ += ",\"type\":";
+      append_json_string(buffer_, result_type_name(column.type));
+      buffer_.push_back('}');
+    }
+    buffer_ += "],\"rows\":[";
+    return flush(false);
+  }
+
+  bool rows(const ResultBatch& batch) override {
+    for (size_t row = 0; row < batch.rows; ++row) {
+      if (!first_row_) buffer_.push_back(',');
+      first_row_ = false;
+      buffer_.push_back('[');
+      for (size_t i = 0; i < columns_.size(); ++i) {
+        if (i > 0) buffer_.push_back(',');
+        append_json_cell(batch.columns[i], columns_[i].type, row);
+      }
+      buffer_.push_back(']');
+      if (!flush(false)) return false;
+    }
+    return true;
+  }
+
+  bool finish(const QueryStats& stats) override {
+    buffer_ += fmt::format("],\"row_count\":{},\"stats\":{{\"elapsed_ms\":", stats.row_count);
+    append_double(buffer_, std::round(stats.elapsed_ms * 1000) / 1000);
+    buffer_ += ",\"engine\":";
+    append_json_string(buffer_, stats.engine);
+    buffer_ += fmt::format(",\"rows_scanned\":{},\"blocks_decoded\":{},\"blocks_from_statistics\":{}}}}}",
+                           stats.rows_scanned, stats.blocks_decoded, stats.blocks_from_statistics);
+    return flush(true);
+  }
+
+ private:
+  bool first_row_ = true;
+};
+
+class NdjsonWriter : public PieceWriter {
+ public:
+  using PieceWriter::PieceWriter;
+
+  bool begin(const std::vector<ResultColumn>& columns) override {
+    columns_ = columns;
+    for (const ResultColumn& column : columns) {  // {"a": then ,"b": ...
+      std::string& prefix = prefixes_.emplace_back(prefixes_.empty() ? "{" : ",");
+      append_json_string(prefix, column.name);
+      prefix.push_back(':');
+    }
+    return true;
+  }
+  bool rows(const ResultBatch& batch) override {
+    for (size_t row = 0; row < batch.rows; ++row) {
+      for (size_t i = 0; i < columns_.size(); ++i) {
+        buffer_ += prefixes_[i];
+        append_json_cell(batch.columns[i], columns_[i].type, row);
+      }
+      buffer_ += "}\n";
+      if (!flush(false)) return false;
+    }
+    return true;
+  }
+  bool finish(const QueryStats&) override { return flush(true); }
+
+ private:
+  std::vector<std::string> prefixes_;
+};
+
+class CsvWriter : public PieceWriter {
+ public:
+  using PieceWriter::PieceWriter;
+
+  bool begin(const std::vector<ResultColumn>& columns) override {
+    columns_ = columns;
+    for (const ResultColumn& column : columns) {
+      if (&column != columns.data()) buffer_.push_back(',');
+      append_field(column.name);
+    }
+    buffer_ += "\r\n";
+    return flush(false);
+  }
+  bool rows(const ResultBatch& batch) override {
+    for (size_t row = 0; row < batch.rows; ++row) {
+      for (size_t i = 0; i < columns_.size(); ++i) {
+        if (i > 0) buffer_.push_back(',');
+        const ColumnVector& column = batch.columns[i];
+        if (!column.is_valid(row)) continue;
+        if (columns_[i].type == ResultType::kString) {
+          append_field(column.strings[row]);
+        } else {
+          append_cell(buffer_, columns_[i].type, time_format_, column, row);
+        }
+      }
+      buffer_ += "\r\n";
+      if (!flush(false)) return false;
+    }
+    return true;
+  }
+  bool finish(const QueryStats&) override { return flush(true); }
+
+ private:
+  void append_field(std::string_view text) {
+    const bool quote = text.empty() || text.find_first_of(",\"\r\n") != std::string_view::npos ||
+                       text.front() == ' ' || text.back() == ' ';
+    if (!quote) {
+      buffer_ += text;
+      return;
+    }
+    buffer_.push_back('"');
+    for (const char c : text) {
+      if (c == '"') buffer_.push_back('"');
+      buffer_.push_back(c);
+    }
+    buffer_.push_back('"');
+  }
+};
+
+int64_t floor_divide(int64_t value, int64_t by) { return value / by - (value % by < 0 ? 1 : 0); }
+
+}  // namespace
+
+void append_time(std::string& out, TimeFormat format, int64_t ns) {
+  switch (format) {
+    case TimeFormat::kRfc3339: return append_timestamp(out, ns);
+    case TimeFormat::kNs: return append_int(out, ns);
+    case TimeFormat::kUs: return append_int(out, floor_divide(ns, kNsPerUs));
+    case TimeFormat::kMs: return append_int(out, floor_divide(ns, kNsPerMs));
+    case TimeFormat::kS: return append_int(out, floor_divide(ns, kNsPerSecond));
+  }
+}
+
+void append_cell(std::string& out, ResultType type, TimeFormat format, const ColumnVector& column, size_t row) {
+  switch (type) {
+    case ResultType::kTimestamp: return append_time(out, format, column.ints[row]);
+    case ResultType::kDouble: return append_double(out, column.doubles[row]);
+    case ResultType::kInt64: return append_int(out, column.ints[row]);
+    case ResultType::kBool: out += column.bools[row] != 0 ? "true" : "false"; return;
+    case ResultType::kString: out += column.strings[row]; return;
+  }
+}
+
+std::string_view result_type_name(ResultType type) {
+  switch (type) {
+    case ResultType::kTimestamp: return "timestamp";
+    case ResultType::kDouble: return "double";
+    case ResultType::kInt64: return "int64";
+    case ResultType::kBool: return "bool";
+    case ResultType::kString: return "string";
+  }
+  return "unknown";
+}
+
+std::optional<ResultFormat> parse_result_format(std::string_view name) {
+  if (name == "json") return ResultFormat::kJson;
+  if (name == "csv") return ResultFormat::kCsv;
+  if (name == "ndjson") return ResultFormat::kNdjson;
+  if (name == "table") return ResultFormat::kTable;
+  return std::nullopt;
+}
+
+std::optional<TimeFormat> parse_time_format(std::string_view name) {
+  if (name == "rfc3339") return TimeFormat::kRfc3339;
+  if (name == "ns") return TimeFormat::kNs;
+  if (name == "us") return TimeFormat::kUs;
+  if (name == "ms") return TimeFormat::kMs;
+  if (name == "s") return TimeFormat::kS;
+  return std::nullopt;
+}
+
+std::string_view content_type(ResultFormat format) {
+  switch (format) {
+    case ResultFormat::kJson: return "application/json";
+    case ResultFormat::kCsv: return "text/csv; charset=utf-8";
+    case ResultFormat::kNdjson: return "application/x-ndjson";
+    case ResultFormat::kTable: return "text/plain; charset=utf-8";
+  }
+  return "application/octet-stream";
+}
+
+std::unique_ptr<ResultWriter> ResultWriter::make(ResultFormat format, TimeFormat time_format, Output out) {
+  switch (format) {
+    case ResultFormat::kJson: return std::make_unique<JsonWriter>(time_format, std::move(out));
+    case ResultFormat::kCsv: return std::make_unique<CsvWriter>(time_format, std::move(out));
+    case ResultFormat::kNdjson: return std::make_unique<NdjsonWriter>(time_format, std::move(out));
+    case ResultFormat::kTable: return make_table_writer(time_format, std::move(out));
+  }
+  return nullptr;
+}
+
+}  // namespace varve

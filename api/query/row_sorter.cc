@@ -1,0 +1,161 @@
+#include "api/query/row_sorter.h"
+
+#include <algorithm>
+#include <numeric>
+#include <queue>
+
+namespace varve {
+namespace {
+
+constexpr size_t kRunRows = 64 << 10;         // sorts in some 10 ms: the grain of a timeout
+constexpr size_t kRunBytesMax = 64 << 20;     // a run's string offsets are 32 bits wide
+constexpr uint64_t kPruneLimitMax = 16 << 10;  // beyond it pruning costs more than sorting runs
+constexpr size_t kEmitRows = 1024;
+
+template <class T>
+int order_of(const T& a, const T& b) {
+  return a < b ? -1 : (b < a ? 1 : 0);
+}
+
+std::vector<VectorView> views_of(const std::vector<ColumnVector>& columns) {
+  std::vector<VectorView> views;
+  for (const ColumnVector& column : columns) views.push_back(view_of(column));
+  return views;
+}
+
+}  // namespace
+
+int compare_entries(const VectorView& a, size_t row_a, const VectorView& b, size_t row_b) {
+  const bool valid_a = a.is_valid(row_a);
+  const bool valid_b = b.is_valid(row_b);
+  if (!valid_a || !valid_b) return order_of(valid_a ? 1 : 0, valid_b ? 1 : 0);
+  const size_t i = a.entry(row_a);
+  const size_t j = b.entry(row_b);
+  switch (a.type) {
+    case FieldType::kDouble: return order_of(a.doubles[i], b.doubles[j]);
+    case FieldType::kInt64: return order_of(a.ints[i], b.ints[j]);
+    case FieldType::kBool: return order_of(a.bools[i], b.bools[j]);
+    case FieldType::kString: return order_of(a.string(row_a), b.string(row_b));
+  }
+  return 0;
+}
+
+RowSorter::RowSorter(std::vector<FieldType> columns, std::vector<SortKey> keys, std::optional<uint64_t> limit,
+                     QueryBudget& budget)
+    : types_(std::move(columns)), keys_(std::move(keys)), budget_(budget), memory_(budget) {
+  if (limit && *limit <= kPruneLimitMax) limit_ = limit;
+}
+
+int RowSorter::compare(std::span<const VectorView> a, size_t row_a, std::span<const VectorView> b,
+                       size_t row_b) const {
+  for (const SortKey& key : keys_) {
+    const VectorView& left = a[key.column];
+    const VectorView& right = b[key.column];
+    const bool left_null = !left.is_valid(row_a);
+    const bool right_null = !right.is_valid(row_b);
+    if (left_null || right_null) {
+      if (left_null == right_null) continue;
+      return left_null == key.nulls_first ? -1 : 1;
+    }
+    const int order = compare_entries(left, row_a, right, row_b);
+    if (order != 0) return key.descending ? -order : order;
+  }
+  return 0;
+}
+
+void RowSorter::candidates(std::span<const VectorView> columns, size_t rows, std::vector<uint32_t>& selection) const {
+  selection.clear();
+  for (uint32_t row = 0; row < rows; ++row) {
+    if (worst_views_.empty() || compare(columns, row, worst_views_, 0) < 0) selection.push_back(row);
+  }
+}
+
+RowSorter::Run& RowSorter::open_run() {
+  const bool full = !runs_.empty() && !limit_ && (runs_.back().rows >= kRunRows || runs_.back().bytes >= kRunBytesMax);
+  if (full) sort_run(runs_.back());
+  if (runs_.empty() || full) {
+    Run& run = runs_.emplace_back();
+    for (const FieldType type : types_) run.columns.emplace_back(type);
+  }
+  return runs_.back();
+}
+
+QueryResult<void> RowSorter::add(std::span<const VectorView> columns, size_t rows) {
+  if (limit_ == 0U) return {};
+  VARVE_QUERY_TRY(budget_.check());
+  Run& run = open_run();
+  for (size_t i = 0; i < columns.size(); ++i) append_entries(run.columns[i], columns[i], 0, rows);
+  run.rows += rows;
+  if (limit_ && (run.rows >= 2 * *limit_ + kChunkRows || run.bytes >= kRunBytesMax) && run.rows > *limit_) prune(run);
+  run.bytes = run.rows * sizeof(uint32_t);
+  for (const ColumnVector& column : run.columns) run.bytes += column.memory_bytes();
+  uint64_t total = 0;
+  for (const Run& each : runs_) total += each.bytes;
+  return memory_.set(total);
+}
+
+void RowSorter::sort_run(Run& run) const {
+  run.views = views_of(run.columns);
+  run.order.resize(run.rows);
+  std::iota(run.order.begin(), run.order.end(), 0U);
+  std::sort(run.order.begin(), run.order.end(), [&](uint32_t a, uint32_t b) {
+    const int order = compare(run.views, a, run.views, b);
+    return order != 0 ? order < 0 : a < b;
+  });
+}
+
+void RowSorter::prune(Run& run) {
+  const std::vector<VectorView> views = views_of(run.columns);
+  std::vector<uint32_t> rows(run.rows);
+  std::iota(rows.begin(), rows.end(), 0U);
+  const auto last = rows.begin() + static_cast<std::ptrdiff_t>(*limit_ - 1);
+  std::nth_element(rows.begin(), last, rows.end(), [&](uint32_t a, uint32_t b) {
+    const int order = compare(views, a, views, b);
+    return order != 0 ? order < 0 : a < b;
+  });
+  worst_.clear();
+  for (size_t i = 0; i < types_.size(); ++i) append_entry(worst_.emplace_back(types_[i]), views[i], *last);
+  worst_views_ = views_of(worst_);
+  rows.resize(*limit_);
+  std::sort(rows.begin(), rows.end());  // back to the order of arrival
+  std::vector<ColumnVector> kept;
+  for (size_t i = 0; i < types_.size(); ++i) append_selected(kept.emplace_back(types_[i]), views[i], rows);
+  run.columns = std::move(kept);
+  run.rows = rows.size();
+}
+
+QueryResult<void> RowSorter::finish(const Emit& emit) {
+  if (runs_.empty()) return {};
+  sort_run(runs_.back());
+  struct Cursor {
+    size_t run;
+    size_t next;
+  };
+  const auto later = [&](const Cursor& a, const Cursor& b) {
+    const Run& x = runs_[a.run];
+    const Run& y = runs_[b.run];
+    const int order = compare(x.views, x.order[a.next], y.views, y.order[b.next]);
+    return order != 0 ? order > 0 : a.run > b.run;
+  };
+  std::priority_queue<Cursor, std::vector<Cursor>, decltype(later)> heads(later);
+  for (size_t run = 0; run < runs_.size(); ++run) heads.push({run, 0});
+  std::vector<ColumnVector> batch;
+  for (const FieldType type : types_) batch.emplace_back(type);
+  while (!heads.empty()) {
+    VARVE_QUERY_TRY(budget_.check());
+    for (ColumnVector& column : batch) column.clear();
+    size_t rows = 0;
+    for (; rows < kEmitRows && !heads.empty(); ++rows) {
+      Cursor head = heads.top();
+      heads.pop();
+      const Run& run = runs_[head.run];
+      for (size_t i = 0; i < batch.size(); ++i) append_entry(batch[i], run.views[i], run.order[head.next]);
+      if (++head.next < run.rows) heads.push(head);
+    }
+    VARVE_QUERY_ASSIGN(const bool more, emit(views_of(batch), rows));
+    if (!more) return {};
+  }
+  return {};
+}
+
+}  // namespace varve

@@ -1,0 +1,127 @@
+// Bound expressions: names resolved to slots, types known, evaluated a chunk at a time.
+//   NULL:  three-valued logic as in SQL. NaN is NULL everywhere, stored or computed, as in SQLite.
+//   type:  what the value means (SqlType); how it lies in memory is physical_type(type).
+// An expression keeps buffers for its results, so a view it returns is valid until it is evaluated again.
+// Errors:  evaluation reports into EvalContext, which keeps the first; check it once per chunk.
+// Threads: an expression belongs to one query on one thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/query/query.h"
+#include "api/query/vector.h"
+
+namespace varve {
+
+enum class SqlType { kNull, kBool, kInt64, kDouble, kString, kTimestamp, kInterval };
+
+FieldType physical_type(SqlType type);
+std::string_view sql_type_name(SqlType type);
+SqlType sql_type_of(FieldType type);
+ResultType result_type_of(SqlType type);  // NULL shows as string, an interval as int64 ns
+inline bool is_number(SqlType type) { return type == SqlType::kInt64 || type == SqlType::kDouble; }
+
+class EvalContext {
+ public:
+  void fail(QueryError error) {
+    if (!error_) error_ = std::move(error);
+  }
+  bool failed() const { return error_.has_value(); }
+  const QueryError& error() const { return *error_; }
+
+ private:
+  std::optional<QueryError> error_;
+};
+
+class Scalar;
+using ScalarPtr = std::unique_ptr<Scalar>;
+
+class Scalar {
+ public:
+  Scalar(SqlType sql_type, size_t text_position, std::vector<ScalarPtr> operands = {})
+      : type(sql_type), position(text_position), children(std::move(operands)) {}
+  virtual ~Scalar() = default;
+  Scalar(const Scalar&) = delete;
+  Scalar& operator=(const Scalar&) = delete;
+
+  // The result is constant when it is the same for every row of the chunk. The chunk has at least one row.
+  virtual VectorView evaluate(const Chunk& chunk, EvalContext& context) = 0;
+  virtual bool can_fail() const;                             // evaluation may report an error
+  virtual void collect_slots(std::vector<size_t>& slots) const;  // may add a slot twice
+  std::vector<size_t> slots() const;                         // each once, ascending
+
+  SqlType type;
+  size_t position;  // in the statement
+  std::vector<ScalarPtr> children;
+};
+
+class ConstantScalar : public Scalar {
+ public:
+  ConstantScalar(SqlType sql_type, size_t text_position, const Value& value);
+  VectorView evaluate(const Chunk&, EvalContext&) override { return view_of(column_, true); }
+  bool is_null() const { return !column_.is_valid(0); }
+  Value value() const { return column_.value(0); }
+
+ private:
+  ColumnVector column_;
+};
+
+class SlotScalar : public Scalar {
+ public:
+  SlotScalar(SqlType sql_type, size_t text_position, size_t slot_index)
+      : Scalar(sql_type, text_position), slot(slot_index) {}
+  VectorView evaluate(const Chunk& chunk, EvalContext&) override { return chunk.slots[slot]; }
+  void collect_slots(std::vector<size_t>& slots) const override { slots.push_back(slot); }
+
+  const size_t slot;
+};
+
+// What a kernel computes from and into. `out` comes empty, of the result's type; the kernel fills `rows` entries.
+struct KernelCall {
+  std::span<const VectorView> arguments;
+  size_t rows = 0;  // 1 when every argument is constant
+  ColumnVector& out;
+  EvalContext& context;
+  size_t position = 0;
+};
+using Kernel = std::function<void(KernelCall&)>;
+
+// An operator or function whose arguments are all evaluated for all rows.
+class KernelScalar : public Scalar {
+ public:
+  KernelScalar(SqlType sql_type, size_t text_position, std::vector<ScalarPtr> operands, Kernel kernel,
+               bool kernel_can_fail = false);
+  VectorView evaluate(const Chunk& chunk, EvalContext& context) override;
+  bool can_fail() const override { return kernel_can_fail_ || Scalar::can_fail(); }
+
+ private:
+  Kernel kernel_;
+  bool kernel_can_fail_;
+  ColumnVector out_;
+  std::vector<VectorView> arguments_;
+};
+
+// Strings one chunk of an expression may hold; stored strings have up to 1 MiB each.
+constexpr size_t kChunkStringBytesMax = 256 << 20;
+// Appends a string the kernel has made; false when the chunk's limit is hit (memory_limit is reported).
+bool push_string(KernelCall& call, std::string_view text);
+
+// The value of a constant expression, or null when `expr` is not one.
+const ConstantScalar* as_constant(const Scalar& expr);
+const SlotScalar* as_slot(const Scalar& expr);
+
+// Marks rows NULL where any argument is; call after the values are filled.
+void propagate_nulls(KernelCall& call);
+void nulls_for_nan(ColumnVector& column);
+void mark_null(ColumnVector& column, size_t row);
+
+// The rows of a boolean column that are true (neither false nor NULL).
+void select_true(const VectorView& condition, size_t rows, std::vector<uint32_t>& selection);
+
+}  // namespace varve
