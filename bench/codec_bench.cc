@@ -37,8 +37,11 @@ void for_each_block(const DataSet& set, size_t block, F f) {
 void encode_varve(const DataSet& set, Effort effort, Encoded& out) {
   out = {};
   for_each_block(set, kVectorValues, [&](size_t at, size_t n) {
-    set.is_double ? encode_double_page({set.doubles.data() + at, n}, effort, out.bytes)
-                  : encode_int_page({set.ints.data() + at, n}, effort, out.bytes);
+    if (set.is_double) {
+      encode_double_page({set.doubles.data() + at, n}, effort, out.bytes);
+    } else {
+      encode_int_page({set.ints.data() + at, n}, effort, out.bytes);
+    }
     out.ends.push_back(out.bytes.size());
     out.counts.push_back(n);
   });

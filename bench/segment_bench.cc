@@ -51,7 +51,7 @@ std::vector<Sensor> sensors(const Shape& shape) {
     Sensor& sensor = all[k];
     std::mt19937_64 random(k + 1);
     std::normal_distribution<double> normal(0, 1);
-    char id[16];
+    char id[32];
     std::snprintf(id, sizeof id, "s-%06zu", k);
     sensor.id = id;
     sensor.site = "site-" + std::to_string(random() % 20);

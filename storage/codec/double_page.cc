@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "storage/base/check.h"
+#include "storage/codec/int_page_kind.h"
 #include "storage/codec/loops.h"
 
 namespace varve {
@@ -112,7 +113,7 @@ void encode_decimals(std::span<const double> values, Decimals& decimals, Effort 
       positions[count] = i;
       exceptions[count++] = values[i];
     }
-    const unsigned width = static_cast<unsigned>(std::bit_width(n - 1));
+    const unsigned width = position_bits(n);
     append_stream(positions.data(), count, width, out);
     ordered_from_doubles(exceptions.data(), count, ordered.data());
     encode_int_page({ordered.data(), count}, effort, out);
@@ -141,7 +142,7 @@ bool decode_decimals(ByteReader& reader, unsigned places, size_t n, double* out)
   if (count > n) return false;
   std::array<uint64_t, kVectorValues> positions;
   std::array<double, kVectorValues> exceptions;
-  const unsigned width = static_cast<unsigned>(std::bit_width(n - 1));
+  const unsigned width = position_bits(n);
   const uint8_t* packed = take_packed(reader, stream_bytes(count, width));
   if (!reader.ok()) return false;
   unpack_stream(packed, count, width, 0, positions.data());

@@ -112,13 +112,14 @@ VARVE_TARGET_CLONES void second_deltas(const int64_t* values, size_t n, int64_t*
   out[0] = out[1] = out[2];
 }
 
-VARVE_TARGET_CLONES void subtract_ramp(const int64_t* values, size_t n, uint64_t step,
-                                       int64_t* __restrict out) {
-  for (size_t i = 0; i < n; ++i) out[i] = s(u(values[i]) - step * i);
+VARVE_TARGET_CLONES void subtract_ramp(const int64_t* values, size_t n, Ramp ramp, int64_t* __restrict out) {
+  for (size_t i = 0; i < n; ++i) {
+    out[i] = s(u(values[i]) - (ramp.step * i + ((ramp.fraction * i) >> kRampShift)));
+  }
 }
 
-VARVE_TARGET_CLONES void add_ramp(uint64_t* values, size_t n, uint64_t step) {
-  for (size_t i = 0; i < n; ++i) values[i] += step * i;
+VARVE_TARGET_CLONES void add_ramp(uint64_t* values, size_t n, Ramp ramp) {
+  for (size_t i = 0; i < n; ++i) values[i] += ramp.step * i + ((ramp.fraction * i) >> kRampShift);
 }
 
 void prefix_sum(uint64_t* values, size_t n, uint64_t start) {

@@ -23,6 +23,13 @@ struct MinMax {
 };
 MinMax min_max(const int64_t* values, size_t n);  // n >= 1
 
+// A straight line through a page: step * i + floor(fraction * i / 1024), fraction < 1024.
+struct Ramp {
+  uint64_t step = 0;
+  uint64_t fraction = 0;
+};
+constexpr unsigned kRampShift = 10;
+
 // Counts of how many bits values need. above_min[w]: value - min needs w bits. around_mid[w]: value - mid as
 // a signed number needs w bits (0 for equal). With `sampled`, one value of every 8 is counted, at changing
 // places so that a period of 2, 4 or 8 rows cannot hide.
@@ -37,10 +44,10 @@ void count_widths(const int64_t* values, size_t n, bool sampled, int64_t min, in
 // Smallest and largest value inside [base, base + 2^width - 1]; at least one must lie there.
 MinMax min_max_inside(const int64_t* values, size_t n, int64_t base, unsigned width);
 
-void deltas(const int64_t* values, size_t n, int64_t* out);         // n >= 2; out[0] = out[1]
-void second_deltas(const int64_t* values, size_t n, int64_t* out);  // n >= 3; out[0..1] = out[2]
-void subtract_ramp(const int64_t* values, size_t n, uint64_t step, int64_t* out);  // values[i] - step * i
-void add_ramp(uint64_t* values, size_t n, uint64_t step);
+void deltas(const int64_t* values, size_t n, int64_t* out);                    // n >= 2; out[0] = out[1]
+void second_deltas(const int64_t* values, size_t n, int64_t* out);             // n >= 3; out[0..1] = out[2]
+void subtract_ramp(const int64_t* values, size_t n, Ramp ramp, int64_t* out);  // values[i] - ramp(i)
+void add_ramp(uint64_t* values, size_t n, Ramp ramp);
 void prefix_sum(uint64_t* values, size_t n, uint64_t start);  // inclusive, out[0] = start + values[0]
 void scale(uint64_t* values, size_t n, uint64_t origin, uint64_t factor);  // origin + values[i] * factor
 void residuals(const int64_t* values, size_t n, uint64_t base, uint64_t mask, uint64_t* out);

@@ -22,7 +22,8 @@
 
 namespace varve {
 
-// Bytes of all entries of one page. Guessed: far above 1024 labels, four times the largest string there may be.
+// Bytes of all entries of one page. Guessed: far above 1024 labels, four times the largest string there may
+// be.
 constexpr size_t kStringPageBytesMax = size_t{4} << 20;
 
 // Decoded strings: a dictionary and each row's place in it.

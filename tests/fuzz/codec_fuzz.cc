@@ -1,4 +1,4 @@
-#include "tests/fuzz/codec_fuzz.h"
+#include "tests/fuzz/targets.h"
 
 #include <bit>
 #include <vector>

@@ -1,0 +1,16 @@
+// Fuzz targets: each takes any bytes and aborts on a bug; a page that decodes must survive encoding and decoding.
+// Page targets: bytes 0-1 of the input give the number of values, the rest is the page.
+// Each is a libFuzzer program (option VARVE_FUZZ, clang) and is replayed over damaged pages by replay_test.cc.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace varve::fuzz {
+
+void int_page(const uint8_t* data, size_t size);
+void double_page(const uint8_t* data, size_t size);
+void string_page(const uint8_t* data, size_t size);
+void segment(const uint8_t* data, size_t size);
+
+}  // namespace varve::fuzz
