@@ -70,7 +70,7 @@ void append_value(std::string& out, const std::string& cell) {
   } else if (equals_ignoring_case(cell, "false")) {
     out += "false";
   } else {
-    append_json_string(out, cell);
+    append_raw_json_string(out, cell);
   }
 }
 
@@ -107,14 +107,14 @@ class CsvGenerator : public Generator {
     out.assign("{");
     const auto name = [&out](std::string_view text) {
       if (out.size() > 1) out.push_back(',');
-      append_json_string(out, text);
+      append_raw_json_string(out, text);
       out.push_back(':');
     };
     if (time_column_ && !cells[*time_column_].empty()) {
       const std::string& cell = cells[*time_column_];
       const Result<int64_t> time = time_parser_->parse(cell);
       name(kTimeField);
-      append_json_string(out, time ? format_timestamp(*time) : cell);
+      append_raw_json_string(out, time ? format_timestamp(*time) : cell);
     }
     for (size_t i = 0; i < cells.size(); ++i) {
       if (i == time_column_ || cells[i].empty()) continue;

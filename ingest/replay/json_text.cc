@@ -18,7 +18,7 @@ size_t skip_digits(std::string_view text, size_t& at) {
 
 }  // namespace
 
-void append_json_string(std::string& out, std::string_view text) {
+void append_raw_json_string(std::string& out, std::string_view text) {
   out.push_back('"');
   for (const char c : text) {
     switch (c) {
