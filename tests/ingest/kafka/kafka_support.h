@@ -28,12 +28,10 @@ class NumberDecoder : public Decoder {
       rejects.push_back({"poison", "not a number", 0});
       return;
     }
-    RowBatchBuilder& builder = rows.table("varve", "t");
-    builder.begin_row();
-    builder.tag("topic", context.topic);
-    builder.field_int("value", number);
-    builder.end_row(number);
-    rows.row_ended("varve", "t");
+    rows.add_row("varve", "t", number, [&](RowBatchBuilder& builder) {
+      builder.tag("topic", context.topic);
+      return builder.field_int("value", number);
+    });
   }
 };
 
