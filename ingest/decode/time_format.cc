@@ -326,19 +326,20 @@ Result<std::string> expand_pattern(std::string_view pattern) {
         out += pattern[i];
     }
   }
-  bool has[128] = {};
+  std::string directives;
   for (size_t i = 0; i + 1 < out.size(); ++i) {
-    if (out[i] == '%') has[static_cast<unsigned char>(out[++i])] = true;
+    if (out[i] == '%') directives += out[++i];
   }
-  if (has['s']) {
-    if (has['Y'] || has['y'] || has['H'] || has['I'] || has['z'])
+  const auto has = [&](char directive) { return directives.find(directive) != std::string::npos; };
+  if (has('s')) {
+    if (has('Y') || has('y') || has('H') || has('I') || has('z'))
       return wrong("%s already is the whole time");
     return out;
   }
-  if (!has['Y'] && !has['y']) return wrong("has no year (%Y) and is not auto, s, ms, us, ns or rfc3339");
-  if (!has['j'] && !((has['m'] || has['b']) && (has['d'] || has['e']))) return wrong("has no month and day");
-  if (has['I'] != has['p']) return wrong("%I and %p go together; without AM or PM use %H");
-  if (has['H'] && has['I']) return wrong("has both %H and %I");
+  if (!has('Y') && !has('y')) return wrong("has no year (%Y) and is not auto, s, ms, us, ns or rfc3339");
+  if (!has('j') && !((has('m') || has('b')) && (has('d') || has('e')))) return wrong("has no month and day");
+  if (has('I') != has('p')) return wrong("%I and %p go together; without AM or PM use %H");
+  if (has('H') && has('I')) return wrong("has both %H and %I");
   return out;
 }
 

@@ -1,6 +1,8 @@
-// Fuzz targets: each takes any bytes and aborts on a bug; a page that decodes must survive encoding and decoding.
+// Fuzz targets: each takes any bytes and aborts on a bug; a page that decodes must survive encoding and decoding, JSON
+// taken without complaint must be JSON for another parser, and rows of line protocol must survive writing and reading.
 // Page targets: bytes 0-1 of the input give the number of values, the rest is the page.
-// Each is a libFuzzer program (option VARVE_FUZZ, clang) and is replayed over damaged pages by replay_test.cc.
+// Each is a libFuzzer program (option VARVE_FUZZ, clang) and is replayed over damaged input by replay_test.cc
+// and decode_replay_test.cc.
 #pragma once
 
 #include <cstddef>
@@ -12,5 +14,7 @@ void int_page(const uint8_t* data, size_t size);
 void double_page(const uint8_t* data, size_t size);
 void string_page(const uint8_t* data, size_t size);
 void segment(const uint8_t* data, size_t size);
+void json(const uint8_t* data, size_t size);
+void line_protocol(const uint8_t* data, size_t size);
 
 }  // namespace varve::fuzz

@@ -48,13 +48,17 @@ std::string gunzip(const std::string& text) {
   z_stream stream{};
   VARVE_CHECK(inflateInit2(&stream, 15 + 16) == Z_OK);
   std::string in = text;
-  std::string out(64 << 20, '\0');  // larger than any request of the mirror
+  std::string out;
+  char piece[65536];
   stream.next_in = reinterpret_cast<Bytef*>(in.data());
   stream.avail_in = static_cast<uInt>(in.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  const int code = inflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
+  int code = Z_OK;
+  while (code == Z_OK) {
+    stream.next_out = reinterpret_cast<Bytef*>(piece);
+    stream.avail_out = sizeof piece;
+    code = inflate(&stream, Z_NO_FLUSH);
+    out.append(piece, sizeof piece - stream.avail_out);
+  }
   inflateEnd(&stream);
   VARVE_CHECK(code == Z_STREAM_END);
   return out;
@@ -250,14 +254,17 @@ FakeReply FakeInflux::reply_to(const FakeRequest& request) {
   if (request.path == "/ping") return {};
   if (request.path == "/query") {
     const std::string statement = parse_form(request.body)["q"];
-    const size_t quote = statement.find('"');
-    databases_[statement.substr(quote + 1, statement.rfind('"') - quote - 1)];
+    std::string name;
+    for (size_t i = statement.find('"') + 1; i + 1 < statement.size(); ++i) {
+      if (statement[i] == '\\') ++i;
+      name.push_back(statement[i]);
+    }
+    databases_[name];
     return {.status = 200, .body = R"({"results":[{"statement_id":0}]})"};
   }
-  const char* path = version_[0] == '1'   ? "/write"
-                     : version_[0] == '2' ? "/api/v2/write"
-                                          : "/api/v3/write_lp";
-  if (request.path != path) return {.status = version_[0] == '1' ? 404 : 405, .body = "no such route"};
+  const char generation = version_[version_[0] == 'v' ? 1 : 0];
+  const char* path = generation == '1' ? "/write" : generation == '2' ? "/api/v2/write" : "/api/v3/write_lp";
+  if (request.path != path) return {.status = generation == '1' ? 404 : 405, .body = "no such route"};
   const std::string database = database_of(request);
   if (require_created_ && !databases_.contains(database)) {
     return {.status = 404, .body = fmt::format(R"({{"error":"database not found: \"{}\""}})", database)};

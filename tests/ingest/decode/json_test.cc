@@ -139,7 +139,7 @@ TEST(Json, RefusesWhatIsNotJson) {
                                       std::string_view("{\"ts\":1,\"v\":\"\\x\"}"),
                                       std::string_view("{\"ts\":1,\"v\":\"\\ud800\"}"),
                                       std::string_view("{\"ts\":1,\"v\":\"open}"),
-                                      std::string_view("{\"ts\":1,\"v\0\":1,\"w\":2}", 24),
+                                      std::string_view("{\"ts\":1,\"v\0\":1,\"w\":2}", 21),
                                       std::string_view("hello"),
                                       std::string_view("\0", 1)}) {
     EXPECT_THAT(decode(text), ElementsAre("malformed_json")) << text;
