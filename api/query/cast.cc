@@ -185,7 +185,9 @@ QueryResult<SqlType> unify_types(std::vector<ScalarPtr*> operands, std::string_v
     }
   }
   for (ScalarPtr* operand : operands) {
-    VARVE_QUERY_ASSIGN(*operand, literal_as(std::move(*operand), type));
+    if (type == SqlType::kTimestamp || type == SqlType::kInterval) {
+      VARVE_QUERY_ASSIGN(*operand, literal_as(std::move(*operand), type));
+    }
     if ((*operand)->type == type) continue;
     const bool implicit = (*operand)->type == SqlType::kNull || (is_number((*operand)->type) && is_number(type));
     if (!implicit) {

@@ -23,10 +23,12 @@ template <CompareOp op, class T>
 void compare_values(const VectorView& a, const VectorView& b, size_t rows, uint8_t* out) {
   const T* x = a.values<T>();
   const T* y = b.values<T>();
-  if (b.constant && !a.constant) {
+  if (a.constant && b.constant) {  // beside a third operand that is not
+    std::fill_n(out, rows, holds<op>(x[0], y[0]) ? 1 : 0);
+  } else if (b.constant) {
     const T right = y[0];
     for (size_t i = 0; i < rows; ++i) out[i] = holds<op>(x[i], right) ? 1 : 0;
-  } else if (a.constant && !b.constant) {
+  } else if (a.constant) {
     const T left = x[0];
     for (size_t i = 0; i < rows; ++i) out[i] = holds<op>(left, y[i]) ? 1 : 0;
   } else {

@@ -1,0 +1,56 @@
+// An Engine that only reads: tables of rows in memory, scanned in blocks of a chosen size, with or without statistics.
+// It is the simplest thing that keeps the promises of storage/scan.h, so that queries are tested against those.
+// Threads: fill it first; then any thread may scan.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "storage/engine.h"
+
+namespace varve {
+
+class MemoryEngine : public Engine {
+ public:
+  using Tags = std::vector<std::pair<std::string, std::string>>;
+  using Fields = std::vector<std::pair<std::string, Value>>;
+
+  size_t block_rows = 1024;
+  bool offer_statistics = true;
+  // The next scans find their table's types changed since describe(), as when a column widens in between.
+  mutable int scans_with_other_types = 0;
+  // When set, scans fail with it after the first block.
+  std::string scan_failure;
+
+  void declare(std::string_view database, std::string_view table, std::vector<ColumnInfo> columns);
+  // Columns not declared yet are added with the value's type. A row of the same series and time is overwritten.
+  void insert(std::string_view database, std::string_view table, int64_t time, const Tags& tags, const Fields& fields);
+
+  AdmittedWrite admit(std::vector<RowBatch> batches) override;
+  Result<void> append(AdmittedWrite&& write, AppendDone done) override;
+  std::vector<StreamPosition> positions() const override { return {}; }
+  std::vector<TableInfo> tables() const override;
+  Result<TableInfo> describe(std::string_view database, std::string_view table) const override;
+  Result<std::unique_ptr<Scan>> scan(ScanRequest request) const override;
+  Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) override;
+  EngineStatus status() const override { return {}; }
+  Result<void> flush() override { return {}; }
+  void close() override {}
+
+  struct Series {
+    std::map<std::string, std::string, std::less<>> tags;
+    std::map<int64_t, std::map<std::string, Value, std::less<>>> rows;
+  };
+  struct Table {
+    TableInfo info;
+    std::vector<Series> series;
+  };
+
+ private:
+  Table& table(std::string_view database, std::string_view name);
+  std::map<std::pair<std::string, std::string>, Table> tables_;
+};
+
+}  // namespace varve
