@@ -4,7 +4,7 @@
 //   - it sets SO_REUSEPORT by default, which would let a second server bind the same port in silence;
 //   - responses with a body and a compressible type are gzipped if the client asks; those with a length and a provider
 //     are sent as they are;
-//   - it ignores a client's Range only when told so: any Range is refused.
+//   - it serves Range by itself, even of streamed answers: any Range is refused.
 #include "api/http/server.h"
 
 #include <fmt/format.h>
@@ -277,6 +277,8 @@ BodyRead HttplibServer::read_body(const Request& request, const Response& respon
                                   const httplib::ContentReader* reader, std::string& body, size_t& taken) {
   if (reader == nullptr) return BodyRead::kOk;
   if (request.is_multipart_form_data()) return BodyRead::kUnsupported;
+  // Known before the first byte; the library would read it all first.
+  if (request.get_header_value_u64("Content-Length") > kBodyBytesMax) return BodyRead::kTooLarge;
   BodyRead outcome = BodyRead::kOk;
   const bool complete = (*reader)([&](const char* data, size_t size) {
     if (size > kBodyBytesMax - body.size()) {

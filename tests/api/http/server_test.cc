@@ -19,7 +19,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 using Json = nlohmann::json;
-using testing::exchange;
+using testing::ask;
 using testing::get;
 using testing::post;
 using testing::RawAnswer;
@@ -255,7 +255,7 @@ TEST_F(Http, ListsAndCancelsQueries) {
   EXPECT_EQ(json["queries"][0]["id"], 7);
   EXPECT_EQ(json["queries"][0]["sql"], "SELECT 1");
   const auto remove = [&](const std::string& id) {
-    return exchange(port(), "DELETE /api/v1/queries/" + id + " HTTP/1.1\r\nHost: h\r\n\r\n");
+    return ask(port(), "DELETE /api/v1/queries/" + id + " HTTP/1.1\r\nHost: h\r\n\r\n");
   };
   EXPECT_EQ(remove("x").status, 400);
   EXPECT_EQ(remove("8").status, 404);
@@ -289,7 +289,7 @@ TEST_F(Http, AnswersHealthMetricsAndPing) {
   const RawAnswer ping = get(port(), "/ping");
   EXPECT_EQ(ping.status, 204);
   EXPECT_THAT(ping.headers.at("x-influxdb-version"), HasSubstr("1.8"));
-  EXPECT_EQ(exchange(port(), "HEAD /ping HTTP/1.1\r\nHost: h\r\n\r\n").status, 204);
+  EXPECT_EQ(ask(port(), "HEAD /ping HTTP/1.1\r\nHost: h\r\n\r\n").status, 204);
   EXPECT_EQ(json_of(get(port(), "/health"))["status"], "pass");
 }
 
@@ -390,7 +390,7 @@ TEST_F(Http, UnknownPathsAndMethodsSayWhatThereIs) {
   const RawAnswer path = get(port(), "/api/v1/querry");
   EXPECT_EQ(path.status, 404);
   EXPECT_EQ(json_of(path)["error"]["hint"], "did you mean /api/v1/query?");
-  const RawAnswer method = exchange(port(), "PUT /api/v1/query HTTP/1.1\r\nHost: h\r\n\r\n");
+  const RawAnswer method = ask(port(), "PUT /api/v1/query HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_EQ(method.status, 405);
   EXPECT_EQ(method.headers.at("allow"), "GET, HEAD, POST");
   EXPECT_EQ(post(port(), "/nothing/here", "x").status, 404);
@@ -416,7 +416,7 @@ TEST_F(Http, ServesThePageFromTheBinary) {
 
 TEST_F(Http, RefusesRangesRepeatedLengthsAndForeignOrigins) {
   EXPECT_EQ(get(port(), "/", "Range: bytes=0-1\r\n").status, 416);
-  EXPECT_EQ(exchange(port(), "POST /write HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n").status,
+  EXPECT_EQ(ask(port(), "POST /write HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n").status,
             400);
   EXPECT_EQ(post(port(), "/write", "", "Origin: http://evil.example\r\n").status, 403);
   EXPECT_EQ(post(port(), "/write", "", "Origin: http://h\r\n").status, 204);
@@ -477,10 +477,10 @@ TEST_F(Http, ReadsGzipChunkedAndFormTypedBodies) {
   std::string lines;
   for (int i = 1; i <= 1000; ++i) lines += "m v=1 " + std::to_string(i) + "\n";
   EXPECT_EQ(post(port(), "/write", gzip(lines), "Content-Encoding: gzip\r\n").status, 204);
-  EXPECT_EQ(exchange(port(), "POST /write HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(lines))
+  EXPECT_EQ(ask(port(), "POST /write HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(lines))
                 .status,
             204);
-  EXPECT_EQ(exchange(port(), "POST /write HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
+  EXPECT_EQ(ask(port(), "POST /write HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
                              "Content-Encoding: gzip\r\n\r\n" + chunked(gzip(lines)))
                 .status,
             204);
