@@ -17,7 +17,7 @@
 #include <string_view>
 #include <utility>
 
-namespace varve::testing {
+namespace varve::test {
 
 struct RawAnswer {
   int status = 0;
@@ -137,8 +137,8 @@ inline RawAnswer get(uint16_t port, const std::string& target, const std::string
 }
 inline RawAnswer post(uint16_t port, const std::string& target, const std::string& body,
                       const std::string& headers = "Content-Type: text/plain\r\n") {
-  return ask(port, "POST " + target + " HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) +
-                            "\r\n" + headers + "\r\n" + body);
+  return ask(port, "POST " + target + " HTTP/1.1\r\nHost: h\r\nContent-Length: " +
+                       std::to_string(body.size()) + "\r\n" + headers + "\r\n" + body);
 }
 
-}  // namespace varve::testing
+}  // namespace varve::test
