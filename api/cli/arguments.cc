@@ -16,7 +16,8 @@ void add_serve(CLI::App& app, ServeArguments& out) {
   command.add_option("--config", out.config, "TOML file; config/varve.toml in the source shows every key")
       ->required()
       ->type_name("FILE");
-  command.add_option("--set", out.overrides, "Override one key, e.g. kafka.0.brokers=kafka:9092 (repeatable)")
+  command
+      .add_option("--set", out.overrides, "Override one key, e.g. kafka.0.brokers=kafka:9092 (repeatable)")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   command.footer("Example:\n  varve serve --config varve.toml --set server.listen=127.0.0.1:9000");
@@ -25,7 +26,8 @@ void add_serve(CLI::App& app, ServeArguments& out) {
 void add_demo(CLI::App& app, DemoArguments& out) {
   CLI::App& command = *app.add_subcommand(
       "demo", "Run everything in one process on simulated water sensors; leaves nothing behind.");
-  command.add_option("--port", out.port, "Port of the page and the API on 127.0.0.1 (0 = any)")->capture_default_str();
+  command.add_option("--port", out.port, "Port of the page and the API on 127.0.0.1 (0 = any)")
+      ->capture_default_str();
   command.add_option("--sensors", out.sensors, "Simulated sensors")
       ->check(CLI::Range(uint32_t{1}, kSensorsMax))
       ->capture_default_str();
@@ -36,17 +38,22 @@ void add_demo(CLI::App& app, DemoArguments& out) {
 }
 
 void add_produce(CLI::App& app, ProduceArguments& out, std::string& rate) {
-  CLI::App& command = *app.add_subcommand("produce", "Send a CSV file or simulated readings to a Kafka topic.");
-  command.add_option("--brokers", out.brokers, "Kafka's bootstrap servers")->required()->type_name("HOST:PORT");
+  CLI::App& command =
+      *app.add_subcommand("produce", "Send a CSV file or simulated readings to a Kafka topic.");
+  command.add_option("--brokers", out.brokers, "Kafka's bootstrap servers")
+      ->required()
+      ->type_name("HOST:PORT");
   command.add_option("--topic", out.topic, "Kafka topic")->required()->type_name("TOPIC");
-  CLI::Option* const csv = command.add_option("--csv", out.csv, "CSV file with a header line")->type_name("FILE");
+  CLI::Option* const csv =
+      command.add_option("--csv", out.csv, "CSV file with a header line")->type_name("FILE");
   command.add_option("--simulate", out.simulate, "water, clickstream or machines")
       ->check(CLI::IsMember({"water", "clickstream", "machines"}))
       ->type_name("KIND")
       ->excludes(csv);
-  CLI::Option* const time = command.add_option("--time-column", out.time_column, "CSV column that holds the time")
-                                ->type_name("COLUMN")
-                                ->needs(csv);
+  CLI::Option* const time =
+      command.add_option("--time-column", out.time_column, "CSV column that holds the time")
+          ->type_name("COLUMN")
+          ->needs(csv);
   command.add_option("--time-format", out.time_format, "strptime pattern, or auto")
       ->type_name("FORMAT")
       ->needs(time)
@@ -55,20 +62,26 @@ void add_produce(CLI::App& app, ProduceArguments& out, std::string& rate) {
       ->type_name("ZONE")
       ->needs(time)
       ->capture_default_str();
-  command.add_option("--key-column", out.key_column, "CSV column whose value is the message key (default: the first)")
+  command
+      .add_option("--key-column", out.key_column,
+                  "CSV column whose value is the message key (default: the first)")
       ->type_name("COLUMN")
       ->needs(csv);
   command.add_option("--rate", rate, "Messages a second, or max")->type_name("N|max")->capture_default_str();
-  command.add_option("--count", out.count, "Stop after N messages")->type_name("N")->check(CLI::PositiveNumber);
+  command.add_option("--count", out.count, "Stop after N messages")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
   command.add_option("--sensors", out.sensors, "Simulated sensors")
       ->check(CLI::Range(uint32_t{1}, kSensorsMax))
       ->type_name("N")
       ->capture_default_str();
   command.footer(
       "Examples:\n"
-      "  varve produce --brokers 127.0.0.1:9092 --topic beach --csv beach.csv --time-column \"Measurement Timestamp\" \\\n"
+      "  varve produce --brokers 127.0.0.1:9092 --topic beach --csv beach.csv --time-column \"Measurement "
+      "Timestamp\" \\\n"
       "      --time-format \"%m/%d/%Y %I:%M:%S %p\" --time-zone America/Chicago --key-column \"Beach Name\"\n"
-      "  varve produce --brokers 127.0.0.1:9092 --topic readings --simulate water --rate 5000 --count 100000");
+      "  varve produce --brokers 127.0.0.1:9092 --topic readings --simulate water --rate 5000 --count "
+      "100000");
 }
 
 void add_query(CLI::App& app, QueryArguments& out) {
@@ -81,7 +94,8 @@ void add_query(CLI::App& app, QueryArguments& out) {
       ->capture_default_str();
   command.add_option("--token", out.token, "Sent as Authorization: Bearer TOKEN")->type_name("TOKEN");
   command.footer(
-      "Example:\n  varve query \"SELECT site, avg(temperature) FROM readings WHERE time > now() - INTERVAL '1 hour' "
+      "Example:\n  varve query \"SELECT site, avg(temperature) FROM readings WHERE time > now() - INTERVAL "
+      "'1 hour' "
       "GROUP BY site\"");
 }
 
@@ -127,8 +141,10 @@ Command parse_arguments(int argc, const char* const* argv) {
   if (app.got_subcommand("serve")) return serve;
   if (app.got_subcommand("demo")) return demo;
   if (app.got_subcommand("query")) return query;
-  if (produce.csv.empty() == produce.simulate.empty()) return bad_arguments("produce needs --csv FILE or --simulate KIND");
-  if (!parse_rate(rate, produce.rate)) return bad_arguments("--rate must be a number of messages a second, or max");
+  if (produce.csv.empty() == produce.simulate.empty())
+    return bad_arguments("produce needs --csv FILE or --simulate KIND");
+  if (!parse_rate(rate, produce.rate))
+    return bad_arguments("--rate must be a number of messages a second, or max");
   return produce;
 }
 

@@ -35,7 +35,8 @@ Result<void> read_server(const toml::table& table, Source source, ServerConfig& 
   reader.text("tls_certificate", certificate);
   reader.text("tls_key", key);
   if (certificate.empty() != key.empty()) {
-    reader.fail(certificate.empty() ? "tls_key" : "tls_certificate", "tls_certificate and tls_key need each other");
+    reader.fail(certificate.empty() ? "tls_key" : "tls_certificate",
+                "tls_certificate and tls_key need each other");
   }
   if (!certificate.empty()) {
     reader.fail("tls_certificate", "TLS is not supported in this version; put a TLS proxy in front");
@@ -47,9 +48,10 @@ Result<void> read_server(const toml::table& table, Source source, ServerConfig& 
     out.host = address->host;
     out.port = address->port;
     if (!out.insecure && !is_loopback(out.host)) {
-      reader.fail("listen", fmt::format("{} can be reached from other machines and this version has no tokens; use a "
-                                        "loopback address or set server.insecure = true",
-                                        out.host));
+      reader.fail("listen",
+                  fmt::format("{} can be reached from other machines and this version has no tokens; use a "
+                              "loopback address or set server.insecure = true",
+                              out.host));
     }
   }
   return reader.finish();
@@ -65,7 +67,9 @@ Result<void> read_storage(const toml::table& table, Source source, EngineOptions
   reader.duration("partition", false, out.partition_ns);
   reader.duration("retention", true, out.retention_ns);
   if (out.data_directory.empty()) reader.fail("data", "must name a folder");
-  out.wal_sync = wal_sync == "each" ? WalSync::kEach : wal_sync == "relaxed" ? WalSync::kRelaxed : WalSync::kGroup;
+  out.wal_sync = wal_sync == "each"      ? WalSync::kEach
+                 : wal_sync == "relaxed" ? WalSync::kRelaxed
+                                         : WalSync::kGroup;
   const toml::table* const tables = reader.table("tables");
   VARVE_TRY(reader.finish());
   if (tables == nullptr) return {};
@@ -107,7 +111,8 @@ Result<KafkaSourceOptions> read_kafka(const toml::table& table, std::string name
   }
   out.mapping.format = format == "line" ? InputFormat::kLine : InputFormat::kJson;
   if (!dead_letter_topic.empty()) {
-    reader.fail("dead_letter_topic", "not supported in this version; refused messages are in table varve_quarantine");
+    reader.fail("dead_letter_topic",
+                "not supported in this version; refused messages are in table varve_quarantine");
   }
   if (out.brokers.empty()) reader.fail("brokers", "must name at least one HOST:PORT");
   if (out.group.empty()) reader.fail("group", "must not be empty");
@@ -141,7 +146,8 @@ Result<MirrorOptions> read_mirror(const toml::table& table, std::string name, co
   if (out.database.empty()) reader.fail("database", "must not be empty");
   if (out.tables.empty()) reader.fail("tables", "must name at least one table, or \"*\"");
   VARVE_TRY(reader.finish());
-  if (const char* const token = token_env.empty() ? nullptr : std::getenv(token_env.c_str())) out.token = token;
+  if (const char* const token = token_env.empty() ? nullptr : std::getenv(token_env.c_str()))
+    out.token = token;
   return out;
 }
 
@@ -167,9 +173,10 @@ Result<void> check_sources(const Config& config, const std::vector<const toml::t
       const auto [entry, is_new] =
           owner.emplace(source.brokers + "\n" + source.group + "\n" + topic, source.name);
       if (is_new) continue;
-      return invalid_argument(fmt::format("{}: key {}.topics: {} is already read by {} with group {}; give one of them "
-                                          "another group",
-                                          place_of(tables[i], file), source.name, topic, entry->second, source.group));
+      return invalid_argument(
+          fmt::format("{}: key {}.topics: {} is already read by {} with group {}; give one of them "
+                      "another group",
+                      place_of(tables[i], file), source.name, topic, entry->second, source.group));
     }
   }
   return {};
@@ -232,7 +239,8 @@ Result<toml::node*> step(toml::node& parent, const std::string& key, const std::
   if (toml::array* const list = parent.as_array()) {
     const auto index = index_of(key);
     if (!index || *index > list->size()) {
-      return invalid_argument(fmt::format("{}: there is no element {}, the list has {}", where, key, list->size()));
+      return invalid_argument(
+          fmt::format("{}: there is no element {}, the list has {}", where, key, list->size()));
     }
     if (*index == list->size()) list->push_back(toml::table{});
     return list->get(*index);
@@ -252,7 +260,8 @@ Result<toml::node*> step(toml::node& parent, const std::string& key, const std::
 Result<void> apply_override(toml::table& root, const std::string& text) {
   const size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0) {
-    return invalid_argument(fmt::format("--set {}: expected KEY=VALUE, e.g. kafka.0.brokers=127.0.0.1:9092", text));
+    return invalid_argument(
+        fmt::format("--set {}: expected KEY=VALUE, e.g. kafka.0.brokers=127.0.0.1:9092", text));
   }
   const std::string where = "--set " + text.substr(0, equals);
   const std::string value = text.substr(equals + 1);
@@ -285,7 +294,8 @@ Result<ServerConfig> parse_listen(std::string_view text) {
     host = {};
   }
   uint16_t port = 0;
-  const std::string_view port_text = colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
+  const std::string_view port_text =
+      colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
   const auto [at, error] = std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
   if (host.empty() || error != std::errc() || at != port_text.data() + port_text.size()) {
     return invalid_argument(fmt::format("\"{}\" is not HOST:PORT, e.g. 127.0.0.1:8484 or [::1]:8484", text));

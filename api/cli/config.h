@@ -1,7 +1,8 @@
-// The configuration file (TOML) as the structs the program runs on. Every key has a default (config/varve.toml shows
-// them all).
-// Errors: kInvalidArgument in one line, "FILE:LINE: key kafka.0.topicz: unknown key, did you mean topics?"; unknown
-//         keys, wrong types, values out of range and contradictions. Keys given by --set say "--set" for FILE:LINE.
+// The configuration file (TOML) as the structs the program runs on. Every key has a default
+// (config/varve.toml shows them all). Errors: kInvalidArgument in one line, "FILE:LINE: key kafka.0.topicz:
+// unknown key, did you mean topics?"; unknown
+//         keys, wrong types, values out of range and contradictions. Keys given by --set say "--set" for
+//         FILE:LINE.
 // Threads: pure functions (token_env reads the environment).
 #pragma once
 
@@ -32,7 +33,8 @@ struct Config {
   QueryOptions query;
 };
 
-// `overrides` are KEY=VALUE as after --set: a path like kafka.0.brokers, and a TOML value or, failing that, a string.
+// `overrides` are KEY=VALUE as after --set: a path like kafka.0.brokers, and a TOML value or, failing that, a
+// string.
 Result<Config> load_config(const std::string& path, const std::vector<std::string>& overrides);
 Result<Config> parse_config(std::string_view toml, const std::string& file_name,
                             const std::vector<std::string>& overrides);

@@ -18,13 +18,20 @@ std::string list_of(const std::vector<std::string>& words) {
 
 std::string_view type_name(const toml::node& node) {
   switch (node.type()) {
-    case toml::node_type::table: return "a table";
-    case toml::node_type::array: return "a list";
-    case toml::node_type::string: return "a string";
-    case toml::node_type::integer: return "an integer";
-    case toml::node_type::floating_point: return "a decimal number";
-    case toml::node_type::boolean: return "true or false";
-    default: return "a date or time";
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return "a list";
+    case toml::node_type::string:
+      return "a string";
+    case toml::node_type::integer:
+      return "an integer";
+    case toml::node_type::floating_point:
+      return "a decimal number";
+    case toml::node_type::boolean:
+      return "true or false";
+    default:
+      return "a date or time";
   }
 }
 
@@ -50,8 +57,8 @@ const toml::node* ConfigReader::find(std::string_view key) {
 void ConfigReader::fail(std::string_view key, std::string_view what) {
   if (error_) return;
   const toml::node* const node = table_.get(key);
-  error_ = invalid_argument(
-      fmt::format("{}: key {}{}: {}", place_of(node != nullptr ? node : &table_, file_name_), path_, key, what));
+  error_ = invalid_argument(fmt::format(
+      "{}: key {}{}: {}", place_of(node != nullptr ? node : &table_, file_name_), path_, key, what));
 }
 
 void ConfigReader::text(std::string_view key, std::string& out) {
@@ -75,7 +82,8 @@ void ConfigReader::count(std::string_view key, uint64_t min, uint64_t max, uint6
   if (node == nullptr) return;
   const auto* const value = node->as_integer();
   if (value == nullptr) return fail(key, expected("an integer", *node));
-  if (value->get() < 0 || static_cast<uint64_t>(value->get()) < min || static_cast<uint64_t>(value->get()) > max) {
+  if (value->get() < 0 || static_cast<uint64_t>(value->get()) < min ||
+      static_cast<uint64_t>(value->get()) > max) {
     return fail(key, fmt::format("{} is out of range, expected {} to {}", value->get(), min, max));
   }
   out = static_cast<uint64_t>(value->get());
@@ -110,7 +118,8 @@ void ConfigReader::texts(std::string_view key, std::vector<std::string>& out) {
   if (list == nullptr) return fail(key, expected("a list of strings", *node));
   out.clear();
   for (const toml::node& element : *list) {
-    if (!element.is_string()) return fail(key, "expected a list of strings, it holds " + std::string(type_name(element)));
+    if (!element.is_string())
+      return fail(key, "expected a list of strings, it holds " + std::string(type_name(element)));
     out.push_back(element.as_string()->get());
   }
 }
@@ -174,9 +183,9 @@ Result<void> ConfigReader::finish() {
     const std::string name(key.str());
     if (std::find(asked_.begin(), asked_.end(), name) != asked_.end()) continue;
     const std::string nearest = nearest_name(name, asked_);
-    return invalid_argument(fmt::format("{}: key {}{}: unknown key, {}", place_of(&node, file_name_), path_, name,
-                                        nearest.empty() ? "known here: " + list_of(asked_)
-                                                        : "did you mean " + nearest + "?"));
+    return invalid_argument(
+        fmt::format("{}: key {}{}: unknown key, {}", place_of(&node, file_name_), path_, name,
+                    nearest.empty() ? "known here: " + list_of(asked_) : "did you mean " + nearest + "?"));
   }
   return {};
 }

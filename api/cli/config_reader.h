@@ -1,7 +1,7 @@
-// Reads one TOML table key by key: each call names a key once and stores its value if the file has it. finish() then
-// refuses what no call has named. Every error names the place, the key's whole path and what is accepted.
-// Errors: the first one is kept and the rest of the calls do nothing.
-// Threads: one thread. Only config*.cc include this (toml++ is slow to compile).
+// Reads one TOML table key by key: each call names a key once and stores its value if the file has it.
+// finish() then refuses what no call has named. Every error names the place, the key's whole path and what is
+// accepted. Errors: the first one is kept and the rest of the calls do nothing. Threads: one thread. Only
+// config*.cc include this (toml++ is slow to compile).
 #pragma once
 
 #include <toml++/toml.h>

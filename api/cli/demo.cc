@@ -1,4 +1,5 @@
-// `varve demo`: broker, simulated sensors, consumer, store and server in one process and one temporary folder.
+// `varve demo`: broker, simulated sensors, consumer, store and server in one process and one temporary
+// folder.
 #include <fmt/format.h>
 #include <stdlib.h>
 
@@ -21,7 +22,8 @@ namespace {
 constexpr std::string_view kTopic = "readings";
 constexpr int kPartitions = 4;
 constexpr int64_t kPlainProgressSeconds = 10;
-// The consumer's first group join takes the mock broker 3 s; readings sent before it would overflow the broker's log.
+// The consumer's first group join takes the mock broker 3 s; readings sent before it would overflow the
+// broker's log.
 constexpr int64_t kConsumerReadyNs = 20 * kNsPerSecond;
 
 // Removed with everything in it at the end of the scope.
@@ -70,8 +72,8 @@ bool all_partitions_assigned(const Node& node) {
 }
 
 // The simulated sensors: wait for the consumer, then send until stopped.
-void send_readings(const std::stop_token& stop, const Node& node, Generator& generator, KafkaProducer& producer,
-                   uint64_t rate) {
+void send_readings(const std::stop_token& stop, const Node& node, Generator& generator,
+                   KafkaProducer& producer, uint64_t rate) {
   const int64_t deadline = real_clock().monotonic_ns() + kConsumerReadyNs;
   while (!stop.stop_requested() && !all_partitions_assigned(node) && real_clock().monotonic_ns() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -91,7 +93,8 @@ void print_welcome(const DemoArguments& arguments, uint16_t port) {
       "         curl -G {}/api/v1/query -d format=table --data-urlencode \\\n"
       "           \"q=SELECT site, count(*), avg(temperature) FROM readings GROUP BY site ORDER BY site\"\n"
       "         curl -G {}/api/v1/query -d format=csv --data-urlencode \\\n"
-      "           \"q=SELECT time_bucket('10s', time) AS t, avg(ph) FROM readings WHERE time > now() - '5m' GROUP BY t\"\n"
+      "           \"q=SELECT time_bucket('10s', time) AS t, avg(ph) FROM readings WHERE time > now() - '5m' "
+      "GROUP BY t\"\n"
       "\n"
       "Ctrl-C stops it and removes its data.\n\n",
       arguments.sensors, grouped(arguments.rate), kTopic, base, base, base, base);
@@ -105,9 +108,10 @@ std::string progress_line(const Node& node, uint64_t rows, uint64_t rows_before,
     rejected += source.rejected_total;
     for (const PartitionStatus& partition : source.partitions) lag += partition.lag.value_or(0);
   }
-  const double rate = static_cast<double>(rows - rows_before) * kNsPerSecond / static_cast<double>(elapsed_ns);
-  return fmt::format("{} rows/s, {} rows, lag {}, {} refused", grouped(static_cast<uint64_t>(rate)), grouped(rows),
-                     grouped(static_cast<uint64_t>(lag)), grouped(rejected));
+  const double rate =
+      static_cast<double>(rows - rows_before) * kNsPerSecond / static_cast<double>(elapsed_ns);
+  return fmt::format("{} rows/s, {} rows, lag {}, {} refused", grouped(static_cast<uint64_t>(rate)),
+                     grouped(rows), grouped(static_cast<uint64_t>(lag)), grouped(rejected));
 }
 
 void show_progress_until_signal(const Signals& signals, const Node& node) {

@@ -23,8 +23,9 @@ Result<void> Node::start_parts(const Config& config) {
   auto engine = Engine::open(std::move(storage));
   if (!engine) {
     if (engine.error().code != ErrorCode::kUnavailable) return std::move(engine.error());
-    return unavailable(fmt::format("data folder {} is in use by another varve; stop it or choose another storage.data",
-                                   config.storage.data_directory));
+    return unavailable(
+        fmt::format("data folder {} is in use by another varve; stop it or choose another storage.data",
+                    config.storage.data_directory));
   }
   engine_ = std::move(*engine);
   queries_ = std::make_unique<QueryService>(*engine_, config.query, metrics_);
@@ -36,7 +37,8 @@ Result<void> Node::start_parts(const Config& config) {
     VARVE_ASSIGN(auto source, with_context(KafkaSource::start(options, *engine_, metrics_), options.name));
     sources_.push_back(std::move(source));
   }
-  server_->serve({engine_.get(), queries_.get(), &metrics_, [this] { return sources(); }, [this] { return mirrors(); }});
+  server_->serve(
+      {engine_.get(), queries_.get(), &metrics_, [this] { return sources(); }, [this] { return mirrors(); }});
   return {};
 }
 

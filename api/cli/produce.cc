@@ -48,12 +48,13 @@ double per_second(const ProduceProgress& progress) {
 std::string progress_line(const ProduceProgress& progress, std::optional<uint64_t> total) {
   const std::string rate = grouped(static_cast<uint64_t>(per_second(progress)));
   if (!total || *total == 0) {
-    return fmt::format("{} sent, {} delivered, {} messages/s", grouped(progress.sent), grouped(progress.delivered), rate);
+    return fmt::format("{} sent, {} delivered, {} messages/s", grouped(progress.sent),
+                       grouped(progress.delivered), rate);
   }
   const double part = std::min(1.0, static_cast<double>(progress.delivered) / static_cast<double>(*total));
   const auto filled = static_cast<size_t>(part * kBarWidth);
-  return fmt::format("[{:=<{}}{:{}}] {:3.0f}% {} of {}, {} messages/s", "", filled, "", kBarWidth - filled, part * 100,
-                     grouped(progress.delivered), grouped(*total), rate);
+  return fmt::format("[{:=<{}}{:{}}] {:3.0f}% {} of {}, {} messages/s", "", filled, "", kBarWidth - filled,
+                     part * 100, grouped(progress.delivered), grouped(*total), rate);
 }
 
 Result<ProduceReport> run(const ProduceArguments& arguments, const Signals& signals) {

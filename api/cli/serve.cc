@@ -17,7 +17,8 @@ void wait_for_stop(const Signals& signals) {
     const auto signal = signals.wait(kSignalWaitNs);
     if (!signal) continue;
     if (*signal != SIGHUP) return;
-    log_warn("varve", "SIGHUP: this version changes no key while it runs; restart to apply the configuration");
+    log_warn("varve",
+             "SIGHUP: this version changes no key while it runs; restart to apply the configuration");
   }
 }
 

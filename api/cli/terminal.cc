@@ -17,7 +17,9 @@ std::string visible(std::string_view text) {
   return result;
 }
 
-void print_error(std::string_view message) { fmt::print(stderr, "varve: {}\n", visible(message)); }
+void print_error(std::string_view message) {
+  fmt::print(stderr, "varve: {}\n", visible(message));
+}
 
 std::string grouped(uint64_t number) {
   std::string digits = std::to_string(number);

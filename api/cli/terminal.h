@@ -9,9 +9,9 @@
 
 namespace varve {
 
-void print_error(std::string_view message);        // "varve: message", control bytes shown as "?"
-std::string grouped(uint64_t number);              // 1234567 -> "1,234,567"
-std::string visible(std::string_view text);        // control bytes as "?", so that no text steers the terminal
+void print_error(std::string_view message);  // "varve: message", control bytes shown as "?"
+std::string grouped(uint64_t number);        // 1234567 -> "1,234,567"
+std::string visible(std::string_view text);  // control bytes as "?", so that no text steers the terminal
 
 class Progress {
  public:

@@ -7,7 +7,8 @@ namespace varve {
 namespace {
 
 constexpr time_t kConnectSeconds = 5;
-constexpr time_t kReadSeconds = 60;  // longer than a query's default deadline: the server should be the one to say so
+constexpr time_t kReadSeconds =
+    60;  // longer than a query's default deadline: the server should be the one to say so
 
 }  // namespace
 

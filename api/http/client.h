@@ -1,5 +1,6 @@
 // A small HTTP client for `varve query`.
-// Errors: kInvalidArgument for a URL it cannot use; kUnavailable naming the server when nobody answers or the answer
+// Errors: kInvalidArgument for a URL it cannot use; kUnavailable naming the server when nobody answers or the
+// answer
 //         breaks off (then a streamed answer is incomplete).
 // Threads: any.
 #pragma once

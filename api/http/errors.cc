@@ -7,26 +7,40 @@ namespace {
 
 int status_of(QueryErrorKind kind) {
   switch (kind) {
-    case QueryErrorKind::kInvalid: return 400;
-    case QueryErrorKind::kNotFound: return 404;
-    case QueryErrorKind::kLimit: return 422;
-    case QueryErrorKind::kTimeout: return 408;
-    case QueryErrorKind::kCancelled: return kStatusClientGone;
-    case QueryErrorKind::kBusy: return 503;
-    case QueryErrorKind::kInternal: return 500;
+    case QueryErrorKind::kInvalid:
+      return 400;
+    case QueryErrorKind::kNotFound:
+      return 404;
+    case QueryErrorKind::kLimit:
+      return 422;
+    case QueryErrorKind::kTimeout:
+      return 408;
+    case QueryErrorKind::kCancelled:
+      return kStatusClientGone;
+    case QueryErrorKind::kBusy:
+      return 503;
+    case QueryErrorKind::kInternal:
+      return 500;
   }
   return 500;
 }
 
 int status_of(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kInvalidArgument: return 400;
-    case ErrorCode::kNotFound: return 404;
-    case ErrorCode::kCorruption: return 500;
-    case ErrorCode::kIo: return 500;
-    case ErrorCode::kUnavailable: return 503;
-    case ErrorCode::kExhausted: return 422;
-    case ErrorCode::kUnsupported: return 501;
+    case ErrorCode::kInvalidArgument:
+      return 400;
+    case ErrorCode::kNotFound:
+      return 404;
+    case ErrorCode::kCorruption:
+      return 500;
+    case ErrorCode::kIo:
+      return 500;
+    case ErrorCode::kUnavailable:
+      return 503;
+    case ErrorCode::kExhausted:
+      return 422;
+    case ErrorCode::kUnsupported:
+      return 501;
   }
   return 500;
 }
@@ -81,16 +95,27 @@ HttpError http_error(const Error& error) {
 HttpError http_error(BodyRead failure) {
   switch (failure) {
     case BodyRead::kTooLarge:
-      return {413, "body_too_large",
-              fmt::format("the request body is over {} bytes (counted decompressed); send it in parts", kBodyBytesMax),
-              std::nullopt, {}};
+      return {413,
+              "body_too_large",
+              fmt::format("the request body is over {} bytes (counted decompressed); send it in parts",
+                          kBodyBytesMax),
+              std::nullopt,
+              {}};
     case BodyRead::kNoMemory:
-      return {503, "busy", "too many request bodies are being read at once; send this one again later", std::nullopt,
+      return {503,
+              "busy",
+              "too many request bodies are being read at once; send this one again later",
+              std::nullopt,
               {}};
     case BodyRead::kUnsupported:
-      return {415, "unsupported_encoding", "the body must be plain or gzip, and no multipart form", std::nullopt, {}};
+      return {415,
+              "unsupported_encoding",
+              "the body must be plain or gzip, and no multipart form",
+              std::nullopt,
+              {}};
     case BodyRead::kOk:
-    case BodyRead::kBroken: break;
+    case BodyRead::kBroken:
+      break;
   }
   return {400, "broken_body", "the request body ended early or its compression is damaged", std::nullopt, {}};
 }

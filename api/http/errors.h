@@ -1,7 +1,7 @@
 // What went wrong, as HTTP says it: the only map from our errors to status numbers.
 //   {"error":{"code":"sql_syntax","message":"expected a table name after FROM","position":14,"hint":"..."}}
-// position and hint are left out when there are none. The Influx family (/write) answers {"error":"message"} instead.
-// Threads: pure functions.
+// position and hint are left out when there are none. The Influx family (/write) answers {"error":"message"}
+// instead. Threads: pure functions.
 #pragma once
 
 #include <optional>

@@ -22,8 +22,8 @@ enum class BodyRead {
 };
 
 struct HttpRequest {
-  std::string method;  // GET (also for HEAD), POST, DELETE ...
-  std::string path;    // percent-decoded, without the query
+  std::string method;                                          // GET (also for HEAD), POST, DELETE ...
+  std::string path;                                            // percent-decoded, without the query
   std::map<std::string, std::string, std::less<>> parameters;  // of the URL; the first of a repeated name
   std::string content_type;
   std::string accept_encoding;

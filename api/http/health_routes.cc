@@ -36,9 +36,9 @@ HttpResponse ping() {
 }
 
 HttpResponse influx_health() {
-  HttpResponse response =
-      json_response(R"({"name":"varve","message":"ready for queries and writes","status":"pass","checks":[],"version":")"
-                    VARVE_VERSION "\"}\n");
+  HttpResponse response = json_response(
+      R"({"name":"varve","message":"ready for queries and writes","status":"pass","checks":[],"version":")" VARVE_VERSION
+      "\"}\n");
   response.headers = influx_headers();
   return response;
 }

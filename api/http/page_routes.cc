@@ -6,13 +6,15 @@ namespace varve {
 namespace {
 
 // The page's build makes no inline script, but charts and editors set inline styles.
-constexpr std::string_view kContentSecurityPolicy = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'";
+constexpr std::string_view kContentSecurityPolicy =
+    "default-src 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 HttpResponse page_file(const WebAsset& asset, const HttpRequest& request) {
   HttpResponse response;
   response.headers = {
       {"ETag", std::string(asset.etag)},
-      {"Cache-Control", asset.path.starts_with("/assets/") ? "public, max-age=31536000, immutable" : "no-cache"},
+      {"Cache-Control",
+       asset.path.starts_with("/assets/") ? "public, max-age=31536000, immutable" : "no-cache"},
       {"Content-Security-Policy", std::string(kContentSecurityPolicy)},
       {"X-Content-Type-Options", "nosniff"},
       {"Referrer-Policy", "no-referrer"}};

@@ -10,13 +10,16 @@ using std::chrono::seconds;
 // How often a waiting worker looks whether its client still is there.
 constexpr milliseconds kClientCheck{100};
 
-QueryAnswer::QueryAnswer(QueryService& service, QueryRequest request, ResultFormat format, TimeFormat time_format) {
+QueryAnswer::QueryAnswer(QueryService& service, QueryRequest request, ResultFormat format,
+                         TimeFormat time_format) {
   thread_ = std::jthread([this, &service, request = std::move(request), format, time_format] {
     run(service, request, format, time_format);
   });
 }
 
-QueryAnswer::~QueryAnswer() { close(); }
+QueryAnswer::~QueryAnswer() {
+  close();
+}
 
 void QueryAnswer::run(QueryService& service, const QueryRequest& request, ResultFormat format,
                       TimeFormat time_format) {
@@ -28,7 +31,8 @@ void QueryAnswer::run(QueryService& service, const QueryRequest& request, Result
   if (!stats) {
     error_ = std::move(stats.error());
   } else if (!complete) {
-    error_ = QueryError{QueryErrorKind::kCancelled, "client_gone", "the reader of the answer went away", {}, {}};
+    error_ =
+        QueryError{QueryErrorKind::kCancelled, "client_gone", "the reader of the answer went away", {}, {}};
   }
   finished_ = true;
   changed_.notify_all();

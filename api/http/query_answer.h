@@ -1,7 +1,8 @@
 // One query's answer on its way to the client: the query runs on its own thread and fills a bounded pipe, the
 // connection's worker empties it. So a big answer takes kPiecesMax pieces of memory, however slow its reader.
 //   - An answer that fits into the pipe is known whole, success or error, before the first byte is sent.
-//   - After that an error can only cut the connection short, which the client sees as an unfinished chunked body.
+//   - After that an error can only cut the connection short, which the client sees as an unfinished chunked
+//   body.
 //   - A reader that went away, or took nothing for kReaderStall, stops the query.
 // Threads: made and read by one worker; close() from any.
 #pragma once
@@ -24,7 +25,7 @@ namespace varve {
 class QueryAnswer final : public BodyStream {
  public:
   static constexpr size_t kPieceBytes = 64 << 10;
-  static constexpr size_t kPiecesMax = 4;            // 256 KiB: most answers are whole before they are sent
+  static constexpr size_t kPiecesMax = 4;             // 256 KiB: most answers are whole before they are sent
   static constexpr int64_t kReaderStallSeconds = 30;  // then the reader counts as gone
 
   QueryAnswer(QueryService& service, QueryRequest request, ResultFormat format, TimeFormat time_format);
@@ -33,7 +34,7 @@ class QueryAnswer final : public BodyStream {
   enum class Start { kWhole, kStreaming, kFailed, kClientGone };
   // Waits until the answer is whole, failed, or fills the pipe.
   Start wait(const std::function<bool()>& client_gone);
-  std::string take_whole();                     // after kWhole
+  std::string take_whole();                            // after kWhole
   const QueryError& error() const { return *error_; }  // after kFailed
 
   Next next(std::string& piece) override;

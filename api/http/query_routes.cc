@@ -1,6 +1,7 @@
 // GET/POST /api/v1/query, GET /api/v1/queries, DELETE /api/v1/queries/ID.
-//   GET:  q, format, time_format, and $name parameters: a number or true/false as such, else (or in quotes) a string
-//   POST: application/json {"sql","params","format","time_format"}; any other type: the bare SQL, with the other
+//   GET:  q, format, time_format, and $name parameters: a number or true/false as such, else (or in quotes) a
+//   string POST: application/json {"sql","params","format","time_format"}; any other type: the bare SQL, with
+//   the other
 //         parameters in the URL
 #include <charconv>
 #include <nlohmann/json.hpp>
@@ -26,7 +27,8 @@ template <class T>
 using Parsed = tl::expected<T, HttpError>;
 
 tl::unexpected<HttpError> bad_request(std::string message, std::string hint = {}) {
-  return tl::make_unexpected(HttpError{400, "bad_request", std::move(message), std::nullopt, std::move(hint)});
+  return tl::make_unexpected(
+      HttpError{400, "bad_request", std::move(message), std::nullopt, std::move(hint)});
 }
 
 Value url_value(std::string_view text) {
@@ -37,9 +39,11 @@ Value url_value(std::string_view text) {
   }
   const char* const end = text.data() + text.size();
   int64_t integer = 0;
-  if (auto [at, error] = std::from_chars(text.data(), end, integer); error == std::errc() && at == end) return integer;
+  if (auto [at, error] = std::from_chars(text.data(), end, integer); error == std::errc() && at == end)
+    return integer;
   double number = 0;
-  if (auto [at, error] = std::from_chars(text.data(), end, number); error == std::errc() && at == end) return number;
+  if (auto [at, error] = std::from_chars(text.data(), end, number); error == std::errc() && at == end)
+    return number;
   return std::string(text);
 }
 
@@ -61,7 +65,8 @@ Parsed<QueryCall> from_url(const HttpRequest& request) {
   QueryCall call;
   call.request.sql = request.parameter("q");
   for (const auto& [name, text] : request.parameters) {
-    if (name.size() > 1 && name.front() == '$') call.request.parameters.emplace(name.substr(1), url_value(text));
+    if (name.size() > 1 && name.front() == '$')
+      call.request.parameters.emplace(name.substr(1), url_value(text));
   }
   auto formats = set_formats(call, request.parameter("format"), request.parameter("time_format"));
   if (!formats) return tl::make_unexpected(std::move(formats.error()));
@@ -70,17 +75,24 @@ Parsed<QueryCall> from_url(const HttpRequest& request) {
 
 Parsed<Value> json_value(const std::string& name, const Json& json) {
   switch (json.type()) {
-    case Json::value_t::null: return Value();
-    case Json::value_t::boolean: return Value(json.get<bool>());
-    case Json::value_t::number_integer: return Value(json.get<int64_t>());
+    case Json::value_t::null:
+      return Value();
+    case Json::value_t::boolean:
+      return Value(json.get<bool>());
+    case Json::value_t::number_integer:
+      return Value(json.get<int64_t>());
     case Json::value_t::number_unsigned:
       if (json.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX)) break;
       return Value(json.get<int64_t>());
-    case Json::value_t::number_float: return Value(json.get<double>());
-    case Json::value_t::string: return Value(json.get<std::string>());
-    default: break;
+    case Json::value_t::number_float:
+      return Value(json.get<double>());
+    case Json::value_t::string:
+      return Value(json.get<std::string>());
+    default:
+      break;
   }
-  return bad_request("parameter $" + name + " must be a string, a number in the int64 or double range, a bool or null");
+  return bad_request("parameter $" + name +
+                     " must be a string, a number in the int64 or double range, a bool or null");
 }
 
 Parsed<Json> parse_object(std::string_view body) {
@@ -115,7 +127,8 @@ Parsed<QueryCall> from_json(std::string_view body) {
                                 : key == "format"      ? &format
                                 : key == "time_format" ? &time_format
                                                        : nullptr;
-    if (target == nullptr) return bad_request("unknown key " + key, "the keys are sql, params, format, time_format");
+    if (target == nullptr)
+      return bad_request("unknown key " + key, "the keys are sql, params, format, time_format");
     if (!value.is_string()) return bad_request(key + " must be a string");
     *target = value.get<std::string>();
   }
@@ -147,10 +160,17 @@ HttpResponse run_query(QueryService& service, const HttpRequest& request) {
       std::make_shared<QueryAnswer>(service, std::move(call->request), call->format, call->time_format);
   HttpResponse response;
   switch (answer->wait(request.client_gone)) {
-    case QueryAnswer::Start::kFailed: return error_response(http_error(answer->error()));
-    case QueryAnswer::Start::kClientGone: response.status = kStatusClientGone; return response;
-    case QueryAnswer::Start::kWhole: response.body = answer->take_whole(); break;
-    case QueryAnswer::Start::kStreaming: response.stream = std::move(answer); break;
+    case QueryAnswer::Start::kFailed:
+      return error_response(http_error(answer->error()));
+    case QueryAnswer::Start::kClientGone:
+      response.status = kStatusClientGone;
+      return response;
+    case QueryAnswer::Start::kWhole:
+      response.body = answer->take_whole();
+      break;
+    case QueryAnswer::Start::kStreaming:
+      response.stream = std::move(answer);
+      break;
   }
   response.content_type = content_type(call->format);
   response.headers.emplace_back("Cache-Control", "no-store");
@@ -171,11 +191,12 @@ HttpResponse cancel_query(QueryService& service, std::string_view id_text) {
   const char* const end = id_text.data() + id_text.size();
   const auto [at, error] = std::from_chars(id_text.data(), end, id);
   if (error != std::errc() || at != end) {
-    return error_response({400, "bad_request", "a query's id is a number", std::nullopt, "see GET /api/v1/queries"});
+    return error_response(
+        {400, "bad_request", "a query's id is a number", std::nullopt, "see GET /api/v1/queries"});
   }
   if (!service.cancel(id)) {
-    return error_response({404, "no_such_query", "no query with this id is running", std::nullopt,
-                           "see GET /api/v1/queries"});
+    return error_response(
+        {404, "no_such_query", "no query with this id is running", std::nullopt, "see GET /api/v1/queries"});
   }
   return json_response("{\"cancelled\":" + std::to_string(id) + "}\n");
 }
@@ -187,7 +208,8 @@ void add_query_routes(Router& router, const HttpServices& services) {
   const auto run = [&service](const HttpRequest& request) { return run_query(service, request); };
   router.add({"GET", "/api/v1/query", "query", run});
   router.add({"POST", "/api/v1/query", "query", run});
-  router.add({"GET", "/api/v1/queries", "admin", [&service](const HttpRequest&) { return list_queries(service); }});
+  router.add(
+      {"GET", "/api/v1/queries", "admin", [&service](const HttpRequest&) { return list_queries(service); }});
   router.add({"DELETE", "/api/v1/queries/", "admin", [&service](const HttpRequest& request) {
                 return cancel_query(service, path_rest(request, "/api/v1/queries/"));
               }});

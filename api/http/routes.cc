@@ -26,16 +26,20 @@ const Route* Router::find(const HttpRequest& request, HttpResponse& refusal) con
     }
   }
   if (!allowed.empty()) {
-    refusal = error_response({405, "method_not_allowed",
-                              fmt::format("this route takes {}, not {}", allowed, request.method), std::nullopt, {}});
+    refusal = error_response({405,
+                              "method_not_allowed",
+                              fmt::format("this route takes {}, not {}", allowed, request.method),
+                              std::nullopt,
+                              {}});
     refusal.headers.emplace_back("Allow", allowed);
     return nullptr;
   }
   std::vector<std::string> paths;
   for (const Route& route : routes_) paths.push_back(route.path);
   const std::string nearest = nearest_name(request.path, paths);
-  refusal = error_response({404, "no_such_route", "no such route", std::nullopt,
-                            nearest.empty() ? "the routes are listed in the README" : "did you mean " + nearest + "?"});
+  refusal = error_response(
+      {404, "no_such_route", "no such route", std::nullopt,
+       nearest.empty() ? "the routes are listed in the README" : "did you mean " + nearest + "?"});
   return nullptr;
 }
 

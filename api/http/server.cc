@@ -1,10 +1,13 @@
 // The only file that knows cpp-httplib's server. Facts about the library that shape it:
-//   - a header line, the headers and the URL are bounded by its macros; a body by set_payload_max_length, decompressed;
-//   - handlers of ordinary POST routes get form bodies parsed and cut, so every POST goes through a content reader;
+//   - a header line, the headers and the URL are bounded by its macros; a body by set_payload_max_length,
+//   decompressed;
+//   - handlers of ordinary POST routes get form bodies parsed and cut, so every POST goes through a content
+//   reader;
 //   - it sets SO_REUSEPORT by default, which would let a second server bind the same port in silence;
-//   - responses with a body and a compressible type are gzipped if the client asks; those with a length and a provider
+//   - responses with a body and a compressible type are gzipped if the client asks; those with a length and a
+//   provider
 //     are sent as they are;
-//   - it ignores a client's Range only when told so: any Range is refused.
+//   - it serves Range by itself, even of streamed answers: any Range is refused.
 #include "api/http/server.h"
 
 #include <fmt/format.h>
@@ -79,7 +82,7 @@ class HttplibServer final : public HttpServer {
   uint16_t port_ = 0;
   BodyBudget budget_;
   HttpServices services_;
-  Router router_;                    // filled before ready_ is set, constant after
+  Router router_;  // filled before ready_ is set, constant after
   std::atomic<bool> ready_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> drained_{false};  // no connection is served any more
@@ -93,7 +96,8 @@ HttpError refusal(const httplib::Request& request) {
     return {400, "bad_request", "repeated Content-Length or Transfer-Encoding", std::nullopt, {}};
   }
   if (request.has_header("Range")) {
-    return {416, "range_not_supported", "this server does not serve ranges", std::nullopt, "leave out the Range header"};
+    return {416, "range_not_supported", "this server does not serve ranges", std::nullopt,
+            "leave out the Range header"};
   }
   // A page of another site must not write or delete with the reader's own access to this address.
   if (request.method != "GET" && request.method != "HEAD" && request.has_header("Origin")) {
@@ -124,9 +128,13 @@ void send_stream(std::shared_ptr<BodyStream> stream, const std::string& type, ht
       [stream](size_t, httplib::DataSink& sink) {
         std::string piece;
         switch (stream->next(piece)) {
-          case BodyStream::Next::kPiece: return sink.write(piece.data(), piece.size());
-          case BodyStream::Next::kEnd: sink.done(); return true;
-          case BodyStream::Next::kBroken: break;
+          case BodyStream::Next::kPiece:
+            return sink.write(piece.data(), piece.size());
+          case BodyStream::Next::kEnd:
+            sink.done();
+            return true;
+          case BodyStream::Next::kBroken:
+            break;
         }
         return false;  // the connection closes without the last chunk: the client sees an unfinished answer
       },
@@ -151,12 +159,18 @@ void to_response(HttpResponse&& from, httplib::Response& to) {
 
 HttpError library_error(int status) {
   switch (status) {
-    case 413: return http_error(BodyRead::kTooLarge);
-    case 414: return {414, "url_too_long", "the URL is too long", std::nullopt, "POST the SQL as the body"};
-    case 415: return http_error(BodyRead::kUnsupported);
-    case 416: return {416, "range_not_supported", "this server does not serve ranges", std::nullopt, {}};
-    case 400: return {400, "bad_request", "this is not HTTP/1.1 as the server reads it", std::nullopt, {}};
-    default: return {status, "http_error", fmt::format("the request was refused with {}", status), std::nullopt, {}};
+    case 413:
+      return http_error(BodyRead::kTooLarge);
+    case 414:
+      return {414, "url_too_long", "the URL is too long", std::nullopt, "POST the SQL as the body"};
+    case 415:
+      return http_error(BodyRead::kUnsupported);
+    case 416:
+      return {416, "range_not_supported", "this server does not serve ranges", std::nullopt, {}};
+    case 400:
+      return {400, "bad_request", "this is not HTTP/1.1 as the server reads it", std::nullopt, {}};
+    default:
+      return {status, "http_error", fmt::format("the request was refused with {}", status), std::nullopt, {}};
   }
 }
 
@@ -191,9 +205,8 @@ Result<void> HttplibServer::bind(const HttpOptions& options) {
     handle(request, response, nullptr);
     return httplib::Server::HandlerResponse::Handled;
   });
-  server_.Post(".*", [this](const Request& request, Response& response, const httplib::ContentReader& reader) {
-    handle(request, response, &reader);
-  });
+  server_.Post(".*", [this](const Request& request, Response& response,
+                            const httplib::ContentReader& reader) { handle(request, response, &reader); });
 
   int why = 0;  // by the time bind_to_port returns, errno may be another call's
   server_.set_error_logger([&why](const httplib::Error&, const Request*) { why = errno; });
@@ -204,7 +217,8 @@ Result<void> HttplibServer::bind(const HttpOptions& options) {
   if (bound <= 0) {
     const std::string address = fmt::format("{}:{}", options.host, options.port);
     if (why == EADDRINUSE) {
-      return unavailable(fmt::format("address {} is in use; stop what listens there or choose another", address));
+      return unavailable(
+          fmt::format("address {} is in use; stop what listens there or choose another", address));
     }
     return Error{ErrorCode::kIo, fmt::format("cannot listen on {}: {}", address,
                                              why == 0 ? "no such address" : std::strerror(why))};
@@ -251,7 +265,8 @@ HttpResponse HttplibServer::dispatch(const HttpRequest& request, std::string& fa
       alive.body = "ok\n";
       return alive;
     }
-    return error_response({503, "starting", "the store is being recovered; try again soon", std::nullopt, {}});
+    return error_response(
+        {503, "starting", "the store is being recovered; try again soon", std::nullopt, {}});
   }
   HttpResponse refused;
   const Route* const route = router_.find(request, refused);
@@ -277,6 +292,8 @@ BodyRead HttplibServer::read_body(const Request& request, const Response& respon
                                   const httplib::ContentReader* reader, std::string& body, size_t& taken) {
   if (reader == nullptr) return BodyRead::kOk;
   if (request.is_multipart_form_data()) return BodyRead::kUnsupported;
+  // Known before the first byte; the library would read it all first.
+  if (request.get_header_value_u64("Content-Length") > kBodyBytesMax) return BodyRead::kTooLarge;
   BodyRead outcome = BodyRead::kOk;
   const bool complete = (*reader)([&](const char* data, size_t size) {
     if (size > kBodyBytesMax - body.size()) {
@@ -302,7 +319,8 @@ void HttplibServer::count(const std::string& family, int status, int64_t elapsed
                {{"family", family}, {"status", std::to_string(status)}})
       .add();
   metrics_
-      .histogram("varve_http_request_seconds", "From the request's headers to its answer, or to an answer's first byte.",
+      .histogram("varve_http_request_seconds",
+                 "From the request's headers to its answer, or to an answer's first byte.",
                  {{"family", family}})
       .observe_ns(elapsed_ns);
 }

@@ -1,8 +1,8 @@
 // The HTTP server: binds at start, answers 503 "starting" (but /healthz) until serve() gives it the store.
 // The routes are those of the contract; each family lives in its own file (routes.h).
-// Limits: bodies, header lines, connections and pauses are bounded by the named constants here and in server.cc.
-// Errors: start: kIo naming the address (in use, not ours to bind).
-// Threads: one accepts, workers handle one connection each; methods may be called from any thread.
+// Limits: bodies, header lines, connections and pauses are bounded by the named constants here and in
+// server.cc. Errors: start: kIo naming the address (in use, not ours to bind). Threads: one accepts, workers
+// handle one connection each; methods may be called from any thread.
 #pragma once
 
 #include <cstdint>

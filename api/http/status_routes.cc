@@ -46,7 +46,8 @@ HttpResponse list_tables(const Engine& engine) {
   return answer({{"tables", std::move(list)}});
 }
 
-// A bare name means the default database's table, else the only database's that has it; then db.table is tried.
+// A bare name means the default database's table, else the only database's that has it; then db.table is
+// tried.
 HttpResponse one_table(const Engine& engine, std::string_view name) {
   const std::vector<TableInfo> tables = engine.tables();
   std::vector<const TableInfo*> bare;
@@ -65,8 +66,8 @@ HttpResponse one_table(const Engine& engine, std::string_view name) {
   if (found == nullptr && bare.size() > 1) {
     std::string candidates;
     for (const TableInfo* table : bare) candidates += fmt::format(" {}.{}", table->database, table->name);
-    return error_response({400, "ambiguous_table", "several databases have this table:" + candidates, std::nullopt,
-                           "name it as database.table"});
+    return error_response({400, "ambiguous_table", "several databases have this table:" + candidates,
+                           std::nullopt, "name it as database.table"});
   }
   if (found == nullptr && bare.size() == 1) found = bare.front();
   if (found == nullptr) {
@@ -91,14 +92,14 @@ Json optional_json(const std::optional<T>& value) {
 Json source_json(const SourceStatus& source) {
   Json partitions = Json::array();
   for (const PartitionStatus& partition : source.partitions) {
-    partitions.push_back({{"topic", partition.topic},
-                          {"partition", partition.partition},
-                          {"next_offset", partition.next_offset},
-                          {"high_watermark", optional_json(partition.high_watermark)},
-                          {"lag", optional_json(partition.lag)},
-                          {"last_event_time", partition.last_event_time_ns
-                                                  ? Json(format_timestamp(*partition.last_event_time_ns))
-                                                  : Json()}});
+    partitions.push_back(
+        {{"topic", partition.topic},
+         {"partition", partition.partition},
+         {"next_offset", partition.next_offset},
+         {"high_watermark", optional_json(partition.high_watermark)},
+         {"lag", optional_json(partition.lag)},
+         {"last_event_time",
+          partition.last_event_time_ns ? Json(format_timestamp(*partition.last_event_time_ns)) : Json()}});
   }
   return {{"name", source.name},
           {"kind", source.kind},
@@ -162,7 +163,8 @@ Json status_json(const HttpServices& services, int64_t started_ns, uint64_t http
 
 void add_status_routes(Router& router, const HttpServices& services) {
   const Engine& engine = *services.engine;
-  router.add({"GET", "/api/v1/tables", "tables", [&engine](const HttpRequest&) { return list_tables(engine); }});
+  router.add(
+      {"GET", "/api/v1/tables", "tables", [&engine](const HttpRequest&) { return list_tables(engine); }});
   router.add({"GET", "/api/v1/tables/", "tables", [&engine](const HttpRequest& request) {
                 return one_table(engine, path_rest(request, "/api/v1/tables/"));
               }});

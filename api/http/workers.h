@@ -1,6 +1,6 @@
 // The threads that serve connections: a few stay, more come while every one is busy, and idle extras leave.
-// A connection holds its worker until it closes, so the number of workers bounds the number of served connections.
-// Threads: enqueue() and shutdown() from one thread, as the acceptor does.
+// A connection holds its worker until it closes, so the number of workers bounds the number of served
+// connections. Threads: enqueue() and shutdown() from one thread, as the acceptor does.
 #pragma once
 
 #include <chrono>
@@ -15,9 +15,9 @@
 namespace varve {
 
 struct WorkerLimits {
-  size_t kept = 8;       // guessed: a page, Grafana and a few writers
-  size_t max = 512;      // 512 connections served at once; a thread's stack is touched only as far as it is used
-  size_t queue = 1024;   // accepted connections waiting for a worker; the next is closed at once
+  size_t kept = 8;   // guessed: a page, Grafana and a few writers
+  size_t max = 512;  // 512 connections served at once; a thread's stack is touched only as far as it is used
+  size_t queue = 1024;  // accepted connections waiting for a worker; the next is closed at once
   std::chrono::seconds idle{10};
 };
 

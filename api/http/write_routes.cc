@@ -1,9 +1,11 @@
 // POST /write?db&precision: line protocol as to InfluxDB 1.x.
 //   204  every line is durable
-//   400  {"error":"partial write: unable to parse 'LINE': WHY ..."}: the good lines are durable, the bad ones are named
-//        here (the first kLinesNamedMax) and kept in varve_quarantine (the first kLineRejectsMax), durable together
-//        with the good ones
-//   503  with Retry-After: nothing was taken. Its text must not say "partial write" or "unable to parse": Telegraf would
+//   400  {"error":"partial write: unable to parse 'LINE': WHY ..."}: the good lines are durable, the bad ones
+//   are named
+//        here (the first kLinesNamedMax) and kept in varve_quarantine (the first kLineRejectsMax), durable
+//        together with the good ones
+//   503  with Retry-After: nothing was taken. Its text must not say "partial write" or "unable to parse":
+//   Telegraf would
 //        drop the data
 #include <fmt/format.h>
 
@@ -16,7 +18,7 @@
 namespace varve {
 namespace {
 
-constexpr size_t kLinesNamedMax = 20;   // in an error answer; all of them are in varve_quarantine
+constexpr size_t kLinesNamedMax = 20;    // in an error answer; all of them are in varve_quarantine
 constexpr size_t kLineShownBytes = 200;  // of each
 
 // One line or row that was not taken.
@@ -153,7 +155,8 @@ HttpResponse WriteRoute::write(const HttpRequest& request) const {
   rows_.add(accepted);
   rejected_.add(refused.size() + unnamed);
   if (refused.empty()) return done;
-  return influx_error_response({400, "partial_write", partial_write(refused, unnamed, lines, database), std::nullopt, {}});
+  return influx_error_response(
+      {400, "partial_write", partial_write(refused, unnamed, lines, database), std::nullopt, {}});
 }
 
 }  // namespace

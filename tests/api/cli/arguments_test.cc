@@ -21,7 +21,8 @@ Parsed parse(std::vector<const char*> words) {
   ::testing::internal::CaptureStderr();
   Command command = parse_arguments(static_cast<int>(words.size()), words.data());
   (void)std::fflush(stdout);
-  return {std::move(command), ::testing::internal::GetCapturedStdout(), ::testing::internal::GetCapturedStderr()};
+  return {std::move(command), ::testing::internal::GetCapturedStdout(),
+          ::testing::internal::GetCapturedStderr()};
 }
 
 int exit_code(const Parsed& parsed) {
@@ -45,7 +46,8 @@ TEST(Arguments, DemoHasDefaults) {
 }
 
 TEST(Arguments, ProduceTakesARateOrMax) {
-  const std::vector<const char*> base = {"produce", "--brokers", "h:1", "--topic", "t", "--simulate", "water"};
+  const std::vector<const char*> base = {"produce", "--brokers",  "h:1",  "--topic",
+                                         "t",       "--simulate", "water"};
   const auto with = [&](std::vector<const char*> more) {
     more.insert(more.begin(), base.begin(), base.end());
     return parse(more);
@@ -54,13 +56,15 @@ TEST(Arguments, ProduceTakesARateOrMax) {
   EXPECT_EQ(std::get<ProduceArguments>(with({"--rate", "max"}).command).rate, std::nullopt);
   EXPECT_EQ(std::get<ProduceArguments>(with({"--rate", "500"}).command).rate, 500u);
   EXPECT_EQ(std::get<ProduceArguments>(with({"--count", "9"}).command).count, 9u);
-  for (const char* wrong : {"0", "-1", "fast", "1e99"}) EXPECT_EQ(exit_code(with({"--rate", wrong})), 2) << wrong;
+  for (const char* wrong : {"0", "-1", "fast", "1e99"})
+    EXPECT_EQ(exit_code(with({"--rate", wrong})), 2) << wrong;
 }
 
 TEST(Arguments, ProduceTakesCsvColumns) {
   const Parsed parsed =
-      parse({"produce", "--brokers", "h:1", "--topic", "t", "--csv", "f.csv", "--time-column", "Measurement Timestamp",
-             "--time-format", "%m/%d/%Y %I:%M:%S %p", "--time-zone", "America/Chicago", "--key-column", "Beach Name"});
+      parse({"produce", "--brokers", "h:1", "--topic", "t", "--csv", "f.csv", "--time-column",
+             "Measurement Timestamp", "--time-format", "%m/%d/%Y %I:%M:%S %p", "--time-zone",
+             "America/Chicago", "--key-column", "Beach Name"});
   const auto& produce = std::get<ProduceArguments>(parsed.command);
   EXPECT_EQ(produce.csv, "f.csv");
   EXPECT_EQ(produce.time_column, "Measurement Timestamp");

@@ -126,7 +126,8 @@ TEST(Config, MistakesNameFileLineAndKey) {
       {"[server]\nlisten = \"127.0.0.1:99999\"", "is not HOST:PORT"},
       {"[server]\nlisten = \"::1:80\"", "is not HOST:PORT"},
       {"[server]\n\nlisten = \"0.0.0.0:8484\"", "varve.toml:3: key server.listen: 0.0.0.0 can be reached"},
-      {"[server]\ntls_certificate = \"a\"", "varve.toml:2: key server.tls_certificate: tls_certificate and tls_key need"},
+      {"[server]\ntls_certificate = \"a\"",
+       "varve.toml:2: key server.tls_certificate: tls_certificate and tls_key need"},
       {"[server]\ntls_certificate = \"a\"\ntls_key = \"b\"", "TLS is not supported in this version"},
       {"[server]\ninsecure = \"yes\"", "expected true or false, got a string"},
       {"[storage]\ndata = \"\"", "key storage.data: must name a folder"},
@@ -136,7 +137,8 @@ TEST(Config, MistakesNameFileLineAndKey) {
       {"[storage]\nflush_age = 60", "expected a duration like \"60s\""},
       {"[storage]\nflush_age = \"0\"", "must be longer than 0"},
       {"[storage]\npartition = \"1 fortnight\"", "varve.toml:2: key storage.partition: "},
-      {"[storage.tables.x]\nretentoin = \"1d\"", "key storage.tables.x.retentoin: unknown key, did you mean retention?"},
+      {"[storage.tables.x]\nretentoin = \"1d\"",
+       "key storage.tables.x.retentoin: unknown key, did you mean retention?"},
       {"[storage.tables]\nx = 1", "varve.toml:2: key storage.tables.x: write it as [storage.tables.x]"},
       {"[kafka]\ntopics = []", "varve.toml:1: key kafka: write it as [[kafka]]"},
       {"kafka = [1]", "write it as [[kafka]] sections"},
@@ -147,9 +149,11 @@ TEST(Config, MistakesNameFileLineAndKey) {
       {"[[kafka]]\ngroup = \"\"", "key kafka.0.group: must not be empty"},
       {"[[kafka]]\nstart = \"yesterday\"", "\"yesterday\" is not earliest, latest or an RFC 3339 time"},
       {"[[kafka]]\nformat = \"xml\"", "\"xml\" is not one of json, csv, line, avro"},
-      {"[[kafka]]\nformat = \"avro\"", "varve.toml:2: key kafka.0.format: avro is not supported in this version"},
+      {"[[kafka]]\nformat = \"avro\"",
+       "varve.toml:2: key kafka.0.format: avro is not supported in this version"},
       {"[[kafka]]\nformat = \"csv\"", "csv is not supported in this version"},
-      {"[[kafka]]\ndead_letter_topic = \"d\"", "key kafka.0.dead_letter_topic: not supported in this version"},
+      {"[[kafka]]\ndead_letter_topic = \"d\"",
+       "key kafka.0.dead_letter_topic: not supported in this version"},
       {"[[kafka]]\ntable = \"{nonsense}\"", "key kafka.0.table: "},
       {"[[kafka]]\nproperties = { a = [1] }", "key kafka.0.properties: a must be a string, integer or bool"},
       {"[[kafka]]\nproperties = 1", "expected a table of name = value"},
@@ -179,10 +183,9 @@ TEST(Config, InsecureAllowsAnAddressOthersCanReach) {
 }
 
 TEST(Config, SetOverridesValuesOfAnyType) {
-  const Config config =
-      parsed("[[kafka]]\nbrokers = \"a:1\"\n[storage]\nflush_rows = 5",
-             {"kafka.0.brokers=b:2", "storage.flush_rows=7", "kafka.0.topics=[\"x\"]", "server.listen=localhost:0",
-              "storage.tables.t.retention=1d"});
+  const Config config = parsed("[[kafka]]\nbrokers = \"a:1\"\n[storage]\nflush_rows = 5",
+                               {"kafka.0.brokers=b:2", "storage.flush_rows=7", "kafka.0.topics=[\"x\"]",
+                                "server.listen=localhost:0", "storage.tables.t.retention=1d"});
   EXPECT_EQ(config.kafka[0].brokers, "b:2");
   EXPECT_EQ(config.storage.flush_rows, 7u);
   EXPECT_THAT(config.kafka[0].topics, ElementsAre("x"));
@@ -197,7 +200,8 @@ TEST(Config, SetCanAddASection) {
 
 TEST(Config, MistakesInSetNameIt) {
   EXPECT_THAT(error_of("", {"kafka.0.topicz=1"}), HasSubstr("--set: key kafka.0.topicz: unknown key"));
-  EXPECT_THAT(error_of("[query]", {"query.max_rows=many"}), HasSubstr("--set: key query.max_rows: expected an integer"));
+  EXPECT_THAT(error_of("[query]", {"query.max_rows=many"}),
+              HasSubstr("--set: key query.max_rows: expected an integer"));
   EXPECT_THAT(error_of("", {"query.max_rows"}), HasSubstr("expected KEY=VALUE"));
   EXPECT_THAT(error_of("", {"=1"}), HasSubstr("expected KEY=VALUE"));
   EXPECT_THAT(error_of("", {"kafka.3.brokers=a"}), HasSubstr("--set kafka.3.brokers: there is no element 3"));
@@ -222,7 +226,8 @@ std::set<std::string> keys_in(const std::string& path) {
     } else if (line.starts_with("[")) {
       const size_t begin = line.find_first_not_of('[');
       section = line.substr(begin, line.find(']') - begin);
-    } else if (const size_t equals = line.find(" = "); equals != std::string::npos && !line.starts_with("#")) {
+    } else if (const size_t equals = line.find(" = ");
+               equals != std::string::npos && !line.starts_with("#")) {
       keys.insert(section + "." + line.substr(0, equals));
     }
   }
@@ -239,7 +244,8 @@ TEST(Config, TheExampleFileLoadsAndShowsEveryKey) {
 }
 
 TEST(Config, KnowsLoopbackAddresses) {
-  for (const char* host : {"127.0.0.1", "127.1.2.3", "localhost", "::1"}) EXPECT_TRUE(is_loopback(host)) << host;
+  for (const char* host : {"127.0.0.1", "127.1.2.3", "localhost", "::1"})
+    EXPECT_TRUE(is_loopback(host)) << host;
   for (const char* host : {"0.0.0.0", "::", "10.0.0.1", "127.evil.example", "example.com"}) {
     EXPECT_FALSE(is_loopback(host)) << host;
   }

@@ -17,7 +17,7 @@
 #include <string_view>
 #include <utility>
 
-namespace varve::testing {
+namespace varve::test {
 
 struct RawAnswer {
   int status = 0;
@@ -127,18 +127,18 @@ class RawClient {
   std::string buffer_;
 };
 
-inline RawAnswer exchange(uint16_t port, const std::string& request) {
+inline RawAnswer ask(uint16_t port, const std::string& request) {
   RawClient client(port);
   client.send(request);
   return client.answer();
 }
 inline RawAnswer get(uint16_t port, const std::string& target, const std::string& headers = "") {
-  return exchange(port, "GET " + target + " HTTP/1.1\r\nHost: h\r\n" + headers + "\r\n");
+  return ask(port, "GET " + target + " HTTP/1.1\r\nHost: h\r\n" + headers + "\r\n");
 }
 inline RawAnswer post(uint16_t port, const std::string& target, const std::string& body,
                       const std::string& headers = "Content-Type: text/plain\r\n") {
-  return exchange(port, "POST " + target + " HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) +
-                            "\r\n" + headers + "\r\n" + body);
+  return ask(port, "POST " + target + " HTTP/1.1\r\nHost: h\r\nContent-Length: " +
+                       std::to_string(body.size()) + "\r\n" + headers + "\r\n" + body);
 }
 
-}  // namespace varve::testing
+}  // namespace varve::test

@@ -8,30 +8,32 @@ QueryService::QueryService(const Engine&, QueryOptions, MetricsRegistry&, const 
 QueryService::~QueryService() = default;
 
 QueryResult<QueryStats> QueryService::run(const QueryRequest& request, ResultSink& sink) {
-  testing::QueryScript& script = testing::query_script();
+  test::QueryScript& script = test::query_script();
   ++script.running;
   QueryResult<QueryStats> result = QueryStats{};
   if (script.run) {
     result = script.run(request, sink);
   } else {
-    testing::write_rows(sink, 1);
+    test::write_rows(sink, 1);
     result->row_count = 1;
   }
   --script.running;
   return result;
 }
 
-std::vector<RunningQuery> QueryService::running() const { return testing::query_script().list; }
+std::vector<RunningQuery> QueryService::running() const {
+  return test::query_script().list;
+}
 
 bool QueryService::cancel(uint64_t id) {
-  testing::QueryScript& script = testing::query_script();
+  test::QueryScript& script = test::query_script();
   for (const RunningQuery& query : script.list) {
     if (query.id == id) script.cancelled = true;
   }
   return script.cancelled;
 }
 
-namespace testing {
+namespace test {
 
 QueryScript& query_script() {
   static QueryScript script;
@@ -50,5 +52,5 @@ uint64_t write_rows(ResultSink& sink, uint64_t rows) {
   return rows;
 }
 
-}  // namespace testing
+}  // namespace test
 }  // namespace varve

@@ -1,6 +1,6 @@
-// A QueryService that answers by script, so that tests of HTTP can make every kind of answer and error, endless ones
-// too. It stands in for the real one at link time: scripted_queries.cc defines all of QueryService.
-// Threads: set the script before the server serves.
+// A QueryService that answers by script, so that tests of HTTP can make every kind of answer and error,
+// endless ones too. It stands in for the real one at link time: scripted_queries.cc defines all of
+// QueryService. Threads: set the script before the server serves.
 #pragma once
 
 #include <atomic>
@@ -8,7 +8,7 @@
 
 #include "api/query/query.h"
 
-namespace varve::testing {
+namespace varve::test {
 
 struct QueryScript {
   // Null = one column "x" with the row 1.
@@ -19,7 +19,8 @@ struct QueryScript {
 };
 QueryScript& query_script();
 
-// Writes rows of about 100 bytes until `rows` of them are written or the sink wants no more; returns those written.
+// Writes rows of about 100 bytes until `rows` of them are written or the sink wants no more; returns those
+// written.
 uint64_t write_rows(ResultSink& sink, uint64_t rows);
 
-}  // namespace varve::testing
+}  // namespace varve::test

@@ -19,11 +19,11 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 using Json = nlohmann::json;
-using testing::exchange;
-using testing::get;
-using testing::post;
-using testing::RawAnswer;
-using testing::RawClient;
+using test::ask;
+using test::get;
+using test::post;
+using test::RawAnswer;
+using test::RawClient;
 
 // Waits for a condition other threads bring about.
 bool eventually(const std::function<bool()>& condition) {
@@ -66,14 +66,15 @@ std::string chunked(std::string_view body) {
 class Http : public ::testing::Test {
  protected:
   Http() {
-    testing::QueryScript& script = testing::query_script();
+    test::QueryScript& script = test::query_script();
     script.run = nullptr;
     script.cancelled = false;
     script.list.clear();
     auto started = HttpServer::start({"127.0.0.1", 0}, metrics_);
     EXPECT_TRUE(started.has_value());
     server_ = std::move(*started);
-    server_->serve({&engine_, &queries_, &metrics_, [this] { return sources_; }, [this] { return mirrors_; }});
+    server_->serve(
+        {&engine_, &queries_, &metrics_, [this] { return sources_; }, [this] { return mirrors_; }});
   }
   uint16_t port() const { return server_->port(); }
 
@@ -104,12 +105,13 @@ TEST_F(Http, AnswersAQueryByGet) {
 
 TEST_F(Http, PassesStatementAndParametersOfEveryForm) {
   QueryRequest seen;
-  testing::query_script().run = [&](const QueryRequest& request, ResultSink& sink) -> QueryResult<QueryStats> {
+  test::query_script().run = [&](const QueryRequest& request, ResultSink& sink) -> QueryResult<QueryStats> {
     seen = request;
-    testing::write_rows(sink, 1);
+    test::write_rows(sink, 1);
     return QueryStats{};
   };
-  EXPECT_EQ(get(port(), "/api/v1/query?q=SELECT+a&%24i=7&%24d=1.5&%24b=true&%24s=abc&%24q=%227%22").status, 200);
+  EXPECT_EQ(get(port(), "/api/v1/query?q=SELECT+a&%24i=7&%24d=1.5&%24b=true&%24s=abc&%24q=%227%22").status,
+            200);
   EXPECT_EQ(seen.sql, "SELECT a");
   EXPECT_EQ(seen.parameters.at("i"), Value(int64_t{7}));
   EXPECT_EQ(seen.parameters.at("d"), Value(1.5));
@@ -118,11 +120,13 @@ TEST_F(Http, PassesStatementAndParametersOfEveryForm) {
   EXPECT_EQ(seen.parameters.at("q"), Value(std::string("7")));
 
   const std::string json = "Content-Type: application/json; charset=utf-8\r\n";
-  EXPECT_EQ(post(port(), "/api/v1/query",
-                 R"({"sql":"SELECT b","params":{"i":-1,"d":2.0,"n":null,"s":"x","b":false},"format":"csv","time_format":"ms"})",
-                 json)
-                .status,
-            200);
+  EXPECT_EQ(
+      post(
+          port(), "/api/v1/query",
+          R"({"sql":"SELECT b","params":{"i":-1,"d":2.0,"n":null,"s":"x","b":false},"format":"csv","time_format":"ms"})",
+          json)
+          .status,
+      200);
   EXPECT_EQ(seen.sql, "SELECT b");
   EXPECT_EQ(seen.parameters.at("i"), Value(int64_t{-1}));
   EXPECT_EQ(seen.parameters.at("d"), Value(2.0));
@@ -140,7 +144,8 @@ TEST_F(Http, PassesStatementAndParametersOfEveryForm) {
 TEST_F(Http, WritesEachFormatWithItsType) {
   EXPECT_THAT(get(port(), "/api/v1/query?q=x&format=csv").headers.at("content-type"), HasSubstr("text/csv"));
   EXPECT_THAT(get(port(), "/api/v1/query?q=x&format=ndjson").headers.at("content-type"), HasSubstr("ndjson"));
-  EXPECT_THAT(get(port(), "/api/v1/query?q=x&format=table").headers.at("content-type"), HasSubstr("text/plain"));
+  EXPECT_THAT(get(port(), "/api/v1/query?q=x&format=table").headers.at("content-type"),
+              HasSubstr("text/plain"));
 }
 
 TEST_F(Http, RefusesRequestsThatAreNoQuery) {
@@ -160,7 +165,8 @@ TEST_F(Http, RefusesRequestsThatAreNoQuery) {
       {post(port(), "/api/v1/query", R"({"query":"x"})", json), "unknown key query"},
       {post(port(), "/api/v1/query", R"({"sql":"x","params":[]})", json), "params must be an object"},
       {post(port(), "/api/v1/query", R"({"sql":"x","params":{"a":[]}})", json), "parameter $a must be"},
-      {post(port(), "/api/v1/query", R"({"sql":"x","params":{"a":18446744073709551615}})", json), "parameter $a"},
+      {post(port(), "/api/v1/query", R"({"sql":"x","params":{"a":18446744073709551615}})", json),
+       "parameter $a"},
       {post(port(), "/api/v1/query", std::string(100'000, '['), json), "nested too deeply"},
   };
   for (const Case& one : cases) {
@@ -172,11 +178,11 @@ TEST_F(Http, RefusesRequestsThatAreNoQuery) {
 
 TEST_F(Http, MapsEachKindOfQueryErrorToItsStatus) {
   const std::pair<QueryErrorKind, int> kinds[] = {
-      {QueryErrorKind::kInvalid, 400}, {QueryErrorKind::kNotFound, 404}, {QueryErrorKind::kLimit, 422},
+      {QueryErrorKind::kInvalid, 400}, {QueryErrorKind::kNotFound, 404},  {QueryErrorKind::kLimit, 422},
       {QueryErrorKind::kTimeout, 408}, {QueryErrorKind::kCancelled, 499}, {QueryErrorKind::kBusy, 503},
       {QueryErrorKind::kInternal, 500}};
   for (const auto& [kind, status] : kinds) {
-    testing::query_script().run = [kind = kind](const QueryRequest&, ResultSink&) -> QueryResult<QueryStats> {
+    test::query_script().run = [kind = kind](const QueryRequest&, ResultSink&) -> QueryResult<QueryStats> {
       return tl::make_unexpected(QueryError{kind, "some_code", "a \"quoted\"\nmessage", 14, "a hint"});
     };
     const RawAnswer answer = get(port(), "/api/v1/query?q=x");
@@ -191,8 +197,8 @@ TEST_F(Http, MapsEachKindOfQueryErrorToItsStatus) {
 }
 
 TEST_F(Http, AnErrorAfterFewRowsStillGetsItsStatus) {
-  testing::query_script().run = [](const QueryRequest&, ResultSink& sink) -> QueryResult<QueryStats> {
-    testing::write_rows(sink, 100);
+  test::query_script().run = [](const QueryRequest&, ResultSink& sink) -> QueryResult<QueryStats> {
+    test::write_rows(sink, 100);
     return tl::make_unexpected(QueryError{QueryErrorKind::kLimit, "row_limit", "too many rows", {}, {}});
   };
   const RawAnswer answer = get(port(), "/api/v1/query?q=x");
@@ -201,8 +207,8 @@ TEST_F(Http, AnErrorAfterFewRowsStillGetsItsStatus) {
 }
 
 TEST_F(Http, AnErrorAfterTheFirstBytesCutsTheAnswerShort) {
-  testing::query_script().run = [](const QueryRequest&, ResultSink& sink) -> QueryResult<QueryStats> {
-    testing::write_rows(sink, 20'000);
+  test::query_script().run = [](const QueryRequest&, ResultSink& sink) -> QueryResult<QueryStats> {
+    test::write_rows(sink, 20'000);
     return tl::make_unexpected(QueryError{QueryErrorKind::kInternal, "corruption", "damaged block", {}, {}});
   };
   const RawAnswer answer = get(port(), "/api/v1/query?q=x&format=csv");
@@ -211,9 +217,9 @@ TEST_F(Http, AnErrorAfterTheFirstBytesCutsTheAnswerShort) {
 }
 
 TEST_F(Http, ABigAnswerIsStreamedWhole) {
-  testing::query_script().run = [](const QueryRequest&, ResultSink& sink) -> QueryResult<QueryStats> {
+  test::query_script().run = [](const QueryRequest&, ResultSink& sink) -> QueryResult<QueryStats> {
     QueryStats stats;
-    stats.row_count = testing::write_rows(sink, 50'000);
+    stats.row_count = test::write_rows(sink, 50'000);
     return stats;
   };
   const RawAnswer answer = get(port(), "/api/v1/query?q=x");
@@ -224,8 +230,8 @@ TEST_F(Http, ABigAnswerIsStreamedWhole) {
 
 TEST_F(Http, AClientThatGoesAwayStopsItsQuery) {
   std::atomic<uint64_t> written{0};
-  testing::query_script().run = [&](const QueryRequest&, ResultSink& sink) -> QueryResult<QueryStats> {
-    written = testing::write_rows(sink, 100'000'000);  // 10 GB: it ends because it is stopped
+  test::query_script().run = [&](const QueryRequest&, ResultSink& sink) -> QueryResult<QueryStats> {
+    written = test::write_rows(sink, 100'000'000);  // 10 GB: it ends because it is stopped
     return QueryStats{};
   };
   {
@@ -233,41 +239,41 @@ TEST_F(Http, AClientThatGoesAwayStopsItsQuery) {
     client.send("GET /api/v1/query?q=x HTTP/1.1\r\nHost: h\r\n\r\n");
     EXPECT_FALSE(client.receive().empty());
   }
-  EXPECT_TRUE(eventually([] { return testing::query_script().running == 0; }));
+  EXPECT_TRUE(eventually([] { return test::query_script().running == 0; }));
   EXPECT_LT(written, 100'000'000u);
 }
 
 TEST_F(Http, StoppingTheServerEndsEndlessAnswers) {
-  testing::query_script().run = [](const QueryRequest&, ResultSink& sink) -> QueryResult<QueryStats> {
-    testing::write_rows(sink, UINT64_MAX);
+  test::query_script().run = [](const QueryRequest&, ResultSink& sink) -> QueryResult<QueryStats> {
+    test::write_rows(sink, UINT64_MAX);
     return QueryStats{};
   };
   RawClient client(port());
   client.send("GET /api/v1/query?q=x HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_FALSE(client.receive().empty());
   server_->stop();
-  EXPECT_EQ(testing::query_script().running, 0);
+  EXPECT_EQ(test::query_script().running, 0);
 }
 
 TEST_F(Http, ListsAndCancelsQueries) {
-  testing::query_script().list = {{7, "SELECT 1", 1.5}};
+  test::query_script().list = {{7, "SELECT 1", 1.5}};
   const Json json = json_of(get(port(), "/api/v1/queries"));
   EXPECT_EQ(json["queries"][0]["id"], 7);
   EXPECT_EQ(json["queries"][0]["sql"], "SELECT 1");
   const auto remove = [&](const std::string& id) {
-    return exchange(port(), "DELETE /api/v1/queries/" + id + " HTTP/1.1\r\nHost: h\r\n\r\n");
+    return ask(port(), "DELETE /api/v1/queries/" + id + " HTTP/1.1\r\nHost: h\r\n\r\n");
   };
   EXPECT_EQ(remove("x").status, 400);
   EXPECT_EQ(remove("8").status, 404);
   EXPECT_EQ(remove("7").status, 200);
-  EXPECT_TRUE(testing::query_script().cancelled);
+  EXPECT_TRUE(test::query_script().cancelled);
 }
 
 // ---- health while others are slow ----
 
 TEST_F(Http, SlowClientsDoNotBlockHealth) {
-  testing::query_script().run = [](const QueryRequest&, ResultSink& sink) -> QueryResult<QueryStats> {
-    testing::write_rows(sink, UINT64_MAX);
+  test::query_script().run = [](const QueryRequest&, ResultSink& sink) -> QueryResult<QueryStats> {
+    test::write_rows(sink, UINT64_MAX);
     return QueryStats{};
   };
   std::vector<std::unique_ptr<RawClient>> clients;
@@ -289,7 +295,7 @@ TEST_F(Http, AnswersHealthMetricsAndPing) {
   const RawAnswer ping = get(port(), "/ping");
   EXPECT_EQ(ping.status, 204);
   EXPECT_THAT(ping.headers.at("x-influxdb-version"), HasSubstr("1.8"));
-  EXPECT_EQ(exchange(port(), "HEAD /ping HTTP/1.1\r\nHost: h\r\n\r\n").status, 204);
+  EXPECT_EQ(ask(port(), "HEAD /ping HTTP/1.1\r\nHost: h\r\n\r\n").status, 204);
   EXPECT_EQ(json_of(get(port(), "/health"))["status"], "pass");
 }
 
@@ -390,7 +396,7 @@ TEST_F(Http, UnknownPathsAndMethodsSayWhatThereIs) {
   const RawAnswer path = get(port(), "/api/v1/querry");
   EXPECT_EQ(path.status, 404);
   EXPECT_EQ(json_of(path)["error"]["hint"], "did you mean /api/v1/query?");
-  const RawAnswer method = exchange(port(), "PUT /api/v1/query HTTP/1.1\r\nHost: h\r\n\r\n");
+  const RawAnswer method = ask(port(), "PUT /api/v1/query HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_EQ(method.status, 405);
   EXPECT_EQ(method.headers.at("allow"), "GET, HEAD, POST");
   EXPECT_EQ(post(port(), "/nothing/here", "x").status, 404);
@@ -407,7 +413,8 @@ TEST_F(Http, ServesThePageFromTheBinary) {
   EXPECT_EQ(page.body, web_assets()[0].path == "/" ? std::string(web_assets()[0].gzip_bytes) : page.body);
   const RawAnswer again = get(port(), "/", "If-None-Match: " + page.headers.at("etag") + "\r\n");
   EXPECT_EQ(again.status, 304);
-  for (const char* path : {"/../etc/passwd", "/%2e%2e/etc/passwd", "/assets/../../etc/passwd", "/index.html%00.js"}) {
+  for (const char* path :
+       {"/../etc/passwd", "/%2e%2e/etc/passwd", "/assets/../../etc/passwd", "/index.html%00.js"}) {
     EXPECT_EQ(get(port(), path).status, 404) << path;
   }
 }
@@ -416,8 +423,9 @@ TEST_F(Http, ServesThePageFromTheBinary) {
 
 TEST_F(Http, RefusesRangesRepeatedLengthsAndForeignOrigins) {
   EXPECT_EQ(get(port(), "/", "Range: bytes=0-1\r\n").status, 416);
-  EXPECT_EQ(exchange(port(), "POST /write HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n").status,
-            400);
+  EXPECT_EQ(
+      ask(port(), "POST /write HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n").status,
+      400);
   EXPECT_EQ(post(port(), "/write", "", "Origin: http://evil.example\r\n").status, 403);
   EXPECT_EQ(post(port(), "/write", "", "Origin: http://h\r\n").status, 204);
   EXPECT_EQ(post(port(), "/write", "", "Origin: null\r\n").status, 403);
@@ -447,10 +455,13 @@ TEST_F(Http, KeepsAConnectionForSeveralRequests) {
 
 // ---- writes ----
 
-std::string write_error(const RawAnswer& answer) { return json_of(answer)["error"].get<std::string>(); }
+std::string write_error(const RawAnswer& answer) {
+  return json_of(answer)["error"].get<std::string>();
+}
 
 TEST_F(Http, WritesLineProtocolAndAnswersWhenDurable) {
-  const RawAnswer answer = post(port(), "/write?db=plant&precision=s", "m,site=a v=1 1735689600\nm,site=b v=2i 1735689600\n");
+  const RawAnswer answer =
+      post(port(), "/write?db=plant&precision=s", "m,site=a v=1 1735689600\nm,site=b v=2i 1735689600\n");
   EXPECT_EQ(answer.status, 204);
   EXPECT_TRUE(answer.body.empty());
   EXPECT_TRUE(answer.headers.contains("x-influxdb-version"));
@@ -477,11 +488,14 @@ TEST_F(Http, ReadsGzipChunkedAndFormTypedBodies) {
   std::string lines;
   for (int i = 1; i <= 1000; ++i) lines += "m v=1 " + std::to_string(i) + "\n";
   EXPECT_EQ(post(port(), "/write", gzip(lines), "Content-Encoding: gzip\r\n").status, 204);
-  EXPECT_EQ(exchange(port(), "POST /write HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(lines))
-                .status,
-            204);
-  EXPECT_EQ(exchange(port(), "POST /write HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
-                             "Content-Encoding: gzip\r\n\r\n" + chunked(gzip(lines)))
+  EXPECT_EQ(
+      ask(port(), "POST /write HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(lines))
+          .status,
+      204);
+  EXPECT_EQ(ask(port(),
+                "POST /write HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
+                "Content-Encoding: gzip\r\n\r\n" +
+                    chunked(gzip(lines)))
                 .status,
             204);
   // curl --data-binary says so, and the library would cut such a body at 8 KiB.
@@ -503,7 +517,8 @@ TEST_F(Http, KeepsGoodLinesAndNamesBadOnes) {
 }
 
 TEST_F(Http, NamesRowsTheStoreRefusesAndKeepsTheRest) {
-  engine_.refuse_rows([](const RowBatch& batch, size_t row) -> std::optional<std::pair<std::string, std::string>> {
+  engine_.refuse_rows([](const RowBatch& batch,
+                         size_t row) -> std::optional<std::pair<std::string, std::string>> {
     if (batch.table != "m" || batch.times[row] != 2) return std::nullopt;
     return std::pair<std::string, std::string>("type_conflict", "field v is a double, this row has a string");
   });
@@ -518,7 +533,8 @@ TEST_F(Http, NamesRowsTheStoreRefusesAndKeepsTheRest) {
     for (const RowBatch& batch : record.batches) {
       if (batch.table != "varve_quarantine") continue;
       for (const FieldColumn& field : batch.fields) {
-        quarantined = quarantined || (field.name == "payload" && field.data.value(0) == Value(std::string("m v=2 2")));
+        quarantined =
+            quarantined || (field.name == "payload" && field.data.value(0) == Value(std::string("m v=2 2")));
       }
     }
   }
