@@ -11,6 +11,7 @@
 #include "storage/base/log.h"
 #include "storage/base/units.h"
 #include "storage/engine_impl.h"
+#include "storage/wal/format.h"
 #include "storage/wal/recovery.h"
 
 namespace varve {
@@ -112,6 +113,17 @@ Result<void> EngineImpl::remove_unlisted_segments(const CatalogState& state) {
   // The catalog is intact (it was opened), so a file it does not list belongs to a flush or a drop a crash cut short.
   const std::string directory = join_path(options_.data_directory, "segments");
   VARVE_ASSIGN(const auto names, fs_.list(directory));
+  if (state.tables.empty() && !names.empty()) {
+    // Either the first flush was cut short, and the log still has every record, or the catalog was lost and a new one
+    // made: then these files are the data.
+    const std::string first_log_file = join_path(join_path(options_.data_directory, "wal"), wal_file_name(1));
+    VARVE_ASSIGN(const bool whole_log, fs_.exists(first_log_file));
+    if (!whole_log) {
+      return corruption(fmt::format("catalog.db in {} lists no tables, but {} holds {} files and the log does not "
+                                    "start at its first record; restore catalog.db from a backup of the data folder",
+                                    options_.data_directory, directory, names.size()));
+    }
+  }
   for (const std::string& name : names) {
     if (listed.contains(name)) continue;
     log_info(kComponent, fmt::format("removing {}, left over by an unfinished flush", name));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "storage/base/check.h"
 
@@ -34,10 +35,17 @@ std::string render_labels(const MetricLabels& labels) {
   return out;
 }
 
+// Infinities and NaN as the exposition format spells them.
+std::string render_number(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
+  return fmt::format("{}", value);
+}
+
 void append_sample(std::string& out, std::string_view name, std::string_view labels, double value) {
   out += name;
   if (!labels.empty()) out += fmt::format("{{{}}}", labels);
-  out += fmt::format(" {}\n", value);
+  out += fmt::format(" {}\n", render_number(value));
 }
 
 void append_histogram(std::string& out, const std::string& name, const std::string& labels,
@@ -68,7 +76,7 @@ LatencyHistogram::LatencyHistogram() : buckets_(bounds_seconds().size() + 1) {}
 
 void LatencyHistogram::observe_ns(int64_t ns) {
   const auto& bounds = bounds_seconds();
-  const double seconds = static_cast<double>(ns) * 1e-9;
+  const double seconds = static_cast<double>(ns) / 1e9;  // divided: 1000 ns is 1e-6 exactly, and in its bucket
   const auto bucket = std::lower_bound(bounds.begin(), bounds.end(), seconds) - bounds.begin();
   buckets_[static_cast<size_t>(bucket)].fetch_add(1, std::memory_order_relaxed);
   sum_ns_.fetch_add(ns, std::memory_order_relaxed);

@@ -11,6 +11,8 @@ namespace varve {
 namespace {
 
 constexpr int kSchemaVersion = 1;
+constexpr int64_t kApplicationId = 0x76617276;  // "varv": tells our file from any other SQLite file
+constexpr int kBusyTimeoutMs = 2000;            // a backup or an inspector may hold the file for a moment (guessed)
 // Ids are taken from the file in lots, so that most cost no commit; what is left of a lot at exit is never used.
 constexpr int64_t kSegmentIdLot = 64;
 
@@ -46,7 +48,8 @@ class Statement {
   ~Statement() { sqlite3_finalize(statement_); }
 
   void bind(std::string_view text) {
-    sqlite3_bind_text64(statement_, ++bound_, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+    const char* bytes = text.data() == nullptr ? "" : text.data();  // a null pointer would bind NULL
+    sqlite3_bind_text64(statement_, ++bound_, bytes, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
   }
   void bind(int64_t number) { sqlite3_bind_int64(statement_, ++bound_, number); }
   void bind(uint64_t number) { bind(static_cast<int64_t>(number)); }
@@ -70,14 +73,20 @@ class SqliteCatalog : public Catalog {
   ~SqliteCatalog() override { sqlite3_close(db_); }
 
   Result<void> prepare() {
+    sqlite3_busy_timeout(db_, kBusyTimeoutMs);
     sqlite3_db_config(db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    sqlite3_db_config(db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    VARVE_ASSIGN(const int64_t application, number("PRAGMA application_id"));
+    VARVE_ASSIGN(const int64_t objects, number("SELECT count(*) FROM sqlite_schema"));
+    if (application != kApplicationId && objects != 0) return damaged("it belongs to another program");
     VARVE_TRY(execute("PRAGMA journal_mode=WAL"));
     VARVE_TRY(execute("PRAGMA synchronous=FULL"));
-    VARVE_ASSIGN(Statement check, statement("PRAGMA quick_check(1)"));
-    if (check.step() != SQLITE_ROW || check.text(0) != "ok") return failure("check");
-    VARVE_ASSIGN(Statement version, statement("PRAGMA user_version"));
-    if (version.step() != SQLITE_ROW) return failure("read the version of");
-    const int64_t found = version.integer(0);
+    {
+      VARVE_ASSIGN(Statement check, statement("PRAGMA quick_check(1)"));
+      if (check.step() != SQLITE_ROW) return failure("check");
+      if (const std::string found = check.text(0); found != "ok") return damaged(found);
+    }
+    VARVE_ASSIGN(const int64_t found, number("PRAGMA user_version"));
     if (found == kSchemaVersion) return {};
     if (found > kSchemaVersion) {
       return unsupported(fmt::format("{} was made by a newer varve (catalog version {}, this one knows {})", path_,
@@ -86,8 +95,8 @@ class SqliteCatalog : public Catalog {
     return transaction([&]() -> Result<void> {
       VARVE_TRY(execute(kSchema));
       VARVE_TRY(set_meta("store_id", std::string_view(random_store_id())));
-      VARVE_TRY(execute("PRAGMA user_version=1"));
-      return {};
+      VARVE_TRY(execute(fmt::format("PRAGMA application_id={}", kApplicationId).c_str()));
+      return execute(fmt::format("PRAGMA user_version={}", kSchemaVersion).c_str());
     });
   }
 
@@ -207,9 +216,10 @@ class SqliteCatalog : public Catalog {
     bool malformed = false;
     VARVE_TRY(for_each_row(columns, [&] {
       const auto table = by_id.find(static_cast<uint32_t>(columns.integer(0)));
-      const auto type = field_type_from_byte(static_cast<uint8_t>(columns.integer(3)));
+      const int64_t type_byte = columns.integer(3);
+      const auto type = field_type_from_byte(static_cast<uint8_t>(type_byte));
       const int64_t kind = columns.integer(2);
-      if (table == by_id.end() || !type || kind < 0 || kind > static_cast<int64_t>(ColumnKind::kField)) {
+      if (table == by_id.end() || !type || type_byte > UINT8_MAX || type_byte < 0 || kind < 0 || kind > static_cast<int64_t>(ColumnKind::kField)) {
         malformed = true;
         return;
       }
@@ -221,11 +231,22 @@ class SqliteCatalog : public Catalog {
 
   Error failure(std::string_view what) const {
     const int code = sqlite3_errcode(db_);
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) return damaged(sqlite3_errmsg(db_));
     const std::string text = fmt::format("cannot {} the catalog {}: {}", what, path_, sqlite3_errmsg(db_));
-    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_OK) {
-      return corruption(text + "; restore it from a backup of the data folder");
-    }
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED) return unavailable(text + "; another program holds it");
+    if (code == SQLITE_CONSTRAINT) return invalid_argument(text);
     return {ErrorCode::kIo, text};
+  }
+
+  Error damaged(std::string_view found) const {
+    return corruption(fmt::format(
+        "the catalog {} is damaged or not a catalog ({}); restore it from a backup of the data folder", path_, found));
+  }
+
+  Result<int64_t> number(const char* sql) {
+    VARVE_ASSIGN(Statement select, statement(sql));
+    if (select.step() != SQLITE_ROW) return failure("read");
+    return select.integer(0);
   }
 
   Result<void> execute(const char* sql) {

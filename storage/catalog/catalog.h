@@ -2,7 +2,8 @@
 // An SQLite database in WAL mode with synchronous=FULL: a returned call is durable. One transaction of publish_flush()
 // is the moment segments become part of their table. Everything but cursors and positions can be rebuilt from segment
 // footers.
-// Errors: kCorruption when the file is not a catalog or is damaged, kUnsupported when a newer version made it, kIo.
+// Errors: kCorruption when the file is not a catalog or is damaged, kUnsupported when a newer version made it,
+//         kUnavailable when another program holds it, kInvalidArgument when an id is taken, kIo. Then nothing changed.
 // Threads: any; one call at a time inside.
 #pragma once
 

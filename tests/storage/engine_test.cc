@@ -108,6 +108,34 @@ TEST_F(EngineTest, ASecondOpeningOfTheSameFolderIsRefusedWithWhatToDo) {
   EXPECT_NE(second.error().message.find("in use by another varve"), std::string::npos);
 }
 
+TEST_F(EngineTest, ALostCatalogStopsTheStartAndRemovesNoSegment) {
+  for (int i = 0; i < 2; ++i) {  // the second start's flush removes the first log file
+    auto engine = open();
+    ASSERT_TRUE(write(*engine, one_row("a", i, "ph", 7.25)));
+    ASSERT_TRUE(engine->flush());
+  }
+  const auto segments = [&] {
+    const auto names = real_file_system().list((directory_ / "segments").string());
+    return names ? names->size() : 0;
+  };
+  const size_t before = segments();
+  ASSERT_GT(before, 0U);
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    std::filesystem::remove(directory_ / (std::string("catalog.db") + suffix));
+  }
+  EngineOptions options = options_;
+  options.data_directory = directory_.path().string();
+  MetricsRegistry metrics;
+  options.metrics = &metrics;
+  for (int i = 0; i < 2; ++i) {
+    const auto engine = Engine::open(options);
+    ASSERT_FALSE(engine);
+    EXPECT_EQ(engine.error().code, ErrorCode::kCorruption);
+    EXPECT_NE(engine.error().message.find("restore catalog.db"), std::string::npos) << engine.error().message;
+  }
+  EXPECT_EQ(segments(), before);
+}
+
 TEST_F(EngineTest, TypeConflictsAreRefusedRowByRowAndIntegersWiden) {
   auto engine = open();
   ASSERT_TRUE(write(*engine, one_row("a", 1, "v", int64_t{5})));

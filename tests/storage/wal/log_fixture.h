@@ -45,9 +45,10 @@ class LogFixture : public ::testing::Test {
 
   // Appends payload_of(lsn) `count` times and waits until they are durable.
   static void append(Wal& wal, int count) {
+    const Lsn first = wal.durable_lsn() + 1;
     Lsn last = 0;
     for (int i = 0; i < count; ++i) {
-      auto lsn = wal.append(payload_of(wal.durable_lsn() + static_cast<Lsn>(i) + 1), [](Result<Lsn>) {});
+      auto lsn = wal.append(payload_of(first + static_cast<Lsn>(i)), [](Result<Lsn>) {});
       ASSERT_TRUE(lsn) << lsn.error().message;
       last = *lsn;
     }

@@ -134,7 +134,7 @@ TEST_F(WalTest, NothingAcknowledgedIsLostWhenThePowerIsCutAtRandom) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937_64 random(seed);
   Lsn next = 1;
-  for (int round = 0; round < 100; ++round) {
+  for (int round = 0; round < 50; ++round) {
     auto with = options();
     with.file_bytes = 16 << 10;
     with.group_delay_ns = 0;
