@@ -7,6 +7,8 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "ingest/decode/json_shape.h"
+#include "ingest/decode/table_template.h"
 #include "ingest/decode/time_format.h"
 
 namespace varve {
@@ -66,99 +68,6 @@ struct Item {
   };
   std::string_view text;
 };
-
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const size_t first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) + 1 - first);
-}
-
-// Whether the text is one complete bracketed value by itself; looks at brackets and quotes only.
-bool is_balanced(std::string_view text) {
-  int64_t depth = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      ++depth;
-    } else if ((c == '}' || c == ']') && --depth == 0) {
-      return i + 1 == text.size();
-    }
-  }
-  return false;
-}
-
-// Several lines that all begin with '{', one of which is complete, cannot be one JSON value; so this never
-// takes a pretty-printed document for lines.
-bool is_one_object_a_line(std::string_view text) {
-  if (text.find('\n') == std::string_view::npos) return false;
-  bool any_complete = false;
-  size_t lines = 0;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = trim(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.empty()) continue;
-    if (line.front() != '{') return false;
-    ++lines;
-    any_complete = any_complete || is_balanced(line);
-  }
-  return lines > 1 && any_complete;
-}
-
-// Whether the text is a number by JSON's grammar, whatever its size.
-bool is_json_number(std::string_view text) {
-  size_t at = 0;
-  const auto digits = [&] {
-    const size_t first = at;
-    while (at < text.size() && text[at] >= '0' && text[at] <= '9') ++at;
-    return at - first;
-  };
-  if (at < text.size() && text[at] == '-') ++at;
-  const size_t first = at;
-  const size_t whole = digits();
-  if (whole == 0 || (whole > 1 && text[first] == '0')) return false;
-  if (at < text.size() && text[at] == '.') {
-    ++at;
-    if (digits() == 0) return false;
-  }
-  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
-    ++at;
-    if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
-    if (digits() == 0) return false;
-  }
-  return at == text.size();
-}
-
-struct TableTemplate {
-  enum class Kind { kFixed, kTopic, kField } kind = Kind::kFixed;
-  std::string name;  // the table, or the field that holds it
-};
-
-Result<TableTemplate> parse_table_template(std::string_view text) {
-  constexpr std::string_view kFieldPrefix = "{field:";
-  if (text == "{topic}") return TableTemplate{TableTemplate::Kind::kTopic, {}};
-  if (text.starts_with(kFieldPrefix) && text.ends_with('}')) {
-    const std::string_view name = text.substr(kFieldPrefix.size(), text.size() - kFieldPrefix.size() - 1);
-    if (!name.empty() && name.find_first_of("{}") == std::string_view::npos) {
-      return TableTemplate{TableTemplate::Kind::kField, std::string(name)};
-    }
-  }
-  if (text.find_first_of("{}") != std::string_view::npos) {
-    return invalid_argument(
-        fmt::format("table = \"{}\": use a fixed name, \"{{topic}}\" or \"{{field:NAME}}\"", text));
-  }
-  if (const std::string_view fault = table_name_fault(text); !fault.empty()) {
-    return invalid_argument(fmt::format("table = \"{}\": {}", text, fault));
-  }
-  return TableTemplate{TableTemplate::Kind::kFixed, std::string(text)};
-}
 
 class JsonDecoder : public Decoder {
  public:
@@ -258,7 +167,7 @@ void JsonDecoder::decode(std::string_view payload, const MessageContext& context
   std::memset(buffer_.data() + payload.size(), 0, simdjson::SIMDJSON_PADDING);
   buffer_bytes_ = payload.size();
 
-  const std::string_view text = trim({buffer_.data(), payload.size()});
+  const std::string_view text = trim_json({buffer_.data(), payload.size()});
   if (text.empty()) {
     rejects.push_back({"empty_message", "the payload is empty or null (a tombstone)", 0});
     return;
@@ -268,7 +177,7 @@ void JsonDecoder::decode(std::string_view payload, const MessageContext& context
     std::string_view rest(buffer_.data(), payload.size());
     for (uint32_t line = 1; !rest.empty(); ++line) {
       const size_t end = std::min(rest.find('\n'), rest.size());
-      const std::string_view object = trim(rest.substr(0, end));
+      const std::string_view object = trim_json(rest.substr(0, end));
       rest.remove_prefix(std::min(end + 1, rest.size()));
       if (!object.empty()) decode_document(object, context, rows, rejects, line);
     }
@@ -469,7 +378,7 @@ JsonDecoder::Outcome JsonDecoder::read_value(ondemand::value& value, uint32_t sl
 }
 
 JsonDecoder::Outcome JsonDecoder::read_number(ondemand::value& value, uint32_t slot) {
-  const std::string_view text = trim(value.raw_json_token());
+  const std::string_view text = trim_json(value.raw_json_token());
   ondemand::number number;
   if (const auto error = value.get_number().get(number)) {
     if (error != simdjson::NUMBER_ERROR || !is_json_number(text)) return broken(error);

@@ -5,12 +5,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
 #include <cstring>
 #include <deque>
 #include <unordered_set>
 
+#include "ingest/decode/decimal.h"
 #include "ingest/decode/json.h"
 #include "ingest/decode/printable.h"
 #include "storage/base/clock.h"
@@ -46,23 +45,6 @@ bool is_digit(char c) {
 constexpr double kExactPowers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 constexpr uint64_t kExactMantissaMax = uint64_t{1} << 53;
-
-// Whether a decimal number, possibly with an exponent, is less than 1 in size.
-bool is_below_one(std::string_view text) {
-  const size_t mark = std::min(text.find_first_of("eE"), text.size());
-  const std::string_view digits = text.substr(0, mark);
-  const size_t point = std::min(digits.find('.'), digits.size());
-  const size_t first = digits.find_first_of("123456789");
-  if (first == std::string_view::npos) return true;
-  int64_t exponent = 0;
-  for (const char c : text.substr(mark)) {
-    if (is_digit(c)) exponent = std::min<int64_t>(exponent * 10 + (c - '0'), INT32_MAX);
-  }
-  if (text.substr(mark).find('-') != std::string_view::npos) exponent = -exponent;
-  const auto places =
-      static_cast<int64_t>(point) - static_cast<int64_t>(first);  // 1 = units, 0 and less = decimals
-  return places + exponent <= 0;
-}
 
 struct FieldItem {
   std::string_view name;
@@ -425,13 +407,7 @@ bool LineParser::read_integer(FieldItem& item, std::string_view digits, bool neg
 }
 
 bool LineParser::read_double(FieldItem& item, std::string_view text) {
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), item.number);
-  if (parsed.ec == std::errc::result_out_of_range && is_below_one(text)) {
-    item.number = text[0] == '-' ? -0.0 : 0.0;  // too small to tell from zero
-    return true;
-  }
-  if (parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size() && std::isfinite(item.number))
-    return true;
+  if (parse_decimal(text, item.number)) return true;
   return refuse("out_of_range",
                 fmt::format("field '{}': {} does not fit in a double", item.name, text.substr(0, 40)));
 }

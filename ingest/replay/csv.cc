@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "ingest/decode/json_shape.h"
 #include "ingest/decode/time_format.h"
 #include "ingest/replay/csv_reader.h"
 #include "ingest/replay/generator.h"

@@ -5,18 +5,6 @@
 #include <iterator>
 
 namespace varve {
-namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-// Skips digits from `at`; how many there were.
-size_t skip_digits(std::string_view text, size_t& at) {
-  const size_t start = at;
-  while (at < text.size() && is_digit(text[at])) ++at;
-  return at - start;
-}
-
-}  // namespace
 
 void append_raw_json_string(std::string& out, std::string_view text) {
   out.push_back('"');
@@ -50,26 +38,6 @@ void append_fixed_point(std::string& out, int64_t scaled, int decimals) {
   }
   if (scaled < 0) *--at = '-';
   out.append(at, end);
-}
-
-bool is_json_number(std::string_view text) {
-  size_t at = 0;
-  if (at < text.size() && text[at] == '-') ++at;
-  if (at < text.size() && text[at] == '0') {
-    ++at;
-  } else if (skip_digits(text, at) == 0) {
-    return false;
-  }
-  if (at < text.size() && text[at] == '.') {
-    ++at;
-    if (skip_digits(text, at) == 0) return false;
-  }
-  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
-    ++at;
-    if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
-    if (skip_digits(text, at) == 0) return false;
-  }
-  return at == text.size();
 }
 
 }  // namespace varve

@@ -14,7 +14,4 @@ void append_raw_json_string(std::string& out, std::string_view text);
 // A decimal number with `decimals` digits behind the point: (-1234, 3) is -1.234.
 void append_fixed_point(std::string& out, int64_t scaled, int decimals);
 
-// A number as JSON writes them: no leading zeros or plus sign, digits on both sides of the point.
-bool is_json_number(std::string_view text);
-
 }  // namespace varve
