@@ -26,8 +26,8 @@ class MockBroker : public EmbeddedBroker {
   Result<void> create_topic(const std::string& topic, int partitions) override {
     const auto code = rd_kafka_mock_topic_create(cluster_.get(), topic.c_str(), partitions, 1);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
-    return invalid_argument(fmt::format("embedded broker: cannot create topic {} with {} partitions: {}", topic,
-                                        partitions, kafka_error_text(code)));
+    return invalid_argument(fmt::format("embedded broker: cannot create topic {} with {} partitions: {}",
+                                        topic, partitions, kafka_error_text(code)));
   }
 
   void set_down(bool down) override {
