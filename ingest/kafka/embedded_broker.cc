@@ -49,7 +49,7 @@ class MockBroker : public EmbeddedBroker {
 }  // namespace
 
 Result<std::unique_ptr<EmbeddedBroker>> EmbeddedBroker::start(int brokers) {
-  VARVE_ASSIGN(auto conf, make_kafka_conf({{"client.id", "varve-embedded-broker"}}, {}));
+  VARVE_ASSIGN(auto conf, make_kafka_conf({{"client.id", "varve-embedded-broker"}, {"log_level", "3"}}, {}));
   VARVE_ASSIGN(auto client, make_kafka_client(RD_KAFKA_PRODUCER, std::move(conf)));
   rd_kafka_mock_cluster_t* cluster = rd_kafka_mock_cluster_new(client.get(), brokers);
   if (cluster == nullptr) {
