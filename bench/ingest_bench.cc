@@ -67,11 +67,11 @@ Result<void> generate(uint64_t count) {
   return {};
 }
 
-Result<void> fill(const std::string& brokers, uint64_t count) {
+Result<void> fill(const std::string& brokers, const std::string& topic, uint64_t count) {
   VARVE_ASSIGN(auto generator, make_simulator(readings(count)));
   KafkaProducerOptions options;
   options.brokers = brokers;
-  options.topic = "readings";
+  options.topic = topic;
   options.properties["partitioner"] = "random";  // even: a full partition would lose its oldest messages
   options.properties["sticky.partitioning.linger.ms"] = "0";
   VARVE_ASSIGN(auto producer, KafkaProducer::open(options));
@@ -83,7 +83,8 @@ Result<void> fill(const std::string& brokers, uint64_t count) {
   return {};
 }
 
-Result<void> consume(const std::string& brokers, uint64_t count, const std::string& folder) {
+Result<void> consume(const std::string& brokers, const std::string& topic, uint64_t count,
+                     const std::string& folder) {
   MetricsRegistry metrics;
   EngineOptions engine_options;
   engine_options.data_directory = folder;
@@ -91,6 +92,8 @@ Result<void> consume(const std::string& brokers, uint64_t count, const std::stri
   VARVE_ASSIGN(auto engine, Engine::open(engine_options));
   KafkaSourceOptions options;
   options.brokers = brokers;
+  options.topics = {topic};
+  options.group = topic;
   options.mapping.table = "water";
   options.mapping.tags = {"sensor_id", "site"};
   VARVE_ASSIGN(auto source, KafkaSource::start(options, *engine, metrics));
@@ -115,15 +118,18 @@ Result<void> consume(const std::string& brokers, uint64_t count, const std::stri
   return {};
 }
 
-Result<void> run(uint64_t count) {
+Result<void> run(uint64_t count, std::string brokers) {
   VARVE_TRY(generate(count));
-  VARVE_ASSIGN(auto broker, EmbeddedBroker::start());
-  VARVE_TRY(broker->create_topic("readings", static_cast<int>(count / kMessagesPerPartition + 1)));
-  VARVE_TRY(fill(broker->bootstrap(), count));
-  const std::string folder =
-      (std::filesystem::temp_directory_path() / fmt::format("varve-bench-{}", real_clock().wall_ns()))
-          .string();
-  Result<void> result = consume(broker->bootstrap(), count, folder);
+  const std::string name = fmt::format("varve-bench-{}", real_clock().wall_ns());
+  std::unique_ptr<EmbeddedBroker> embedded;
+  if (brokers.empty()) {
+    VARVE_ASSIGN(embedded, EmbeddedBroker::start());
+    VARVE_TRY(embedded->create_topic(name, static_cast<int>(count / kMessagesPerPartition + 1)));
+    brokers = embedded->bootstrap();
+  }
+  VARVE_TRY(fill(brokers, name, count));
+  const std::string folder = (std::filesystem::temp_directory_path() / name).string();
+  Result<void> result = consume(brokers, name, count, folder);
   std::filesystem::remove_all(folder);
   return result;
 }
@@ -133,7 +139,7 @@ Result<void> run(uint64_t count) {
 
 int main(int argc, char** argv) {
   const uint64_t count = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : varve::kMessagesDefault;
-  const auto result = varve::run(count);
+  const auto result = varve::run(count, argc > 2 ? argv[2] : "");
   if (result) return 0;
   fmt::print(stderr, "bench_ingest: {}\n", result.error().message);
   return 1;
