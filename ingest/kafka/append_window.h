@@ -1,6 +1,6 @@
-// Counts the appends the engine has accepted and not yet finished, so that a consumer can bound them and wait for them.
-// A failed append is final: the engine's log has stopped, and so must the source.
-// Threads: any. Held by shared_ptr, because the engine may finish an append after its source is gone.
+// Counts the appends the engine has accepted and not yet finished, so that a consumer can bound them and wait
+// for them. A failed append is final: the engine's log has stopped, and so must the source. Threads: any.
+// Held by shared_ptr, because the engine may finish an append after its source is gone.
 #pragma once
 
 #include <condition_variable>

@@ -16,9 +16,8 @@ KafkaPartition& KafkaAssignment::get(const TopicPartition& id) {
   return *partition;
 }
 
-Result<std::vector<KafkaAssignment::Start>> KafkaAssignment::find_starts(const std::vector<TopicPartition>& ids,
-                                                                         KafkaConsumer& consumer,
-                                                                         const Engine& engine) {
+Result<std::vector<KafkaAssignment::Start>> KafkaAssignment::find_starts(
+    const std::vector<TopicPartition>& ids, KafkaConsumer& consumer, const Engine& engine) {
   std::vector<Start> starts;
   if (ids.empty()) return starts;
   VARVE_ASSIGN(const auto committed, consumer.committed(ids));
@@ -30,7 +29,8 @@ Result<std::vector<KafkaAssignment::Start>> KafkaAssignment::find_starts(const s
     KafkaPartition& partition = get(ids[i]);
     std::optional<int64_t> own;
     for (const auto& position : positions) {
-      if (position.stream == partition.stream && position.partition == ids[i].partition) own = position.next_offset;
+      if (position.stream == partition.stream && position.partition == ids[i].partition)
+        own = position.next_offset;
     }
     // Writes of this process that are not durable yet count: they will be, or the source stops.
     if (partition.next_read > 0) own = std::max(own.value_or(0), partition.next_read);

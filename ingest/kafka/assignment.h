@@ -20,10 +20,10 @@ class KafkaAssignment {
 
   struct Start {
     KafkaPartition* partition = nullptr;
-    int64_t offset = 0;       // may be librdkafka's logical beginning
-    int64_t committed = -1;   // the broker's, whoever wrote it
-    bool skips = false;       // nothing below `offset` is ours to read
-    bool by_rule = false;     // found by asking the broker for `start`: must be made durable
+    int64_t offset = 0;      // may be librdkafka's logical beginning
+    int64_t committed = -1;  // the broker's, whoever wrote it
+    bool skips = false;      // nothing below `offset` is ours to read
+    bool by_rule = false;    // found by asking the broker for `start`: must be made durable
   };
   // Asks the broker what must be asked. kUnavailable: ask again.
   Result<std::vector<Start>> find_starts(const std::vector<TopicPartition>& ids, KafkaConsumer& consumer,
@@ -39,7 +39,8 @@ class KafkaAssignment {
 
  private:
   KafkaPartition& get(const TopicPartition& id);
-  Result<void> find_by_rule(std::vector<Start>& starts, const std::vector<size_t>& open, KafkaConsumer& consumer);
+  Result<void> find_by_rule(std::vector<Start>& starts, const std::vector<size_t>& open,
+                            KafkaConsumer& consumer);
 
   std::string group_;
   StartRule rule_;

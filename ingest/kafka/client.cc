@@ -15,12 +15,14 @@ constexpr int kSyslogError = 3;          // the levels of log callbacks are sysl
 constexpr int kSyslogWarning = 4;
 constexpr int kSyslogNotice = 5;
 
-// librdkafka repeats itself while a broker is away; one line per kind (its "facility") and minute says as much.
-// Called from librdkafka's threads.
+// librdkafka repeats itself while a broker is away; one line per kind (its "facility") and minute says as
+// much. Called from librdkafka's threads.
 void log_from_librdkafka(const rd_kafka_t* client, int level, const char* facility, const char* text) {
   if (level > kSyslogNotice) return;
+  if (std::string_view(facility) == "FAIL") return;  // connection errors: both clients tell them themselves
   static std::mutex mutex;
-  static std::map<std::string, LogLimiter> limiters;  // guarded by mutex; facilities are a few dozen constants
+  static std::map<std::string, LogLimiter>
+      limiters;  // guarded by mutex; facilities are a few dozen constants
   {
     const std::lock_guard lock(mutex);
     if (!limiters[fmt::format("{}:{}", client == nullptr ? "" : rd_kafka_name(client), facility)].allow()) {
@@ -63,7 +65,9 @@ Result<KafkaOwned<rd_kafka_t>> make_kafka_client(rd_kafka_type_t type, KafkaOwne
   return client;
 }
 
-std::string kafka_error_text(rd_kafka_resp_err_t code) { return rd_kafka_err2str(code); }
+std::string kafka_error_text(rd_kafka_resp_err_t code) {
+  return rd_kafka_err2str(code);
+}
 
 bool LogLimiter::allow() {
   const int64_t now = real_clock().monotonic_ns();

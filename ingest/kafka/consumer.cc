@@ -57,10 +57,12 @@ Result<void> check_properties(const std::map<std::string, std::string>& properti
       {"group.id", "set it with the key group"},
       {"enable.auto.commit", "offsets are committed after the log is synced"},
       {"enable.auto.offset.store", "offsets are committed after the log is synced"},
-      {"auto.offset.reset", "an offset that is gone must halt its partition, not skip data; see the key start"},
+      {"auto.offset.reset",
+       "an offset that is gone must halt its partition, not skip data; see the key start"},
   }};
   for (const auto& [key, why] : kFixed) {
-    if (properties.contains(key)) return invalid_argument(fmt::format("Kafka property {} cannot be set: {}", key, why));
+    if (properties.contains(key))
+      return invalid_argument(fmt::format("Kafka property {} cannot be set: {}", key, why));
   }
   const auto strategy = properties.find("partition.assignment.strategy");
   if (strategy != properties.end() && strategy->second.find("cooperative") != std::string::npos) {
@@ -110,6 +112,8 @@ Result<std::unique_ptr<KafkaConsumer>> KafkaConsumer::open(Options options) {
 
 Result<void> KafkaConsumer::start(Options options) {
   VARVE_TRY(check_properties(options.properties));
+  group_ = options.group;
+  if (!options.topics.empty()) probe_topic_ = options.topics.front();
   VARVE_ASSIGN(auto conf, make_kafka_conf(consumer_defaults(options), options.properties));
   rd_kafka_conf_set_opaque(conf.get(), this);
   rd_kafka_conf_set_rebalance_cb(conf.get(), on_rebalance);
@@ -126,8 +130,8 @@ Result<void> KafkaConsumer::start(Options options) {
   }
   const auto code = rd_kafka_subscribe(client_.get(), topics.get());
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return invalid_argument(
-        fmt::format("cannot subscribe to \"{}\": {}", fmt::join(options.topics, "\", \""), kafka_error_text(code)));
+    return invalid_argument(fmt::format("cannot subscribe to \"{}\": {}", fmt::join(options.topics, "\", \""),
+                                        kafka_error_text(code)));
   }
   return {};
 }
@@ -158,7 +162,9 @@ Result<void> KafkaConsumer::assign(const std::vector<PartitionOffset>& start) {
   return unavailable("cannot take the assigned partitions: " + kafka_error_text(code));
 }
 
-void KafkaConsumer::unassign() { rd_kafka_assign(client_.get(), nullptr); }
+void KafkaConsumer::unassign() {
+  rd_kafka_assign(client_.get(), nullptr);
+}
 
 void KafkaConsumer::pause(const std::vector<TopicPartition>& partitions) {
   rd_kafka_pause_partitions(client_.get(), to_list(partitions).get());
@@ -168,9 +174,11 @@ void KafkaConsumer::resume(const std::vector<TopicPartition>& partitions) {
   rd_kafka_resume_partitions(client_.get(), to_list(partitions).get());
 }
 
-Result<std::vector<PartitionOffset>> KafkaConsumer::answered(rd_kafka_resp_err_t code, KafkaPartitionList list,
+Result<std::vector<PartitionOffset>> KafkaConsumer::answered(rd_kafka_resp_err_t code,
+                                                             KafkaPartitionList list,
                                                              const char* question) const {
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return unavailable(fmt::format("{}: {}", question, kafka_error_text(code)));
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return unavailable(fmt::format("{}: {}", question, kafka_error_text(code)));
   std::vector<PartitionOffset> offsets;
   for (const auto& element : elements(list.get())) {
     if (element.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -193,8 +201,8 @@ Result<std::vector<PartitionOffset>> KafkaConsumer::committed(const std::vector<
   return answered(code, std::move(list), "asking for the committed offsets");
 }
 
-Result<std::vector<PartitionOffset>> KafkaConsumer::offsets_for_time(const std::vector<TopicPartition>& partitions,
-                                                                     int64_t time_ms) {
+Result<std::vector<PartitionOffset>> KafkaConsumer::offsets_for_time(
+    const std::vector<TopicPartition>& partitions, int64_t time_ms) {
   KafkaPartitionList list = to_list(partitions);
   for (int i = 0; i < list->cnt; ++i) list->elems[i].offset = time_ms;
   const auto code = rd_kafka_offsets_for_times(client_.get(), list.get(), kQuestionTimeoutMs);
@@ -204,8 +212,8 @@ Result<std::vector<PartitionOffset>> KafkaConsumer::offsets_for_time(const std::
 Result<int64_t> KafkaConsumer::end_offset(const TopicPartition& partition) {
   int64_t low = 0;
   int64_t high = 0;
-  const auto code = rd_kafka_query_watermark_offsets(client_.get(), partition.topic.c_str(), partition.partition,
-                                                     &low, &high, kQuestionTimeoutMs);
+  const auto code = rd_kafka_query_watermark_offsets(client_.get(), partition.topic.c_str(),
+                                                     partition.partition, &low, &high, kQuestionTimeoutMs);
   if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return high;
   return unavailable(fmt::format("asking for the end of {}[{}]: {}", partition.topic, partition.partition,
                                  kafka_error_text(code)));
@@ -214,8 +222,8 @@ Result<int64_t> KafkaConsumer::end_offset(const TopicPartition& partition) {
 std::optional<int64_t> KafkaConsumer::high_watermark(const TopicPartition& partition) const {
   int64_t low = 0;
   int64_t high = 0;
-  const auto code = rd_kafka_get_watermark_offsets(client_.get(), partition.topic.c_str(), partition.partition,
-                                                   &low, &high);
+  const auto code = rd_kafka_get_watermark_offsets(client_.get(), partition.topic.c_str(),
+                                                   partition.partition, &low, &high);
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR || high < 0) return std::nullopt;
   return high;
 }
@@ -227,10 +235,13 @@ bool KafkaConsumer::commit(const std::vector<PartitionOffset>& offsets) {
   return commit_outstanding_;
 }
 
-std::vector<PartitionOffset> KafkaConsumer::take_committed() { return std::exchange(committed_, {}); }
+std::vector<PartitionOffset> KafkaConsumer::take_committed() {
+  return std::exchange(committed_, {});
+}
 
 void KafkaConsumer::commit_and_wait(const std::vector<PartitionOffset>& offsets, int timeout_ms) {
-  // rd_kafka_commit(..., sync) waits without limit while the coordinator is away; a queue of our own does not.
+  // rd_kafka_commit(..., sync) waits without limit while the coordinator is away; a queue of our own does
+  // not.
   const KafkaOwned<rd_kafka_queue_t> answers(rd_kafka_queue_new(client_.get()));
   const auto code =
       rd_kafka_commit_queue(client_.get(), to_list(offsets).get(), answers.get(), nullptr, nullptr);
@@ -259,16 +270,26 @@ void KafkaConsumer::probe() {
     const KafkaOwned<rd_kafka_event_t> answer(rd_kafka_queue_poll(probe_queue_.get(), 0));
     if (answer == nullptr) return;
     probe_outstanding_ = false;
-    if (rd_kafka_event_error(answer.get()) == RD_KAFKA_RESP_ERR_NO_ERROR) unreachable_.clear();
+    // An error a broker sent is a sign of life too; librdkafka's own are below RD_KAFKA_RESP_ERR__END.
+    if (rd_kafka_event_error(answer.get()) > RD_KAFKA_RESP_ERR__END) {
+      suspect_ = false;
+      unreachable_.clear();
+    } else {
+      unreachable_ = last_network_error_;
+    }
   }
   const int64_t now = real_clock().monotonic_ns();
-  if (unreachable_.empty() || now < next_probe_ns_) return;
+  if (!suspect_ || now < next_probe_ns_) return;
   next_probe_ns_ = now + kProbeIntervalNs;
+  // The group's coordinator is asked, because it is the one a member cannot do without.
   const KafkaOwned<rd_kafka_AdminOptions_t> options(
-      rd_kafka_AdminOptions_new(client_.get(), RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER));
+      rd_kafka_AdminOptions_new(client_.get(), RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS));
   std::array<char, 256> text{};
   rd_kafka_AdminOptions_set_request_timeout(options.get(), kProbeTimeoutMs, text.data(), text.size());
-  rd_kafka_DescribeCluster(client_.get(), options.get(), probe_queue_.get());
+  const KafkaOwned<rd_kafka_ListConsumerGroupOffsets_t> question(rd_kafka_ListConsumerGroupOffsets_new(
+      group_.c_str(), to_list(std::vector<TopicPartition>{{probe_topic_, 0}}).get()));
+  rd_kafka_ListConsumerGroupOffsets_t* questions = question.get();
+  rd_kafka_ListConsumerGroupOffsets(client_.get(), &questions, 1, options.get(), probe_queue_.get());
   probe_outstanding_ = true;
 }
 
@@ -281,7 +302,8 @@ void KafkaConsumer::on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t code,
   }
   Rebalance& rebalance = self.rebalances_.emplace_back();
   rebalance.assigned = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-  for (const auto& element : elements(list)) rebalance.partitions.push_back({element.topic, element.partition});
+  for (const auto& element : elements(list))
+    rebalance.partitions.push_back({element.topic, element.partition});
 }
 
 void KafkaConsumer::on_commit(rd_kafka_t*, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* list,
@@ -293,15 +315,14 @@ void KafkaConsumer::on_commit(rd_kafka_t*, rd_kafka_resp_err_t code, rd_kafka_to
 
 void KafkaConsumer::on_error(rd_kafka_t*, int code, const char* text, void* opaque) {
   auto& self = *static_cast<KafkaConsumer*>(opaque);
-  switch (code) {
-    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-      // Says how many; the connection error before it says why.
-      self.unreachable_ = self.last_network_error_.empty() ? text : self.last_network_error_;
-      return;
-    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-    case RD_KAFKA_RESP_ERR__SSL: self.unreachable_ = text; return;
-    default: self.last_network_error_ = text; return;  // one connection of many: librdkafka reconnects
-  }
+  // One connection of many, perhaps: whether any broker answers is for the probe to find out.
+  self.suspect_ = true;
+  // "All brokers down" says how many; the connection error before it says why.
+  if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !self.last_network_error_.empty()) return;
+  self.last_network_error_ = text;
+  // "... failed: Connection refused (after 0ms in state CONNECT, 3 identical error(s) suppressed)"
+  self.last_network_error_.resize(
+      std::min(self.last_network_error_.find(" (after "), self.last_network_error_.size()));
 }
 
 }  // namespace varve

@@ -1,8 +1,7 @@
 // librdkafka's group consumer, without its callbacks: what it tells comes out of poll() as plain values.
-// A rebalance is not done inside librdkafka's callback but handed out by take_rebalance() after the messages polled
-// before it; nothing of the new assignment arrives until assign() or unassign() answers it.
-// Errors: kUnavailable when a broker does not answer in time.
-// Threads: one thread.
+// A rebalance is not done inside librdkafka's callback but handed out by take_rebalance() after the messages
+// polled before it; nothing of the new assignment arrives until assign() or unassign() answers it. Errors:
+// kUnavailable when a broker does not answer in time. Threads: one thread.
 #pragma once
 
 #include <deque>
@@ -61,7 +60,7 @@ class KafkaConsumer {
 
   // Why no broker can be reached; empty when one can, as far as is known.
   const std::string& unreachable() const { return unreachable_; }
-  // Asks a broker for a sign of life while unreachable; call it now and then.
+  // After a connection error: asks the brokers for a sign of life; call it now and then.
   void probe();
 
  private:
@@ -71,23 +70,26 @@ class KafkaConsumer {
                                                 const char* question) const;
   void note_commit(rd_kafka_resp_err_t code, const rd_kafka_topic_partition_list_t* offsets);
 
-  static void on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* list,
-                           void* opaque);
+  static void on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t code,
+                           rd_kafka_topic_partition_list_t* list, void* opaque);
   static void on_commit(rd_kafka_t* client, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* list,
                         void* opaque);
   static void on_error(rd_kafka_t* client, int code, const char* text, void* opaque);
 
+  std::string group_;
+  std::string probe_topic_;  // any of the topics
   std::deque<Rebalance> rebalances_;
   bool closing_ = false;
   bool commit_outstanding_ = false;
   std::vector<PartitionOffset> committed_;
+  bool suspect_ = false;  // a connection failed, and no probe has been answered since
   std::string unreachable_;
   std::string last_network_error_;
   LogLimiter commit_log_;
   bool probe_outstanding_ = false;
   int64_t next_probe_ns_ = 0;
   KafkaOwned<rd_kafka_t> client_;
-  KafkaOwned<rd_kafka_queue_t> queue_;        // these go before the client
+  KafkaOwned<rd_kafka_queue_t> queue_;  // these go before the client
   KafkaOwned<rd_kafka_queue_t> probe_queue_;
 };
 

@@ -14,20 +14,25 @@
 namespace varve {
 namespace {
 
-// A round of polling ends after this long, or when a write is full: the wait a reading spends before it is appended.
+// A round of polling ends after this long, or when a write is full: the wait a reading spends before it is
+// appended.
 constexpr int64_t kRoundNs = 20 * kNsPerMs;
 constexpr size_t kPollMessages = 2'000;  // per call; a write's limits are checked in between
-// 8 writes of 10,000 messages keep the log's sync busy while the next are decoded; at most 32 MiB of payload (guessed).
+// 8 writes of 10,000 messages keep the log's sync busy while the next are decoded; at most 32 MiB of payload
+// (guessed).
 constexpr size_t kAppendsInFlightMax = 8;
-constexpr int64_t kRetryNs = 5 * kNsPerMs;        // between tries of a refused write
-constexpr int64_t kPauseAfterNs = kNsPerSecond;   // a pause throws prefetched data away, so not for every hiccup
-constexpr int64_t kDrainNs = 5 * kNsPerSecond;    // for appends in flight, on revoke and on stop
-constexpr int kFinalCommitMs = 2'000;             // the store's positions stand in for a commit that fails
+constexpr int64_t kRetryNs = 5 * kNsPerMs;  // between tries of a refused write
+constexpr int64_t kPauseAfterNs =
+    kNsPerSecond;  // a pause throws prefetched data away, so not for every hiccup
+constexpr int64_t kDrainNs = 5 * kNsPerSecond;  // for appends in flight, on revoke and on stop
+constexpr int kFinalCommitMs = 2'000;           // the store's positions stand in for a commit that fails
 constexpr int64_t kCommitIntervalNs = 500 * kNsPerMs;
 constexpr int64_t kPublishIntervalNs = 100 * kNsPerMs;
 constexpr int64_t kAssignRetryNs = 500 * kNsPerMs;
 
-int64_t now_ns() { return real_clock().monotonic_ns(); }
+int64_t now_ns() {
+  return real_clock().monotonic_ns();
+}
 
 // Errors after which reading on would skip data.
 bool loses_data(rd_kafka_resp_err_t code) {
@@ -38,8 +43,10 @@ bool loses_data(rd_kafka_resp_err_t code) {
     case RD_KAFKA_RESP_ERR__BAD_MSG:
     case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
     case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE: return true;
-    default: return false;
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -49,25 +56,27 @@ Result<std::unique_ptr<ConsumerLoop>> ConsumerLoop::make(KafkaSourceOptions opti
                                                          MetricsRegistry& metrics,
                                                          std::unique_ptr<Decoder> decoder) {
   VARVE_ASSIGN(const auto rule, with_context(StartRule::parse(options.start), options.name));
-  VARVE_ASSIGN(auto consumer,
-               with_context(KafkaConsumer::open(
-                                {options.brokers, options.group, options.topics, options.properties}),
-                            options.name));
-  return std::unique_ptr<ConsumerLoop>(new ConsumerLoop(std::move(options), engine, metrics, rule,
-                                                        std::move(decoder), std::move(consumer)));
+  VARVE_ASSIGN(
+      auto consumer,
+      with_context(KafkaConsumer::open({options.brokers, options.group, options.topics, options.properties}),
+                   options.name));
+  return std::unique_ptr<ConsumerLoop>(
+      new ConsumerLoop(std::move(options), engine, metrics, rule, std::move(decoder), std::move(consumer)));
 }
 
-ConsumerLoop::ConsumerLoop(KafkaSourceOptions options, Engine& engine, MetricsRegistry& metrics, StartRule rule,
-                           std::unique_ptr<Decoder> decoder, std::unique_ptr<KafkaConsumer> consumer)
+ConsumerLoop::ConsumerLoop(KafkaSourceOptions options, Engine& engine, MetricsRegistry& metrics,
+                           StartRule rule, std::unique_ptr<Decoder> decoder,
+                           std::unique_ptr<KafkaConsumer> consumer)
     : options_(std::move(options)),
       engine_(engine),
       metrics_(metrics),
       commit_metadata_(commit_metadata(engine.status().store_id)),
-      rows_counter_(metrics.counter("varve_ingest_rows_total", "Rows taken in.", {{"source", options_.name}})),
+      rows_counter_(
+          metrics.counter("varve_ingest_rows_total", "Rows taken in.", {{"source", options_.name}})),
       messages_counter_(
           metrics.counter("varve_ingest_messages_total", "Messages taken in.", {{"source", options_.name}})),
-      bytes_counter_(
-          metrics.counter("varve_ingest_bytes_total", "Payload bytes taken in.", {{"source", options_.name}})),
+      bytes_counter_(metrics.counter("varve_ingest_bytes_total", "Payload bytes taken in.",
+                                     {{"source", options_.name}})),
       pipeline_(options_.name, engine, std::move(decoder)),
       assignment_(options_.group, rule),
       consumer_(std::move(consumer)),
@@ -139,14 +148,16 @@ void ConsumerLoop::take_error(const rd_kafka_message_t& message) {
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-      topic_problems_[topic] = fmt::format("topic {} does not exist on {}; it is read once it is created", topic,
-                                           options_.brokers);
+      topic_problems_[topic] = fmt::format("topic {} does not exist on {}; it is read once it is created",
+                                           topic, options_.brokers);
       return;
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
       topic_problems_[topic] = fmt::format("topic {} on {}: {}", topic, options_.brokers, text);
       return;
-    case RD_KAFKA_RESP_ERR__FATAL: failure_ = unavailable("the Kafka client cannot go on: " + text); return;
+    case RD_KAFKA_RESP_ERR__FATAL:
+      failure_ = unavailable("the Kafka client cannot go on: " + text);
+      return;
     default:
       if (oddity_log_.allow()) log_warn(options_.name, text);
       return;
@@ -154,9 +165,8 @@ void ConsumerLoop::take_error(const rd_kafka_message_t& message) {
 }
 
 void ConsumerLoop::halt(KafkaPartition& partition, std::string why) {
-  partition.halted = fmt::format(
-      "{}[{}] is halted at offset {}, because messages may be lost: {}", partition.id.topic,
-      partition.id.partition, partition.next_read, why);
+  partition.halted = fmt::format("{}[{}] is halted at offset {}, because messages may be lost: {}",
+                                 partition.id.topic, partition.id.partition, partition.next_read, why);
   log_error(options_.name, partition.halted);
   consumer_->pause({partition.id});
 }
@@ -287,7 +297,8 @@ bool ConsumerLoop::handle_assigned(const Rebalance& rebalance) {
     if (start.by_rule) pipeline_.add_position(*start.partition, start.offset);
   }
   if (paused_) set_paused(true);  // a new assignment starts unpaused
-  log_info(options_.name, fmt::format("group {} gave this member {} partitions", options_.group, starts->size()));
+  log_info(options_.name,
+           fmt::format("group {} gave this member {} partitions", options_.group, starts->size()));
   return true;
 }
 
@@ -295,8 +306,9 @@ void ConsumerLoop::handle_revoked() {
   const bool lost = consumer_->assignment_lost();
   const bool drained = drain(kDrainNs);
   if (!drained) {
-    log_warn(options_.name, "partitions are given back while writes are still waiting; the store's own positions "
-                            "settle where reading resumes");
+    log_warn(options_.name,
+             "partitions are given back while writes are still waiting; the store's own positions "
+             "settle where reading resumes");
   }
   const auto offsets = offsets_to_commit();
   if (!lost && !offsets.empty()) consumer_->commit_and_wait(offsets, kFinalCommitMs);
@@ -309,7 +321,8 @@ std::vector<PartitionOffset> ConsumerLoop::offsets_to_commit() const {
   std::vector<PartitionOffset> offsets;
   for (const KafkaPartition* partition : assignment_.assigned()) {
     const int64_t durable = partition->durable_offset.load();
-    if (durable > 0 && durable > partition->committed) offsets.push_back({partition->id, durable, commit_metadata_});
+    if (durable > 0 && durable > partition->committed)
+      offsets.push_back({partition->id, durable, commit_metadata_});
   }
   return offsets;
 }

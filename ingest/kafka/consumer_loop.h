@@ -1,9 +1,9 @@
-// The consumer thread's work, one step at a time: poll, decode, append, commit, and the rebalances in between.
-// Order that makes it exactly once: rows and positions in one log record; a revoked partition is given back only after
-// its appends are durable (or 5 s have passed: then the store's own positions settle it); commits come last.
-// Pressure: at most kAppendsInFlightMax writes; when the store refuses one, it is held and tried again, and after a
-// second the partitions are paused while polling goes on, so that the group does not throw us out.
-// Threads: step() and shut_down() on one thread; status() from any.
+// The consumer thread's work, one step at a time: poll, decode, append, commit, and the rebalances in
+// between. Order that makes it exactly once: rows and positions in one log record; a revoked partition is
+// given back only after its appends are durable (or 5 s have passed: then the store's own positions settle
+// it); commits come last. Pressure: at most kAppendsInFlightMax writes; when the store refuses one, it is
+// held and tried again, and after a second the partitions are paused while polling goes on, so that the group
+// does not throw us out. Threads: step() and shut_down() on one thread; status() from any.
 #pragma once
 
 #include <map>
@@ -26,11 +26,13 @@ namespace varve {
 class ConsumerLoop {
  public:
   static Result<std::unique_ptr<ConsumerLoop>> make(KafkaSourceOptions options, Engine& engine,
-                                                    MetricsRegistry& metrics, std::unique_ptr<Decoder> decoder);
+                                                    MetricsRegistry& metrics,
+                                                    std::unique_ptr<Decoder> decoder);
   ~ConsumerLoop();
 
-  void step();       // takes 20 ms or so
-  void shut_down();  // finishes what is in flight (5 s at most) and commits; leaving the group is the destructor's
+  void step();  // takes 20 ms or so
+  void
+  shut_down();  // finishes what is in flight (5 s at most) and commits; leaving the group is the destructor's
   SourceStatus status() const;
 
  private:

@@ -26,8 +26,8 @@ class MockBroker : public EmbeddedBroker {
   Result<void> create_topic(const std::string& topic, int partitions) override {
     const auto code = rd_kafka_mock_topic_create(cluster_.get(), topic.c_str(), partitions, 1);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
-    return invalid_argument(fmt::format("embedded broker: cannot create topic {} with {} partitions: {}", topic,
-                                        partitions, kafka_error_text(code)));
+    return invalid_argument(fmt::format("embedded broker: cannot create topic {} with {} partitions: {}",
+                                        topic, partitions, kafka_error_text(code)));
   }
 
   void set_down(bool down) override {
@@ -49,7 +49,7 @@ class MockBroker : public EmbeddedBroker {
 }  // namespace
 
 Result<std::unique_ptr<EmbeddedBroker>> EmbeddedBroker::start(int brokers) {
-  VARVE_ASSIGN(auto conf, make_kafka_conf({{"client.id", "varve-embedded-broker"}}, {}));
+  VARVE_ASSIGN(auto conf, make_kafka_conf({{"client.id", "varve-embedded-broker"}, {"log_level", "3"}}, {}));
   VARVE_ASSIGN(auto client, make_kafka_client(RD_KAFKA_PRODUCER, std::move(conf)));
   rd_kafka_mock_cluster_t* cluster = rd_kafka_mock_cluster_new(client.get(), brokers);
   if (cluster == nullptr) {

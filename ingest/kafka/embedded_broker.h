@@ -1,6 +1,6 @@
-// An in-process Kafka broker for the demo and fast tests: librdkafka's mock cluster. Real clients on this machine can
-// connect to bootstrap(). It keeps at most the newest 5 MiB or 100,000 message sets a partition: no store of record.
-// Threads: any.
+// An in-process Kafka broker for the demo and fast tests: librdkafka's mock cluster. Real clients on this
+// machine can connect to bootstrap(). It keeps at most the newest 5 MiB or 100,000 message sets a partition:
+// no store of record. Threads: any.
 #pragma once
 
 #include <memory>

@@ -1,6 +1,6 @@
-// What a source knows about one partition of one topic, for as long as the process lives: a partition that goes to
-// another member and comes back continues where it was.
-// Threads: the consumer thread, except durable_offset, which the engine's thread raises.
+// What a source knows about one partition of one topic, for as long as the process lives: a partition that
+// goes to another member and comes back continues where it was. Threads: the consumer thread, except
+// durable_offset, which the engine's thread raises.
 #pragma once
 
 #include <atomic>
@@ -25,11 +25,11 @@ struct PartitionOffset {
 
 struct KafkaPartition : std::enable_shared_from_this<KafkaPartition> {
   TopicPartition id;
-  std::string stream;    // its name among the engine's positions: "kafka:GROUP:TOPIC"
+  std::string stream;  // its name among the engine's positions: "kafka:GROUP:TOPIC"
   bool assigned = false;
-  std::string halted;    // why nothing more is read; empty = reading
-  int64_t next_read = 0;       // everything below was taken: a message below is a duplicate
-  int64_t committed = -1;      // next offset the broker has confirmed; -1 = none yet
+  std::string halted;      // why nothing more is read; empty = reading
+  int64_t next_read = 0;   // everything below was taken: a message below is a duplicate
+  int64_t committed = -1;  // next offset the broker has confirmed; -1 = none yet
   std::optional<int64_t> last_event_time_ns;
   std::atomic<int64_t> durable_offset{0};  // the first offset not durable here
 };

@@ -104,13 +104,14 @@ void KafkaPipeline::add_quarantine(SealedWrite& sealed, const std::vector<Refuse
   std::vector<RowBatch> batches;
   batches.push_back(quarantine_.finish());
   AdmittedWrite admitted = engine_.admit(std::move(batches));
-  // Only a limit of the store can do this (a table or series too many). The input is then neither stored nor kept, so
-  // the log must say where it can be found: it is still in Kafka.
+  // Only a limit of the store can do this (a table or series too many). The input is then neither stored nor
+  // kept, so the log must say where it can be found: it is still in Kafka.
   for (const RejectedRow& row : admitted.rejected()) {
     const PolledMessage& message = messages_[refused[row.row].message];
-    log_error(source_, fmt::format("message {}[{}] offset {} was refused ({}) and the quarantine refused it too: {}",
-                                   message.partition->id.topic, message.partition->id.partition, message.offset,
-                                   refused[row.row].reject.reason, row.detail));
+    log_error(source_,
+              fmt::format("message {}[{}] offset {} was refused ({}) and the quarantine refused it too: {}",
+                          message.partition->id.topic, message.partition->id.partition, message.offset,
+                          refused[row.row].reject.reason, row.detail));
     ++sealed.rejected["quarantine_refused"];
   }
   sealed.write.merge(std::move(admitted));

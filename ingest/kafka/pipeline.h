@@ -1,6 +1,6 @@
-// Turns polled messages into one write: decoded rows, the refused ones as rows of varve_quarantine, and the positions
-// of all of them, so that a message's outcome and its offset become durable together.
-// Threads: one thread.
+// Turns polled messages into one write: decoded rows, the refused ones as rows of varve_quarantine, and the
+// positions of all of them, so that a message's outcome and its offset become durable together. Threads: one
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +34,8 @@ struct SealedWrite {
   AdmittedWrite write;
   std::vector<std::pair<std::shared_ptr<KafkaPartition>, int64_t>> next_offsets;
   uint64_t messages = 0;
-  uint64_t bytes = 0;  // of payloads
-  uint64_t rows = 0;   // without those of the quarantine
+  uint64_t bytes = 0;                        // of payloads
+  uint64_t rows = 0;                         // without those of the quarantine
   std::map<std::string, uint64_t> rejected;  // by reason
 };
 

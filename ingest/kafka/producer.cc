@@ -11,7 +11,8 @@
 namespace varve {
 namespace {
 
-constexpr int kQueueFullPollMs = 10;  // room appears when deliveries are served; short enough to keep the pace
+constexpr int kQueueFullPollMs =
+    10;  // room appears when deliveries are served; short enough to keep the pace
 
 std::map<std::string, std::string> producer_defaults(const KafkaProducerOptions& options) {
   return {
@@ -19,21 +20,23 @@ std::map<std::string, std::string> producer_defaults(const KafkaProducerOptions&
       {"client.id", "varve-produce"},
       {"enable.idempotence", "true"},  // a retried batch is stored once; implies acks=all
       {"acks", "all"},
-      {"compression.type", "lz4"},       // JSON shrinks 3-5x at hardly any CPU
-      {"partitioner", "murmur2_random"}, // the Java client's, so a key lands where other producers put it
-      {"linger.ms", "10"},               // batches of thousands at full speed; not felt within "a second later"
+      {"compression.type", "lz4"},        // JSON shrinks 3-5x at hardly any CPU
+      {"partitioner", "murmur2_random"},  // the Java client's, so a key lands where other producers put it
+      {"linger.ms", "10"},  // batches of thousands at full speed; not felt within "a second later"
       {"batch.num.messages", "10000"},
       {"queue.buffering.max.messages", "500000"},  // about a second at full speed ...
       {"queue.buffering.max.kbytes", "131072"},    // ... and at most 128 MiB
       {"message.timeout.ms", std::to_string(std::max<int64_t>(options.delivery_timeout_ns / kNsPerMs, 1))},
-      {"reconnect.backoff.max.ms", "1000"},  // 10 s by default: too long for somebody waiting at a progress bar
+      {"reconnect.backoff.max.ms",
+       "1000"},  // 10 s by default: too long for somebody waiting at a progress bar
       {"log.connection.close", "false"},
   };
 }
 
 class Producer : public KafkaProducer {
  public:
-  // The librdkafka handle calls back into this object, so it is made before the handle and handed it by attach().
+  // The librdkafka handle calls back into this object, so it is made before the handle and handed it by
+  // attach().
   explicit Producer(KafkaProducerOptions options) : options_(std::move(options)) {}
 
   ~Producer() override {
@@ -98,8 +101,7 @@ class Producer : public KafkaProducer {
     parts[3].u.i = RD_KAFKA_MSG_F_COPY;
     parts[4].vtype = RD_KAFKA_VTYPE_TIMESTAMP;
     parts[4].u.i64 = timestamp_ms;
-    const KafkaOwned<rd_kafka_error_t> error(
-        rd_kafka_produceva(client_.get(), parts.data(), parts.size()));
+    const KafkaOwned<rd_kafka_error_t> error(rd_kafka_produceva(client_.get(), parts.data(), parts.size()));
     return error == nullptr ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(error.get());
   }
 
@@ -156,7 +158,8 @@ class Producer : public KafkaProducer {
 }  // namespace
 
 Result<std::unique_ptr<KafkaProducer>> KafkaProducer::open(KafkaProducerOptions options) {
-  if (options.brokers.empty()) return invalid_argument("no brokers given; for example --brokers 127.0.0.1:9092");
+  if (options.brokers.empty())
+    return invalid_argument("no brokers given; for example --brokers 127.0.0.1:9092");
   if (options.topic.empty()) return invalid_argument("no topic given; for example --topic readings");
   auto producer = std::make_unique<Producer>(std::move(options));
   VARVE_TRY(producer->attach());

@@ -1,5 +1,5 @@
-// A Kafka producer for `varve produce` and the demo. Delivery is confirmed message by message (acks=all, idempotent).
-// Threads: one thread calls produce/poll/flush; delivered() and failed() from any.
+// A Kafka producer for `varve produce` and the demo. Delivery is confirmed message by message (acks=all,
+// idempotent). Threads: one thread calls produce/poll/flush; delivered() and failed() from any.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,8 @@ class KafkaProducer {
   // timestamp_ms 0 = now.
   virtual Result<void> produce(std::string_view key, std::string_view value, int64_t timestamp_ms) = 0;
   virtual void poll() = 0;  // serves delivery reports without waiting
-  // Waits for everything outstanding. Error: how many were not delivered, with the broker's reason for the first.
+  // Waits for everything outstanding. Error: how many were not delivered, with the broker's reason for the
+  // first.
   virtual Result<void> flush(int64_t timeout_ns) = 0;
   virtual uint64_t delivered() const = 0;
   virtual uint64_t failed() const = 0;

@@ -1,10 +1,9 @@
 // A Kafka consumer writing into the store: poll -> decode -> admit -> append with positions -> commit.
-// Exactly once: the next offset of each partition travels in the log record of its rows, and reading resumes from the
-// store's own positions (stream "kafka:GROUP:TOPIC"); the broker's committed offsets are only advice. Refused messages
-// go to varve_quarantine in the same record. Offsets are committed to the broker after the log is synced.
-// An unreachable broker or absent topic is a state, not an error: it keeps trying and says so in status() and one log
-// line.
-// Threads: starts one consumer thread; status() from any.
+// Exactly once: the next offset of each partition travels in the log record of its rows, and reading resumes
+// from the store's own positions (stream "kafka:GROUP:TOPIC"); the broker's committed offsets are only
+// advice. Refused messages go to varve_quarantine in the same record. Offsets are committed to the broker
+// after the log is synced. An unreachable broker or absent topic is a state, not an error: it keeps trying
+// and says so in status() and one log line. Threads: starts one consumer thread; status() from any.
 #pragma once
 
 #include <map>
@@ -23,7 +22,8 @@ struct KafkaSourceOptions {
   std::string brokers = "127.0.0.1:9092";
   std::string group = "varve";
   std::vector<std::string> topics{"readings"};
-  std::string start = "earliest";  // earliest | latest | RFC 3339 time: where a partition never read before begins
+  std::string start =
+      "earliest";  // earliest | latest | RFC 3339 time: where a partition never read before begins
   DecodeMapping mapping;
   std::map<std::string, std::string> properties;  // handed to librdkafka as they are
 };

@@ -25,7 +25,9 @@ Result<StartRule> StartRule::parse(const std::string& text) {
   return StartRule{Kind::kTime, std::max<int64_t>(*time / kNsPerMs, 0)};
 }
 
-std::string commit_metadata(std::string_view store_id) { return std::string(kMetadataPrefix).append(store_id); }
+std::string commit_metadata(std::string_view store_id) {
+  return std::string(kMetadataPrefix).append(store_id);
+}
 
 std::optional<int64_t> choose_start(std::optional<int64_t> own, const PartitionOffset& committed,
                                     std::string_view store_id) {

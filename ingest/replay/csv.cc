@@ -1,8 +1,9 @@
-// Rows of a CSV file as JSON objects. The first record names the columns; names become lower-case with underscores
-// ("Water Temperature" is water_temperature). A cell that is a JSON number stays one to the letter, true and false are
-// booleans, empty cells are left out, everything else is a string. What cannot be read is still sent, so that nothing
-// is dropped here and the consumer's quarantine tells about it: a row with the wrong number of cells as its raw text, a
-// time that does not parse as the text it is.
+// Rows of a CSV file as JSON objects. The first record names the columns; names become lower-case with
+// underscores
+// ("Water Temperature" is water_temperature). A cell that is a JSON number stays one to the letter, true and
+// false are booleans, empty cells are left out, everything else is a string. What cannot be read is still
+// sent, so that nothing is dropped here and the consumer's quarantine tells about it: a row with the wrong
+// number of cells as its raw text, a time that does not parse as the text it is.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 

@@ -7,7 +7,8 @@
 namespace varve {
 namespace {
 
-constexpr size_t kReadBytes = 256 << 10;  // amortises the system call; two of them are the usual memory (guessed)
+constexpr size_t kReadBytes =
+    256 << 10;  // amortises the system call; two of them are the usual memory (guessed)
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 }  // namespace
@@ -60,8 +61,8 @@ Result<bool> CsvReader::next() {
     complete_ = true;
     while (end == std::string::npos) {
       if (buffer_.size() - begin_ > kRecordBytesMax) {
-        return invalid_argument(fmt::format("{}:{}: a record of more than {} bytes; is a quote not closed?", path_,
-                                            next_line_, kRecordBytesMax));
+        return invalid_argument(fmt::format("{}:{}: a record of more than {} bytes; is a quote not closed?",
+                                            path_, next_line_, kRecordBytesMax));
       }
       VARVE_ASSIGN(const bool more, fill());
       if (more) {

@@ -1,8 +1,8 @@
-// Records of a CSV file (RFC 4180), one at a time, in bounded memory: cells in quotes may hold separators, line ends and
-// doubled quotes; lines end with LF or CRLF; a byte order mark and empty lines are skipped; the last line end is
-// optional. Text after a closing quote belongs to its cell, and a quote inside an unquoted cell is a plain character.
-// Errors: the file's; kInvalidArgument naming file and line for a record over kRecordBytesMax.
-// Threads: one at a time.
+// Records of a CSV file (RFC 4180), one at a time, in bounded memory: cells in quotes may hold separators,
+// line ends and doubled quotes; lines end with LF or CRLF; a byte order mark and empty lines are skipped; the
+// last line end is optional. Text after a closing quote belongs to its cell, and a quote inside an unquoted
+// cell is a plain character. Errors: the file's; kInvalidArgument naming file and line for a record over
+// kRecordBytesMax. Threads: one at a time.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,12 @@ namespace varve {
 
 class CsvReader {
  public:
-  static constexpr size_t kRecordBytesMax = 1 << 20;  // as the longest string of the store; beyond it, a quote is open
+  static constexpr size_t kRecordBytesMax =
+      1 << 20;  // as the longest string of the store; beyond it, a quote is open
 
   // kNotFound naming the file.
-  static Result<std::unique_ptr<CsvReader>> open(const std::string& path, FileSystem& files = real_file_system());
+  static Result<std::unique_ptr<CsvReader>> open(const std::string& path,
+                                                 FileSystem& files = real_file_system());
 
   // False at the end.
   Result<bool> next();
@@ -45,8 +47,8 @@ class CsvReader {
   uint64_t file_bytes_ = 0;
   uint64_t file_offset_ = 0;  // of the first byte not in buffer_
   std::string buffer_;
-  size_t begin_ = 0;   // of the record being read
-  size_t scanned_ = 0; // how far find_record_end got
+  size_t begin_ = 0;    // of the record being read
+  size_t scanned_ = 0;  // how far find_record_end got
   enum class In { kCellStart, kPlain, kQuotes, kAfterQuote } in_ = In::kCellStart;
   uint64_t next_line_ = 1;
   uint64_t line_ = 0;

@@ -1,5 +1,5 @@
-// JSON written straight into a reused string: the generators make a million messages a second, without allocating.
-// Threads: pure functions.
+// JSON written straight into a reused string: the generators make a million messages a second, without
+// allocating. Threads: pure functions.
 #pragma once
 
 #include <cstdint>

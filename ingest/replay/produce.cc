@@ -10,7 +10,8 @@ namespace varve {
 namespace {
 
 constexpr int64_t kProgressIntervalNs = 100 * kNsPerMs;
-constexpr int64_t kFlushSliceNs = 100 * kNsPerMs;  // so that progress goes on while the last ones are delivered
+constexpr int64_t kFlushSliceNs =
+    100 * kNsPerMs;  // so that progress goes on while the last ones are delivered
 constexpr int64_t kStopFlushNs = 2 * kNsPerSecond;
 constexpr uint64_t kHousekeepingMessages = 64;  // a clock reading and a poll per so many messages
 constexpr int64_t kPaceNs = kNsPerMs;           // finer than any reader can tell

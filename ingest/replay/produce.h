@@ -13,8 +13,8 @@
 namespace varve {
 
 struct ProduceOptions {
-  double rate = 0;     // messages a second; 0 = as fast as they are taken
-  uint64_t count = 0;  // 0 = to the generator's end
+  double rate = 0;                               // messages a second; 0 = as fast as they are taken
+  uint64_t count = 0;                            // 0 = to the generator's end
   int64_t delivery_timeout_ns = 30'000'000'000;  // for what is outstanding at the end
 };
 

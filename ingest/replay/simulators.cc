@@ -1,6 +1,9 @@
-// Three streams that look like real ones, about a million messages a second on one core, no allocation per message.
-//   water        sensors in lakes: values drift and have a daily cycle, batteries run down, sensors fall silent for a
-//                while; one reading in 2,000 comes minutes to hours late, one in 10,000 is cut off in the middle
+// Three streams that look like real ones, about a million messages a second on one core, no allocation per
+// message.
+//   water        sensors in lakes: values drift and have a daily cycle, batteries run down, sensors fall
+//   silent for a
+//                while; one reading in 2,000 comes minutes to hours late, one in 10,000 is cut off in the
+//                middle
 //   clickstream  visitors of a shop: pages, referrers, sessions, durations, now and then an amount
 //   machines     hosts reporting CPU use, in the shape of the Time Series Benchmark Suite's cpu table
 // Times are the clock's, to the microsecond and never twice the same, so that no reading overwrites another.
@@ -33,7 +36,7 @@ class Random {
     return z ^ (z >> 31);
   }
   uint64_t below(uint64_t bound) { return ((next() >> 32) * bound) >> 32; }  // bound at most 2^32
-  int64_t between(int64_t low, int64_t high) {  // both included
+  int64_t between(int64_t low, int64_t high) {                               // both included
     return low + static_cast<int64_t>(below(static_cast<uint64_t>(high - low) + 1));
   }
   bool one_in(uint64_t n) { return below(n) == 0; }
@@ -148,7 +151,7 @@ class WaterSimulator : public Simulator {
     std::string_view site;
     // In thousandths of the unit; conductivity in tenths.
     int64_t ph = 0, temperature = 0, turbidity = 0, conductivity = 0, oxygen = 0, battery = 0;
-    double phase = 0;             // of the daily cycle, in days
+    double phase = 0;  // of the daily cycle, in days
     uint32_t silent_turns = 0;
   };
 
@@ -214,10 +217,11 @@ class ClickSimulator : public Simulator {
   }
 
  private:
-  static constexpr std::array<std::string_view, 12> kPages{
-      "/", "/search", "/sale", "/cart", "/checkout", "/account", "/p/kettle", "/p/lamp", "/p/chair", "/p/desk",
-      "/p/rug", "/help"};
-  static constexpr std::array<std::string_view, 5> kReferrers{"direct", "search", "mail", "social", "partner"};
+  static constexpr std::array<std::string_view, 12> kPages{"/",         "/search",  "/sale",     "/cart",
+                                                           "/checkout", "/account", "/p/kettle", "/p/lamp",
+                                                           "/p/chair",  "/p/desk",  "/p/rug",    "/help"};
+  static constexpr std::array<std::string_view, 5> kReferrers{"direct", "search", "mail", "social",
+                                                              "partner"};
 
   struct Visitor {
     std::string user;
@@ -232,7 +236,8 @@ class ClickSimulator : public Simulator {
       fmt::format_to(std::back_inserter(visitor.session), "{:016x}", random_.next());
       visitor.referrer = random_.below(kReferrers.size());
     }
-    const std::string_view page = kPages[std::min(random_.below(kPages.size()), random_.below(kPages.size()))];
+    const std::string_view page =
+        kPages[std::min(random_.below(kPages.size()), random_.below(kPages.size()))];
     std::string& out = message.value;
     add_number(out, R"({"ts":)", time_.next_us(), 0);
     add_text(out, R"(,"user":)", visitor.user);
@@ -255,9 +260,10 @@ class MachineSimulator : public Simulator {
       Host& host = hosts_.emplace_back();
       host.name = fmt::format("host_{}", i);
       const size_t region = random_.below(kRegions.size());
-      host.tags = fmt::format(R"(,"hostname":"{}","region":"{}","datacenter":"{}{}","os":"{}","service":"{}")",
-                              host.name, kRegions[region], kRegions[region], "abc"[random_.below(3)],
-                              kSystems[random_.below(kSystems.size())], random_.below(20));
+      host.tags =
+          fmt::format(R"(,"hostname":"{}","region":"{}","datacenter":"{}{}","os":"{}","service":"{}")",
+                      host.name, kRegions[region], kRegions[region], "abc"[random_.below(3)],
+                      kSystems[random_.below(kSystems.size())], random_.below(20));
       for (int64_t& value : host.usage) value = random_.between(0, 100);
     }
   }
@@ -267,9 +273,9 @@ class MachineSimulator : public Simulator {
                                                             "ap-southeast-2"};
   static constexpr std::array<std::string_view, 3> kSystems{"debian12", "ubuntu24.04", "alpine3"};
   static constexpr std::array<std::string_view, 10> kUsage{
-      R"(,"usage_user":)",    R"(,"usage_system":)", R"(,"usage_idle":)",  R"(,"usage_nice":)",
-      R"(,"usage_iowait":)",  R"(,"usage_irq":)",    R"(,"usage_softirq":)", R"(,"usage_steal":)",
-      R"(,"usage_guest":)",   R"(,"usage_guest_nice":)"};
+      R"(,"usage_user":)",   R"(,"usage_system":)",    R"(,"usage_idle":)",    R"(,"usage_nice":)",
+      R"(,"usage_iowait":)", R"(,"usage_irq":)",       R"(,"usage_softirq":)", R"(,"usage_steal":)",
+      R"(,"usage_guest":)",  R"(,"usage_guest_nice":)"};
 
   struct Host {
     std::string name;

@@ -16,7 +16,8 @@
 
 namespace varve {
 
-// "NUMBER" becomes a row of table t: time = NUMBER ns, tag topic, field value = NUMBER; anything else is refused as "poison".
+// "NUMBER" becomes a row of table t: time = NUMBER ns, tag topic, field value = NUMBER; anything else is
+// refused as "poison".
 class NumberDecoder : public Decoder {
  public:
   void decode(std::string_view payload, const MessageContext& context, RowSet& rows,
@@ -28,9 +29,9 @@ class NumberDecoder : public Decoder {
       rejects.push_back({"poison", "not a number", 0});
       return;
     }
-    rows.add_row("varve", "t", number, [&](RowBatchBuilder& builder) {
-      builder.tag("topic", context.topic);
-      return builder.field_int("value", number);
+    rows.add_row("varve", "t", number, [&](RowBatchBuilder& row) {
+      row.tag("topic", context.topic);
+      return row.field_int("value", number);
     });
   }
 };
@@ -45,7 +46,8 @@ inline bool eventually(const std::function<bool()>& condition) {
   return true;
 }
 
-inline void send(const std::string& brokers, const std::string& topic, const std::vector<std::string>& values) {
+inline void send(const std::string& brokers, const std::string& topic,
+                 const std::vector<std::string>& values) {
   KafkaProducerOptions options;
   options.brokers = brokers;
   options.topic = topic;

@@ -15,7 +15,11 @@ class KafkaPipelineTest : public testing::Test {
     partition_->stream = "kafka:g:readings";
   }
   PolledMessage message(int64_t offset, std::string_view payload) {
-    return {.partition = partition_.get(), .offset = offset, .has_payload = true, .payload = payload, .timestamp_ns = 0};
+    return {.partition = partition_.get(),
+            .offset = offset,
+            .has_payload = true,
+            .payload = payload,
+            .timestamp_ns = 0};
   }
   FakeEngine engine_;
   KafkaPipeline pipeline_;
@@ -71,7 +75,8 @@ TEST_F(KafkaPipelineTest, CountsInputThatEvenTheQuarantineRefuses) {
   pipeline_.add(message(1, "1"));
   const SealedWrite sealed = pipeline_.seal();
   EXPECT_EQ(sealed.rows, 0);
-  EXPECT_EQ(sealed.rejected, (std::map<std::string, uint64_t>{{"quarantine_refused", 1}, {"table_limit", 1}}));
+  EXPECT_EQ(sealed.rejected,
+            (std::map<std::string, uint64_t>{{"quarantine_refused", 1}, {"table_limit", 1}}));
 }
 
 TEST_F(KafkaPipelineTest, IsFullAtAnyOfItsLimits) {

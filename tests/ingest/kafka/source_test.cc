@@ -31,6 +31,9 @@ class KafkaSourceTest : public testing::Test {
   KafkaSourceOptions options() const {
     KafkaSourceOptions options;
     options.brokers = broker_->bootstrap();
+    // The mock makes a new member wait almost this long after another has left.
+    options.properties["session.timeout.ms"] = "2000";
+    options.properties["heartbeat.interval.ms"] = "300";
     return options;
   }
   std::unique_ptr<KafkaSource> start(Engine& engine, const KafkaSourceOptions& options) {
@@ -96,7 +99,8 @@ TEST_F(KafkaSourceTest, TakesEveryMessageOnceAndResumesAfterARestart) {
     const std::string text = metrics_.render();
     EXPECT_THAT(text, HasSubstr("varve_ingest_messages_total{source=\"kafka.0\"} 20000"));
     EXPECT_THAT(text, HasSubstr("varve_ingest_rows_total{source=\"kafka.0\"} 20000"));
-    EXPECT_THAT(text, HasSubstr("varve_kafka_lag_messages{source=\"kafka.0\",topic=\"readings\",partition=\"0\"} 0"));
+    EXPECT_THAT(
+        text, HasSubstr("varve_kafka_lag_messages{source=\"kafka.0\",topic=\"readings\",partition=\"0\"} 0"));
   }
   EXPECT_EQ(offsets_sum(engine), 20'000);
   send_numbers(20'000, 21'000);
@@ -142,7 +146,8 @@ TEST_F(KafkaSourceTest, StartLatestReadsOnlyWhatComesLaterAndRemembersIt) {
   latest.start = "latest";
   {
     const auto source = start(engine, latest);
-    // The position itself is made durable, so that messages during a pause before the first one are not skipped.
+    // The position itself is made durable, so that messages during a pause before the first one are not
+    // skipped.
     ASSERT_TRUE(eventually([&] { return engine.positions().size() == 1; }));
     EXPECT_EQ(offsets_sum(engine), 100);
   }
@@ -193,10 +198,11 @@ TEST_F(KafkaSourceTest, QuarantinesRowsTheStoreRefuses) {
   create_topic(1);
   send_numbers(0, 10);
   FakeEngine engine;
-  engine.refuse_rows([](const RowBatch& batch, size_t row) -> std::optional<std::pair<std::string, std::string>> {
-    if (batch.table != "t" || batch.times[row] != 7) return std::nullopt;
-    return std::pair<std::string, std::string>{"series_limit", "too many series"};
-  });
+  engine.refuse_rows(
+      [](const RowBatch& batch, size_t row) -> std::optional<std::pair<std::string, std::string>> {
+        if (batch.table != "t" || batch.times[row] != 7) return std::nullopt;
+        return std::pair<std::string, std::string>{"series_limit", "too many series"};
+      });
   const auto source = start(engine, options());
   ASSERT_TRUE(eventually([&] { return engine.rows("t") == 9 && engine.rows(kQuarantineTable) == 1; }));
   EXPECT_EQ(offsets_sum(engine), 10);
@@ -260,9 +266,8 @@ TEST_F(KafkaSourceTest, GoesOnWhenTheBrokerComesBack) {
 TEST_F(KafkaSourceTest, WaitsForATopicThatDoesNotExistYet) {
   FakeEngine engine;
   const auto source = start(engine, options());
-  ASSERT_TRUE(eventually([&] {
-    return source->status().detail.find("topic readings does not exist on") != std::string::npos;
-  }));
+  ASSERT_TRUE(eventually(
+      [&] { return source->status().detail.find("topic readings does not exist on") != std::string::npos; }));
   EXPECT_EQ(source->status().state, "connecting");
   EXPECT_THAT(source->status().detail, HasSubstr(broker_->bootstrap()));
   create_topic(1);
@@ -318,9 +323,8 @@ TEST_F(KafkaSourceTest, HandsPartitionsToANewMemberWithoutLossOrRepeat) {
   const auto first = start(engine, options());
   ASSERT_TRUE(eventually([&] { return engine.rows("t") > 0; }));
   auto second = start(engine, second_options);
-  ASSERT_TRUE(eventually([&] {
-    return first->status().partitions.size() == 2 && second->status().partitions.size() == 2;
-  }));
+  ASSERT_TRUE(eventually(
+      [&] { return first->status().partitions.size() == 2 && second->status().partitions.size() == 2; }));
   send_numbers(50'000, 60'000);
   ASSERT_TRUE(eventually([&] { return engine.rows("t") >= 60'000; }));
   second.reset();
@@ -337,8 +341,8 @@ TEST_F(KafkaSourceTest, StopsWhileWritesAreStillWaiting) {
   engine.hold_appends();
   auto source = start(engine, options());
   ASSERT_TRUE(eventually([&] { return engine.held() > 0; }));
-  source.reset();              // gives up waiting after some seconds
-  engine.release_appends();    // the engine finishes them with the source gone
+  source.reset();            // gives up waiting after some seconds
+  engine.release_appends();  // the engine finishes them with the source gone
   EXPECT_EQ(engine.rows("t"), 100);
   EXPECT_EQ(offsets_sum(engine), 100);
 }
@@ -353,12 +357,12 @@ TEST_F(KafkaSourceTest, StartRefusesWhatCannotWorkAndNamesIt) {
       {"unknown property", [](auto& o) { o.properties["no.such.thing"] = "1"; }, "no.such.thing"},
       {"bad value", [](auto& o) { o.properties["session.timeout.ms"] = "soon"; }, "session.timeout.ms"},
       {"auto commit", [](auto& o) { o.properties["enable.auto.commit"] = "true"; }, "enable.auto.commit"},
-      {"auto store", [](auto& o) { o.properties["enable.auto.offset.store"] = "true"; }, "enable.auto.offset.store"},
+      {"auto store", [](auto& o) { o.properties["enable.auto.offset.store"] = "true"; },
+       "enable.auto.offset.store"},
       {"reset", [](auto& o) { o.properties["auto.offset.reset"] = "latest"; }, "auto.offset.reset"},
       {"group", [](auto& o) { o.properties["group.id"] = "x"; }, "group.id"},
       {"servers", [](auto& o) { o.properties["bootstrap.servers"] = "x:1"; }, "bootstrap.servers"},
-      {"cooperative",
-       [](auto& o) { o.properties["partition.assignment.strategy"] = "cooperative-sticky"; },
+      {"cooperative", [](auto& o) { o.properties["partition.assignment.strategy"] = "cooperative-sticky"; },
        "partition.assignment.strategy"},
       {"protocol", [](auto& o) { o.properties["group.protocol"] = "consumer"; }, "group.protocol"},
       {"start", [](auto& o) { o.start = "yesterday"; }, "start = \"yesterday\""},
@@ -368,8 +372,7 @@ TEST_F(KafkaSourceTest, StartRefusesWhatCannotWorkAndNamesIt) {
   for (const auto& test : cases) {
     KafkaSourceOptions changed = options();
     test.change(changed);
-    const auto source =
-        start_kafka_source(changed, engine, metrics_, std::make_unique<NumberDecoder>());
+    const auto source = start_kafka_source(changed, engine, metrics_, std::make_unique<NumberDecoder>());
     ASSERT_FALSE(source.has_value()) << test.name;
     EXPECT_EQ(source.error().code, ErrorCode::kInvalidArgument) << test.name;
     EXPECT_THAT(source.error().message, HasSubstr(test.expected)) << test.name;
