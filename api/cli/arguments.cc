@@ -94,7 +94,7 @@ void add_query(CLI::App& app, QueryArguments& out) {
       ->capture_default_str();
   command.add_option("--token", out.token, "Sent as Authorization: Bearer TOKEN")->type_name("TOKEN");
   command.footer(
-      "Example:\n  varve query \"SELECT site, avg(temperature) FROM readings WHERE time > now() - INTERVAL "
+      "Example:\n  varve query \"SELECT site, avg(temperature_c) FROM readings WHERE time > now() - INTERVAL "
       "'1 hour' "
       "GROUP BY site\"");
 }

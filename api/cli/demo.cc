@@ -91,7 +91,7 @@ void print_welcome(const DemoArguments& arguments, uint16_t port) {
       "  page   {}/\n"
       "  try    curl -G {}/api/v1/query -d format=table --data-urlencode 'q=SHOW TABLES'\n"
       "         curl -G {}/api/v1/query -d format=table --data-urlencode \\\n"
-      "           \"q=SELECT site, count(*), avg(temperature) FROM readings GROUP BY site ORDER BY site\"\n"
+      "           \"q=SELECT site, count(*), avg(temperature_c) FROM readings GROUP BY site ORDER BY site\"\n"
       "         curl -G {}/api/v1/query -d format=csv --data-urlencode \\\n"
       "           \"q=SELECT time_bucket('10s', time) AS t, avg(ph) FROM readings WHERE time > now() - '5m' "
       "GROUP BY t\"\n"
