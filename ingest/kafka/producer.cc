@@ -130,7 +130,7 @@ class Producer : public KafkaProducer {
     }
     if (self.failed_.fetch_add(1, std::memory_order_relaxed) != 0) return;
     const std::lock_guard lock(self.mutex_);
-    self.first_failure_ = rd_kafka_message_errstr(message);
+    self.first_failure_ = kafka_error_text(message->err);  // rd_kafka_message_errstr would read the payload
     // "Message timed out" alone does not say why; the network's last word does.
     if (message->err == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT && !self.last_error_.empty()) {
       self.first_failure_ += " (" + self.last_error_ + ")";

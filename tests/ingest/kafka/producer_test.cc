@@ -44,6 +44,8 @@ TEST_F(KafkaProducerTest, ReportsWhatWasNotDeliveredAndWhy) {
   EXPECT_EQ(flushed.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(flushed.error().message, HasSubstr("10 messages were not delivered to topic readings"));
   EXPECT_THAT(flushed.error().message, HasSubstr(broker_->bootstrap()));
+  EXPECT_THAT(flushed.error().message, HasSubstr("Message timed out"));
+  EXPECT_THAT(flushed.error().message, HasSubstr("Connection refused"));
   EXPECT_EQ((*producer)->failed(), 10);
   EXPECT_EQ((*producer)->delivered(), 0);
 }
