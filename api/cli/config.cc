@@ -88,6 +88,13 @@ Result<void> read_storage(const toml::table& table, Source source, EngineOptions
   return {};
 }
 
+// The key a message of make_decoder is about.
+std::string_view mapping_key(std::string_view message) {
+  if (message.starts_with("time format")) return "time_format";
+  if (message.starts_with("time")) return "time";
+  return message.starts_with("tags") ? "tags" : "table";
+}
+
 Result<KafkaSourceOptions> read_kafka(const toml::table& table, std::string name, const std::string& path,
                                       Source source) {
   ConfigReader reader(table, path, source.file, source.known);
@@ -120,7 +127,13 @@ Result<KafkaSourceOptions> read_kafka(const toml::table& table, std::string name
   if (out.start != "earliest" && out.start != "latest" && !parse_timestamp(out.start)) {
     reader.fail("start", fmt::format("\"{}\" is not earliest, latest or an RFC 3339 time", out.start));
   }
-  if (auto decoder = make_decoder(out.mapping); !decoder) reader.fail("table", decoder.error().message);
+  for (const char* key : {"table", "time", "time_format", "tags"}) {
+    if (format == "line" && reader.has(key))
+      reader.fail(key, "line protocol says this itself; leave the key out");
+  }
+  if (auto decoder = make_decoder(out.mapping); !decoder) {
+    reader.fail(mapping_key(decoder.error().message), decoder.error().message);
+  }
   VARVE_TRY(reader.finish());
   return out;
 }

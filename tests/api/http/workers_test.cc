@@ -9,11 +9,11 @@ namespace varve {
 namespace {
 
 TEST(Workers, GrowWhileEveryOneIsBusy) {
-  Workers workers({.kept = 1, .max = 8, .queue = 16, .idle = std::chrono::seconds(60)});
   std::promise<void> release;
   const std::shared_future<void> released = release.get_future().share();
   std::atomic<int> running{0};
   std::promise<void> all;
+  Workers workers({.kept = 1, .max = 8, .queue = 16, .idle = std::chrono::seconds(60)});
   for (int i = 0; i < 8; ++i) {  // in a burst: no worker has had time to wake
     ASSERT_TRUE(workers.enqueue([&] {
       if (++running == 8) all.set_value();
@@ -25,14 +25,14 @@ TEST(Workers, GrowWhileEveryOneIsBusy) {
 }
 
 TEST(Workers, RefuseWhenEveryPlaceIsTaken) {
-  Workers workers({.kept = 1, .max = 1, .queue = 2, .idle = std::chrono::seconds(60)});
   std::promise<void> started, release;
+  std::atomic<int> done{0};
+  Workers workers({.kept = 1, .max = 1, .queue = 2, .idle = std::chrono::seconds(60)});
   ASSERT_TRUE(workers.enqueue([&] {
     started.set_value();
     release.get_future().wait();
   }));
   started.get_future().wait();
-  std::atomic<int> done{0};
   EXPECT_TRUE(workers.enqueue([&] { ++done; }));
   EXPECT_TRUE(workers.enqueue([&] { ++done; }));
   EXPECT_FALSE(workers.enqueue([&] { ++done; }));
@@ -45,9 +45,9 @@ TEST(Workers, RefuseWhenEveryPlaceIsTaken) {
 TEST(Workers, IdleExtrasLeaveAndNewOnesCome) {
   Workers workers({.kept = 0, .max = 4, .queue = 16, .idle = std::chrono::seconds(0)});
   for (int i = 0; i < 200; ++i) {
-    std::promise<void> done;
-    ASSERT_TRUE(workers.enqueue([&] { done.set_value(); }));
-    done.get_future().wait();
+    const auto done = std::make_shared<std::promise<void>>();
+    ASSERT_TRUE(workers.enqueue([done] { done->set_value(); }));
+    done->get_future().wait();
   }
 }
 
