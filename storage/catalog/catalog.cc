@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kSchemaVersion = 1;
 constexpr int64_t kApplicationId = 0x76617276;  // "varv": tells our file from any other SQLite file
-constexpr int kBusyTimeoutMs = 2000;            // a backup or an inspector may hold the file for a moment (guessed)
+constexpr int kBusyTimeoutMs = 2000;  // a backup or an inspector may hold the file for a moment (guessed)
 // Ids are taken from the file in lots, so that most cost no commit; what is left of a lot at exit is never used.
 constexpr int64_t kSegmentIdLot = 64;
 
@@ -89,8 +89,8 @@ class SqliteCatalog : public Catalog {
     VARVE_ASSIGN(const int64_t found, number("PRAGMA user_version"));
     if (found == kSchemaVersion) return {};
     if (found > kSchemaVersion) {
-      return unsupported(fmt::format("{} was made by a newer varve (catalog version {}, this one knows {})", path_,
-                                     found, kSchemaVersion));
+      return unsupported(fmt::format("{} was made by a newer varve (catalog version {}, this one knows {})",
+                                     path_, found, kSchemaVersion));
     }
     return transaction([&]() -> Result<void> {
       VARVE_TRY(execute(kSchema));
@@ -112,8 +112,9 @@ class SqliteCatalog : public Catalog {
     }));
     std::map<uint32_t, size_t> by_id;
     VARVE_TRY(load_tables(state, by_id));
-    VARVE_ASSIGN(Statement segments, statement("SELECT table_id, id, file, rows, bytes, series, time_min, time_max, "
-                                               "first_lsn, last_lsn FROM segments ORDER BY id"));
+    VARVE_ASSIGN(Statement segments,
+                 statement("SELECT table_id, id, file, rows, bytes, series, time_min, time_max, "
+                           "first_lsn, last_lsn FROM segments ORDER BY id"));
     bool orphan = false;
     VARVE_TRY(for_each_row(segments, [&] {
       const auto table = by_id.find(static_cast<uint32_t>(segments.integer(0)));
@@ -138,8 +139,9 @@ class SqliteCatalog : public Catalog {
     const std::lock_guard lock(mutex_);
     if (next_segment_id_ == segment_ids_end_) {
       VARVE_TRY(execute("INSERT OR IGNORE INTO meta VALUES ('next_segment_id', 1)"));
-      VARVE_ASSIGN(Statement take, statement("UPDATE meta SET value = value + ? WHERE name = 'next_segment_id' "
-                                             "RETURNING value"));
+      VARVE_ASSIGN(Statement take,
+                   statement("UPDATE meta SET value = value + ? WHERE name = 'next_segment_id' "
+                             "RETURNING value"));
       take.bind(kSegmentIdLot);
       int64_t end = 0;
       VARVE_TRY(for_each_row(take, [&] { end = take.integer(0); }));
@@ -153,10 +155,10 @@ class SqliteCatalog : public Catalog {
   Result<void> publish_flush(const FlushPublication& publication) override {
     const std::lock_guard lock(mutex_);
     return transaction([&]() -> Result<void> {
-      VARVE_TRY(run("INSERT INTO tables VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET flushed_lsn = "
-                    "excluded.flushed_lsn",
-                    uint64_t{publication.table_id}, publication.database, publication.table,
-                    publication.flushed_lsn));
+      VARVE_TRY(run(
+          "INSERT INTO tables VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET flushed_lsn = "
+          "excluded.flushed_lsn",
+          uint64_t{publication.table_id}, publication.database, publication.table, publication.flushed_lsn));
       for (size_t i = 0; i < publication.columns.size(); ++i) {
         const ColumnInfo& column = publication.columns[i];
         VARVE_TRY(run("INSERT OR REPLACE INTO columns VALUES (?, ?, ?, ?, ?)", uint64_t{publication.table_id},
@@ -165,8 +167,9 @@ class SqliteCatalog : public Catalog {
       }
       for (const CatalogSegment& segment : publication.segments) {
         VARVE_TRY(run("INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", segment.id,
-                      uint64_t{publication.table_id}, segment.file, segment.rows, segment.bytes, segment.series,
-                      segment.time_min, segment.time_max, segment.first_lsn, segment.last_lsn));
+                      uint64_t{publication.table_id}, segment.file, segment.rows, segment.bytes,
+                      segment.series, segment.time_min, segment.time_max, segment.first_lsn,
+                      segment.last_lsn));
       }
       for (const StreamPosition& position : publication.positions) {
         VARVE_TRY(run("INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", position.stream,
@@ -201,7 +204,8 @@ class SqliteCatalog : public Catalog {
 
  private:
   Result<void> load_tables(CatalogState& state, std::map<uint32_t, size_t>& by_id) {
-    VARVE_ASSIGN(Statement tables, statement("SELECT id, database, name, flushed_lsn FROM tables ORDER BY id"));
+    VARVE_ASSIGN(Statement tables,
+                 statement("SELECT id, database, name, flushed_lsn FROM tables ORDER BY id"));
     VARVE_TRY(for_each_row(tables, [&] {
       CatalogTable table;
       table.id = static_cast<uint32_t>(tables.integer(0));
@@ -219,7 +223,8 @@ class SqliteCatalog : public Catalog {
       const int64_t type_byte = columns.integer(3);
       const auto type = field_type_from_byte(static_cast<uint8_t>(type_byte));
       const int64_t kind = columns.integer(2);
-      if (table == by_id.end() || !type || type_byte > UINT8_MAX || type_byte < 0 || kind < 0 || kind > static_cast<int64_t>(ColumnKind::kField)) {
+      if (table == by_id.end() || !type || type_byte > UINT8_MAX || type_byte < 0 || kind < 0 ||
+          kind > static_cast<int64_t>(ColumnKind::kField)) {
         malformed = true;
         return;
       }
@@ -240,7 +245,8 @@ class SqliteCatalog : public Catalog {
 
   Error damaged(std::string_view found) const {
     return corruption(fmt::format(
-        "the catalog {} is damaged or not a catalog ({}); restore it from a backup of the data folder", path_, found));
+        "the catalog {} is damaged or not a catalog ({}); restore it from a backup of the data folder", path_,
+        found));
   }
 
   Result<int64_t> number(const char* sql) {
