@@ -48,7 +48,8 @@ Result<void> EngineImpl::start() {
                                      format_bytes(recovery.bytes),
                                      (clock_.monotonic_ns() - began) / kNsPerMs));
   }
-  const Lsn next_lsn = std::max(recovery.next_lsn, state.positions_lsn + 1);
+  // Never an lsn that a flush or a cursor has already passed, even when the log lost its end.
+  const Lsn next_lsn = std::max({recovery.next_lsn, state.positions_lsn + 1, state.cursors_lsn + 1});
   applied_lsn_ = next_lsn - 1;
   WalOptions log;
   log.directory = log_directory;

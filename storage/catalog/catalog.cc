@@ -132,6 +132,8 @@ class SqliteCatalog : public Catalog {
       state.positions.push_back(
           {positions.text(0), static_cast<int32_t>(positions.integer(1)), positions.integer(2)});
     }));
+    VARVE_ASSIGN(Statement cursors, statement("SELECT coalesce(max(saved_lsn), 0) FROM cursors"));
+    VARVE_TRY(for_each_row(cursors, [&] { state.cursors_lsn = cursors.count(0); }));
     return state;
   }
 

@@ -47,6 +47,7 @@ struct CatalogState {
   std::vector<StreamPosition> positions;
   Lsn positions_lsn = 0;    // the positions are as of this record
   Lsn replay_from_lsn = 0;  // every record before it is in segments, for every table
+  Lsn cursors_lsn = 0;      // the furthest any cursor was saved: no later record may get an lsn up to it
 };
 
 struct FlushPublication {

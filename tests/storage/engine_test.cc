@@ -343,6 +343,24 @@ TEST_F(EngineTest, ACursorReadsEverythingFromWhereItWasSaved) {
   EXPECT_EQ(drain(**cursor).first, (std::vector<int64_t>{2, 3}));
 }
 
+TEST_F(EngineTest, ACursorAheadOfALogThatLostItsEndMissesNothingNew) {
+  auto engine = open();
+  ASSERT_TRUE(write(*engine, one_row("a", 1, "v", 1.0)));
+  const Lsn ahead = 1000;  // as if the records it read had been cut off as a torn tail
+  ASSERT_TRUE((*engine->open_cursor("mirror.0"))->save(ahead));
+  engine.reset();
+  engine = open();
+  const auto lsn = write(*engine, one_row("a", 2, "v", 1.0));
+  ASSERT_TRUE(lsn);
+  EXPECT_GT(*lsn, ahead);
+  auto cursor = engine->open_cursor("mirror.0");
+  ASSERT_TRUE(cursor);
+  LogRecord record;
+  const auto more = (*cursor)->next(record, kNsPerSecond);
+  ASSERT_TRUE(more && *more);
+  EXPECT_EQ(record.batches[0].times, std::vector<int64_t>{2});
+}
+
 TEST_F(EngineTest, RetentionDropsOldSegmentsByTheDataNotByAClockAhead) {
   options_.partition_ns = kNsPerDay;
   options_.retention_ns = 10 * kNsPerDay;

@@ -239,6 +239,7 @@ TEST_F(CatalogTest, KeepsCursors) {
   crash_and_reopen();
   EXPECT_EQ(*catalog_->cursor("mirror"), Lsn{9});
   EXPECT_EQ(*catalog_->cursor("other"), Lsn{0});
+  EXPECT_EQ(load().cursors_lsn, 9U);
 }
 
 TEST_F(CatalogTest, HostileNamesAreOnlyNames) {
