@@ -32,6 +32,10 @@ void TableSource::fill_tags(const SeriesTags& tags) {
 }
 
 bool TableSource::series_passes(const SeriesTags& tags) {
+  constexpr uint64_t kSeriesPerCheck = 1024;  // a filter may pass over a million series within one call of next()
+  if (++series_filtered_ % kSeriesPerCheck == 0) {
+    if (auto checked = budget_.check(); !checked) context_.fail(checked.error());
+  }
   if (context_.failed()) return false;
   fill_tags(tags);
   tags_of_.reset();

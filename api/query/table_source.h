@@ -31,7 +31,7 @@ class TableSource {
   const ScanCounters& counters() const { return scan_ ? scan_->counters() : no_counters_; }
 
  private:
-  bool series_passes(const SeriesTags& tags);
+  bool series_passes(const SeriesTags& tags);  // false also when the budget is spent; the failure is in context_
   void fill_tags(const SeriesTags& tags);
   QueryResult<void> begin_block();
   VectorView field_view(size_t field);
@@ -47,6 +47,7 @@ class TableSource {
   ScanCounters no_counters_;
   ScanBlock block_;
   std::optional<SeriesId> tags_of_;
+  uint64_t series_filtered_ = 0;
   Chunk whole_block_;
   std::vector<std::vector<uint8_t>> nan_masks_;  // by field
   size_t next_row_ = 0;

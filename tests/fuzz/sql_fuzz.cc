@@ -1,5 +1,5 @@
-// Arbitrary bytes as SQL over a small table: an answer or an error with a position inside the statement, never a
-// crash.
+// Arbitrary bytes as SQL over a small table: an answer or an error with a position inside the statement,
+// never a crash.
 #include <cmath>
 
 #include "storage/base/check.h"
@@ -16,9 +16,9 @@ const MemoryEngine& engine() {
     made.block_rows = 5;
     for (int row = 0; row < 40; ++row) {
       MemoryEngine::Fields fields{{"ph", row % 7 == 0 ? Value(std::nan("")) : Value(row / 4.0)},
-                                         {"n", int64_t{row % 5 == 0 ? INT64_MAX : row}},
-                                         {"ok", row % 3 == 0},
-                                         {"note", std::string(row % 11, 'x')}};
+                                  {"n", int64_t{row % 5 == 0 ? INT64_MAX : row}},
+                                  {"ok", row % 3 == 0},
+                                  {"note", std::string(row % 11, 'x')}};
       fields.resize(static_cast<size_t>(1 + row % 4));
       made.insert("varve", "t", row * kNsPerSecond, {{"site", row % 2 == 0 ? "a" : "b"}}, fields);
     }

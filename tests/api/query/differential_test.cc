@@ -16,7 +16,7 @@ namespace varve {
 namespace {
 
 constexpr int kDatasets = 10;
-constexpr int kQueriesPerDataset = 300;
+constexpr int kQueriesPerDataset = 220;
 
 uint64_t run_seed() {
   if (const char* text = std::getenv("VARVE_SEED")) return std::strtoull(text, nullptr, 10);
