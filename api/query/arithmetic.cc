@@ -186,8 +186,8 @@ QueryResult<ScalarPtr> bind_arithmetic(std::string_view op, ScalarPtr left, Scal
     }
     const bool real = left->type == SqlType::kDouble || right->type == SqlType::kDouble;
     type = real ? SqlType::kDouble : SqlType::kInt64;
-    VARVE_QUERY_ASSIGN(left, bind_cast(std::move(left), type, position));
-    VARVE_QUERY_ASSIGN(right, bind_cast(std::move(right), type, position));
+    VARVE_QUERY_ASSIGN(left, bind_cast(std::move(left), type));
+    VARVE_QUERY_ASSIGN(right, bind_cast(std::move(right), type));
   }
   bool can_fail = false;
   Kernel kernel = arithmetic_kernel(op[0], type == SqlType::kDouble ? type : SqlType::kInt64, can_fail);

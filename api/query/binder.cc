@@ -288,7 +288,7 @@ QueryResult<ScalarPtr> Binder::bind_operator(const AstExpr& expr, std::vector<Sc
     case AstKind::kOr: return bind_logic(false, std::move(operands), position);
     case AstKind::kCast: {
       VARVE_QUERY_ASSIGN(const SqlType type, cast_type(expr.name, position));
-      return bind_cast(std::move(operands[0]), type, position);
+      return bind_cast(std::move(operands[0]), type);
     }
     case AstKind::kBetween: bound = bind_between(std::move(operands), position); break;
     case AstKind::kIn: bound = bind_in(std::move(operands), position); break;
@@ -394,7 +394,7 @@ QueryResult<size_t> Binder::add_aggregate(const AstExpr& expr, AggregateKind kin
             "type_mismatch", fmt::format("{}() needs numbers, found a {}", expr.name, sql_type_name(type)),
             planned.argument->position));
       }
-      VARVE_QUERY_ASSIGN(planned.argument, bind_cast(std::move(planned.argument), type, expr.position));
+      VARVE_QUERY_ASSIGN(planned.argument, bind_cast(std::move(planned.argument), type));
     }
     spec.argument = planned.argument->type;
     if (kind == AggregateKind::kPercentile) VARVE_QUERY_TRY(add_percentile(expr, spec));
@@ -410,7 +410,7 @@ QueryResult<void> Binder::add_percentile(const AstExpr& expr, AggregateSpec& spe
   VARVE_QUERY_ASSIGN(ScalarPtr rank, bind_row(*expr.children[1], "the rank of percentile", Aliases::kNo));
   const size_t position = rank->position;
   if (is_number(rank->type)) {
-    VARVE_QUERY_ASSIGN(rank, bind_cast(std::move(rank), SqlType::kDouble, position));
+    VARVE_QUERY_ASSIGN(rank, bind_cast(std::move(rank), SqlType::kDouble));
     VARVE_QUERY_ASSIGN(rank, fold(std::move(rank)));
   }
   const ConstantScalar* constant = as_constant(*rank);

@@ -153,7 +153,8 @@ QueryResult<SqlType> cast_type(std::string_view name, size_t position) {
       invalid_query("unknown_type", fmt::format("no such type: {}", name), position, std::move(hint)));
 }
 
-QueryResult<ScalarPtr> bind_cast(ScalarPtr operand, SqlType to, size_t position) {
+QueryResult<ScalarPtr> bind_cast(ScalarPtr operand, SqlType to) {
+  const size_t position = operand->position;
   if (operand->type == to) return operand;
   if (operand->type == SqlType::kNull) return std::make_unique<ConstantScalar>(to, operand->position, Value{});
   Kernel kernel = cast_kernel(operand->type, to);
@@ -196,7 +197,7 @@ QueryResult<SqlType> unify_types(std::vector<ScalarPtr*> operands, std::string_v
           fmt::format("{} are {} and {}", what, sql_type_name((*operand)->type), sql_type_name(type)),
           (*operand)->position));
     }
-    VARVE_QUERY_ASSIGN(*operand, bind_cast(std::move(*operand), type, (*operand)->position));
+    VARVE_QUERY_ASSIGN(*operand, bind_cast(std::move(*operand), type));
   }
   return type;
 }

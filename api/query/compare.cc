@@ -128,10 +128,10 @@ QueryResult<void> prepare_comparison(ScalarPtr& left, ScalarPtr& right) {
   if (left->type == SqlType::kNull) left = std::make_unique<ConstantScalar>(right->type, left->position, Value{});
   if (right->type == SqlType::kNull) right = std::make_unique<ConstantScalar>(left->type, right->position, Value{});
   if (left->type == SqlType::kBool && is_number(right->type)) {
-    VARVE_QUERY_ASSIGN(left, bind_cast(std::move(left), SqlType::kInt64, left->position));
+    VARVE_QUERY_ASSIGN(left, bind_cast(std::move(left), SqlType::kInt64));
   }
   if (right->type == SqlType::kBool && is_number(left->type)) {
-    VARVE_QUERY_ASSIGN(right, bind_cast(std::move(right), SqlType::kInt64, right->position));
+    VARVE_QUERY_ASSIGN(right, bind_cast(std::move(right), SqlType::kInt64));
   }
   if (left->type == right->type || (is_number(left->type) && is_number(right->type))) return {};
   return cannot_compare(*left, *right);

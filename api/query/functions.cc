@@ -31,7 +31,7 @@ tl::unexpected<QueryError> wrong_type(const FunctionCall& call, const Scalar& ar
 QueryResult<void> number_argument(FunctionCall& call, size_t index) {
   ScalarPtr& argument = call.arguments[index];
   if (argument->type == SqlType::kBool || argument->type == SqlType::kNull) {
-    VARVE_QUERY_ASSIGN(argument, bind_cast(std::move(argument), SqlType::kInt64, argument->position));
+    VARVE_QUERY_ASSIGN(argument, bind_cast(std::move(argument), SqlType::kInt64));
   }
   if (!is_number(argument->type)) return wrong_type(call, *argument, "a number");
   return {};
@@ -50,7 +50,7 @@ QueryResult<void> string_argument(FunctionCall& call, size_t index) {
 template <double (*f)(double)>
 QueryResult<ScalarPtr> bind_real(FunctionCall& call) {
   VARVE_QUERY_TRY(number_argument(call, 0));
-  VARVE_QUERY_ASSIGN(call.arguments[0], bind_cast(std::move(call.arguments[0]), SqlType::kDouble, call.position));
+  VARVE_QUERY_ASSIGN(call.arguments[0], bind_cast(std::move(call.arguments[0]), SqlType::kDouble));
   return std::make_unique<KernelScalar>(SqlType::kDouble, call.position, std::move(call.arguments),
                                         [](KernelCall& kernel) {
                                           kernel.out.doubles.resize(kernel.rows);
@@ -117,12 +117,12 @@ double round_to(double value, int64_t digits) {
 
 QueryResult<ScalarPtr> bind_round(FunctionCall& call) {
   VARVE_QUERY_TRY(number_argument(call, 0));
-  VARVE_QUERY_ASSIGN(call.arguments[0], bind_cast(std::move(call.arguments[0]), SqlType::kDouble, call.position));
+  VARVE_QUERY_ASSIGN(call.arguments[0], bind_cast(std::move(call.arguments[0]), SqlType::kDouble));
   if (call.arguments.size() == 1) {
     call.arguments.push_back(std::make_unique<ConstantScalar>(SqlType::kInt64, call.position, int64_t{0}));
   }
   VARVE_QUERY_TRY(number_argument(call, 1));
-  VARVE_QUERY_ASSIGN(call.arguments[1], bind_cast(std::move(call.arguments[1]), SqlType::kInt64, call.position));
+  VARVE_QUERY_ASSIGN(call.arguments[1], bind_cast(std::move(call.arguments[1]), SqlType::kInt64));
   return std::make_unique<KernelScalar>(
       SqlType::kDouble, call.position, std::move(call.arguments), [](KernelCall& kernel) {
         const VectorView& value = kernel.arguments[0];
@@ -138,7 +138,7 @@ QueryResult<ScalarPtr> bind_round(FunctionCall& call) {
 QueryResult<ScalarPtr> bind_pow(FunctionCall& call) {
   for (size_t i = 0; i < 2; ++i) {
     VARVE_QUERY_TRY(number_argument(call, i));
-    VARVE_QUERY_ASSIGN(call.arguments[i], bind_cast(std::move(call.arguments[i]), SqlType::kDouble, call.position));
+    VARVE_QUERY_ASSIGN(call.arguments[i], bind_cast(std::move(call.arguments[i]), SqlType::kDouble));
   }
   return std::make_unique<KernelScalar>(
       SqlType::kDouble, call.position, std::move(call.arguments), [](KernelCall& kernel) {

@@ -139,7 +139,7 @@ QueryResult<ScalarPtr> bind_condition(ScalarPtr operand) {
   if (operand->type == SqlType::kNull) {
     return std::make_unique<ConstantScalar>(SqlType::kBool, operand->position, Value{});
   }
-  if (is_number(operand->type)) return bind_cast(std::move(operand), SqlType::kBool, 0);
+  if (is_number(operand->type)) return bind_cast(std::move(operand), SqlType::kBool);
   return tl::make_unexpected(invalid_query(
       "type_mismatch", fmt::format("expected a condition, found a {}", sql_type_name(operand->type)),
       operand->position));

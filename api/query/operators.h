@@ -58,7 +58,7 @@ QueryResult<ScalarPtr> bind_regex(ScalarPtr text, ScalarPtr pattern, size_t posi
 QueryResult<ScalarPtr> bind_case(std::vector<ScalarPtr> operands, size_t position);
 
 QueryResult<ScalarPtr> bind_condition(ScalarPtr operand);  // as bool: a number is true unless 0
-QueryResult<ScalarPtr> bind_cast(ScalarPtr operand, SqlType to, size_t position);
+QueryResult<ScalarPtr> bind_cast(ScalarPtr operand, SqlType to);
 QueryResult<SqlType> cast_type(std::string_view name, size_t position);
 // Brings operands to one type (int64 and double to double, literals beside timestamps to timestamps).
 QueryResult<SqlType> unify_types(std::vector<ScalarPtr*> operands, std::string_view what);
