@@ -17,7 +17,7 @@ namespace {
 constexpr int kHosts = 100;
 constexpr int64_t kStepNs = 10 * kNsPerSecond;
 constexpr int64_t kStartNs = 1'735'689'600 * kNsPerSecond;  // 2025-01-01
-constexpr int kRuns = 15;                                    // the median of them is shown
+constexpr int kRuns = 15;                                   // the median of them is shown
 
 [[noreturn]] void fail(std::string_view what) {
   fmt::print(stderr, "bench_query: {}\n", what);
@@ -50,7 +50,8 @@ void fill(Engine& engine, int days) {
     }
     std::vector<RowBatch> batches;
     batches.push_back(rows.finish());
-    if (auto done = engine.append_and_wait(engine.admit(std::move(batches))); !done) fail(done.error().message);
+    if (auto done = engine.append_and_wait(engine.admit(std::move(batches))); !done)
+      fail(done.error().message);
   }
   if (auto flushed = engine.flush(); !flushed) fail(flushed.error().message);
 }
@@ -73,9 +74,10 @@ void measure(QueryService& service, std::string_view name, const std::string& sq
     times.push_back(static_cast<double>(real_clock().monotonic_ns() - start) / 1e6);
   }
   std::sort(times.begin(), times.end());
-  fmt::print("{:<28} {:>9.2f} ms  {:>8} rows out {:>9} scanned {:>7} decoded {:>7} by statistics {:>9} bytes\n", name,
-             times[times.size() / 2], stats.row_count, stats.rows_scanned, stats.blocks_decoded,
-             stats.blocks_from_statistics, bytes);
+  fmt::print(
+      "{:<28} {:>9.2f} ms  {:>8} rows out {:>9} scanned {:>7} decoded {:>7} by statistics {:>9} bytes\n",
+      name, times[times.size() / 2], stats.row_count, stats.rows_scanned, stats.blocks_decoded,
+      stats.blocks_from_statistics, bytes);
 }
 
 std::string columns(std::string_view function, int count) {
@@ -94,22 +96,28 @@ void run(const std::string& folder, int days) {
   if ((*engine)->tables().empty()) {
     const int64_t start = real_clock().monotonic_ns();
     fill(**engine, days);
-    fmt::print("filled {} days in {:.1f} s\n", days, static_cast<double>(real_clock().monotonic_ns() - start) / 1e9);
+    fmt::print("filled {} days in {:.1f} s\n", days,
+               static_cast<double>(real_clock().monotonic_ns() - start) / 1e9);
   }
   QueryService service(**engine, {}, metrics);
   const std::string hour = "time >= '2025-01-01T08:00:00Z' AND time < '2025-01-01T09:00:00Z'";
   const std::string half_day = "time >= '2025-01-01T08:00:00Z' AND time < '2025-01-01T20:00:00Z'";
-  const std::string eight = "hostname IN ('host_1','host_2','host_3','host_5','host_8','host_13','host_21','host_34')";
+  const std::string eight =
+      "hostname IN ('host_1','host_2','host_3','host_5','host_8','host_13','host_21','host_34')";
   const std::string minute = "SELECT time_bucket('1m', time) AS minute";
   const std::string per_hour = "SELECT time_bucket('1h', time) AS hour, hostname";
   measure(service, "single-groupby-1-1-1",
-          minute + ", max(usage_0) FROM cpu WHERE hostname = 'host_7' AND " + hour + " GROUP BY minute ORDER BY minute");
+          minute + ", max(usage_0) FROM cpu WHERE hostname = 'host_7' AND " + hour +
+              " GROUP BY minute ORDER BY minute");
   measure(service, "single-groupby-5-8-1",
-          minute + columns("max", 5) + " FROM cpu WHERE " + eight + " AND " + hour + " GROUP BY minute ORDER BY minute");
-  measure(service, "cpu-max-all-1", "SELECT time_bucket('1h', time) AS hour" + columns("max", 10) +
-                                        " FROM cpu WHERE hostname = 'host_7' AND " + half_day + " GROUP BY hour");
-  measure(service, "cpu-max-all-8", "SELECT time_bucket('1h', time) AS hour" + columns("max", 10) +
-                                        " FROM cpu WHERE " + eight + " AND " + half_day + " GROUP BY hour");
+          minute + columns("max", 5) + " FROM cpu WHERE " + eight + " AND " + hour +
+              " GROUP BY minute ORDER BY minute");
+  measure(service, "cpu-max-all-1",
+          "SELECT time_bucket('1h', time) AS hour" + columns("max", 10) +
+              " FROM cpu WHERE hostname = 'host_7' AND " + half_day + " GROUP BY hour");
+  measure(service, "cpu-max-all-8",
+          "SELECT time_bucket('1h', time) AS hour" + columns("max", 10) + " FROM cpu WHERE " + eight +
+              " AND " + half_day + " GROUP BY hour");
   measure(service, "double-groupby-1",
           per_hour + columns("avg", 1) + " FROM cpu WHERE " + half_day + " GROUP BY hour, hostname");
   measure(service, "double-groupby-5",
@@ -121,11 +129,14 @@ void run(const std::string& folder, int days) {
   measure(service, "high-cpu-all", "SELECT * FROM cpu WHERE usage_0 > 90 AND " + half_day);
   measure(service, "lastpoint", "SELECT hostname" + columns("last", 10) + " FROM cpu GROUP BY hostname");
   measure(service, "groupby-orderby-limit",
-          minute + ", max(usage_0) FROM cpu WHERE time < '2025-01-01T20:00:00Z' GROUP BY minute ORDER BY minute DESC LIMIT 5");
+          minute +
+              ", max(usage_0) FROM cpu WHERE time < '2025-01-01T20:00:00Z' GROUP BY minute ORDER BY minute "
+              "DESC LIMIT 5");
   measure(service, "avg of everything", "SELECT avg(usage_0), max(usage_1), count(*) FROM cpu");
   measure(service, "avg with field filter", "SELECT avg(usage_0) FROM cpu WHERE usage_1 > 50");
   measure(service, "newest 10", "SELECT * FROM cpu ORDER BY time DESC LIMIT 10");
-  measure(service, "sort by a field", "SELECT time, hostname, usage_0 FROM cpu WHERE " + half_day + " ORDER BY usage_0");
+  measure(service, "sort by a field",
+          "SELECT time, hostname, usage_0 FROM cpu WHERE " + half_day + " ORDER BY usage_0");
   measure(service, "one host, raw", "SELECT * FROM cpu WHERE hostname = 'host_7'");
 }
 

@@ -35,7 +35,8 @@ struct MirrorStatus {
   std::string state;  // ok | retrying | held
   std::string last_error;
   uint64_t rows_sent_total = 0;
-  uint64_t rows_refused_total = 0;  // the server would not take them; named in the log and in varve_quarantine
+  uint64_t rows_refused_total =
+      0;  // the server would not take them; named in the log and in varve_quarantine
   uint64_t backlog_records = 0;
   uint64_t backlog_bytes = 0;
 };

@@ -38,7 +38,9 @@ size_t AdmittedWrite::rows() const {
   return rows;
 }
 
-const std::vector<RejectedRow>& AdmittedWrite::rejected() const { return state_->rejected; }
+const std::vector<RejectedRow>& AdmittedWrite::rejected() const {
+  return state_->rejected;
+}
 
 void AdmittedWrite::merge(AdmittedWrite other) {
   for (State::Part& part : other.state_->parts) state_->parts.push_back(std::move(part));
@@ -66,9 +68,12 @@ EngineImpl::EngineImpl(EngineOptions options)
       rows_total_(options_.metrics->counter("varve_rows_total", "Rows durable and visible, since start.")),
       log_bytes_total_(
           options_.metrics->counter("varve_log_payload_bytes_total", "Bytes of rows handed to the log.")),
-      flush_seconds_(options_.metrics->histogram("varve_flush_seconds", "Time to write a memtable to segments.")) {}
+      flush_seconds_(
+          options_.metrics->histogram("varve_flush_seconds", "Time to write a memtable to segments.")) {}
 
-EngineImpl::~EngineImpl() { close(); }
+EngineImpl::~EngineImpl() {
+  close();
+}
 
 // ---- tables ----
 
@@ -85,7 +90,8 @@ std::shared_ptr<Table> EngineImpl::find_or_create_table(const RowBatch& batch, b
     const std::string_view wrong = table_name_problem(*name);
     if (wrong.empty()) continue;
     problem.reason = "invalid_name";
-    problem.detail = fmt::format("{} name `{}` {}", name == &batch.table ? "table" : "database", *name, wrong);
+    problem.detail =
+        fmt::format("{} name `{}` {}", name == &batch.table ? "table" : "database", *name, wrong);
     return nullptr;
   }
   const std::lock_guard lock(tables_mutex_);
@@ -102,8 +108,8 @@ std::shared_ptr<Table> EngineImpl::find_or_create_table(const RowBatch& batch, b
     made.id = next_table_id_++;
     made.database = batch.database;
     made.name = batch.table;
-    made.retention_ns = own_retention != options_.table_retention_ns.end() ? own_retention->second
-                                                                          : options_.retention_ns;
+    made.retention_ns =
+        own_retention != options_.table_retention_ns.end() ? own_retention->second : options_.retention_ns;
     made.series_max = options_.series_per_table_max;
     made.columns_max = options_.columns_per_table_max;
     table = std::make_shared<Table>(std::move(made));
@@ -147,8 +153,9 @@ Result<void> EngineImpl::append(AdmittedWrite&& write, AppendDone done) {
     if (memtable_bytes_ + pending_bytes_ > options_.memtable_bytes_max) {
       flush_wanted_ = true;
       flush_work_.notify_one();
-      return unavailable(fmt::format("memtables hold {}, their limit (storage.memtable_bytes); writes wait for a flush",
-                                     format_bytes(memtable_bytes_ + pending_bytes_)));
+      return unavailable(
+          fmt::format("memtables hold {}, their limit (storage.memtable_bytes); writes wait for a flush",
+                      format_bytes(memtable_bytes_ + pending_bytes_)));
     }
   }
   WalEntry entry;
@@ -254,7 +261,8 @@ std::vector<TableInfo> EngineImpl::tables() const {
 
 Result<TableInfo> EngineImpl::describe(std::string_view database, std::string_view name) const {
   const auto table = find_table(database, name);
-  if (table == nullptr) return not_found(fmt::format("there is no table `{}` in database `{}`", name, database));
+  if (table == nullptr)
+    return not_found(fmt::format("there is no table `{}` in database `{}`", name, database));
   return table->info();
 }
 

@@ -32,12 +32,12 @@ struct EngineOptions {
   WalSync wal_sync = WalSync::kGroup;
   uint64_t flush_rows = 1'000'000;
   int64_t flush_age_ns = 60 * kNsPerSecond;
-  int64_t partition_ns = kNsPerDay;   // segments hold one partition of time each
-  int64_t retention_ns = 0;           // 0 = keep forever
+  int64_t partition_ns = kNsPerDay;                   // segments hold one partition of time each
+  int64_t retention_ns = 0;                           // 0 = keep forever
   std::map<std::string, int64_t> table_retention_ns;  // by table name, over retention_ns
   uint64_t memtable_bytes_max = 512ULL << 20;  // then append() answers kUnavailable until a flush is done
   uint64_t series_per_table_max = 1'000'000;
-  uint64_t columns_per_table_max = 4096;       // guessed: wide machines have hundreds
+  uint64_t columns_per_table_max = 4096;  // guessed: wide machines have hundreds
   uint64_t tables_max = 10'000;
   FileSystem* file_system = &real_file_system();
   const Clock* clock = &real_clock();
@@ -46,10 +46,10 @@ struct EngineOptions {
 
 // A row the store cannot hold, and why.
 struct RejectedRow {
-  size_t batch = 0;      // index into the batches given to admit()
-  uint32_t row = 0;      // index into that batch as given
-  std::string reason;    // type_conflict, series_limit, column_limit, table_limit, invalid_name, value_too_long
-  std::string detail;    // names the column and the limit
+  size_t batch = 0;    // index into the batches given to admit()
+  uint32_t row = 0;    // index into that batch as given
+  std::string reason;  // type_conflict, series_limit, column_limit, table_limit, invalid_name, value_too_long
+  std::string detail;  // names the column and the limit
 };
 
 // Rows checked against schema and limits, with their series resolved, ready to append.
@@ -93,8 +93,8 @@ struct EngineStatus {
   uint64_t segment_bytes = 0;
   uint64_t memtable_rows = 0;
   uint64_t memtable_bytes = 0;
-  uint64_t rows_written = 0;   // since start
-  uint64_t bytes_written = 0;  // since start, into the log
+  uint64_t rows_written = 0;     // since start
+  uint64_t bytes_written = 0;    // since start, into the log
   std::string read_only_reason;  // empty = writes are accepted
 };
 

@@ -100,7 +100,8 @@ class EngineImpl : public Engine {
   std::map<std::pair<std::string, int32_t>, int64_t> positions_;
   Lsn positions_lsn_ = 0;
 
-  std::mutex record_mutex_;  // held while one record goes into memtables, and to freeze one: no record is cut in two
+  std::mutex
+      record_mutex_;  // held while one record goes into memtables, and to freeze one: no record is cut in two
 
   mutable std::mutex apply_mutex_;  // guards apply_queue_, apply_closing_
   std::condition_variable apply_work_;
@@ -110,7 +111,7 @@ class EngineImpl : public Engine {
   std::atomic<uint64_t> memtable_bytes_{0};  // refreshed by the flush thread, added to by apply
   std::atomic<Lsn> applied_lsn_{0};
 
-  std::mutex flush_mutex_;  // one flush or retention at a time
+  std::mutex flush_mutex_;          // one flush or retention at a time
   mutable std::mutex state_mutex_;  // guards what follows
   std::condition_variable flush_work_;
   bool flush_wanted_ = false;

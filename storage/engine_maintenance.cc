@@ -10,9 +10,10 @@ namespace varve {
 namespace {
 
 constexpr std::string_view kComponent = "store";
-constexpr int64_t kFlushCheckNs = 100 * kNsPerMs;    // how late an age or size flush may start
-constexpr int64_t kUpkeepNs = 5 * kNsPerSecond;      // retention and log removal
-constexpr int64_t kFlushRetryNs = 1 * kNsPerSecond;  // after a failed flush: a full disk does not clear in a hurry
+constexpr int64_t kFlushCheckNs = 100 * kNsPerMs;  // how late an age or size flush may start
+constexpr int64_t kUpkeepNs = 5 * kNsPerSecond;    // retention and log removal
+constexpr int64_t kFlushRetryNs =
+    1 * kNsPerSecond;  // after a failed flush: a full disk does not clear in a hurry
 
 }  // namespace
 
@@ -165,7 +166,8 @@ void EngineImpl::drop_expired(Table& table) {
   for (const std::string& path : paths) {
     if (const auto removed = fs_.remove(path); !removed) log_warn(kComponent, removed.error().message);
   }
-  log_info(kComponent, fmt::format("retention: dropped {} segments of table `{}`", expired.size(), info.name));
+  log_info(kComponent,
+           fmt::format("retention: dropped {} segments of table `{}`", expired.size(), info.name));
 }
 
 void EngineImpl::trim_log() {

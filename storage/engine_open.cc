@@ -28,8 +28,8 @@ Result<void> EngineImpl::start() {
   auto held = fs_.lock(join_path(data, "lock"));
   if (!held) {
     if (held.error().code != ErrorCode::kUnavailable) return held.error();
-    return unavailable(fmt::format("data folder {} is in use by another varve; stop it or choose another storage.data",
-                                   data));
+    return unavailable(fmt::format(
+        "data folder {} is in use by another varve; stop it or choose another storage.data", data));
   }
   lock_ = std::move(*held);
   VARVE_TRY(fs_.create_directories(join_path(data, "segments")));
@@ -44,9 +44,9 @@ Result<void> EngineImpl::start() {
                recover_wal(fs_, log_directory, std::max<Lsn>(state.replay_from_lsn, 1),
                            [&](Lsn lsn, std::string_view payload) { return replay_record(lsn, payload); }));
   if (recovery.records != 0) {
-    log_info(kComponent, fmt::format("replayed {} log records ({}) in {} ms", recovery.records,
-                                     format_bytes(recovery.bytes),
-                                     (clock_.monotonic_ns() - began) / kNsPerMs));
+    log_info(kComponent,
+             fmt::format("replayed {} log records ({}) in {} ms", recovery.records,
+                         format_bytes(recovery.bytes), (clock_.monotonic_ns() - began) / kNsPerMs));
   }
   // Never an lsn that a flush or a cursor has already passed, even when the log lost its end.
   const Lsn next_lsn = std::max({recovery.next_lsn, state.positions_lsn + 1, state.cursors_lsn + 1});
@@ -120,9 +120,10 @@ Result<void> EngineImpl::remove_unlisted_segments(const CatalogState& state) {
     const std::string first_log_file = join_path(join_path(options_.data_directory, "wal"), wal_file_name(1));
     VARVE_ASSIGN(const bool whole_log, fs_.exists(first_log_file));
     if (!whole_log) {
-      return corruption(fmt::format("catalog.db in {} lists no tables, but {} holds {} files and the log does not "
-                                    "start at its first record; restore catalog.db from a backup of the data folder",
-                                    options_.data_directory, directory, names.size()));
+      return corruption(
+          fmt::format("catalog.db in {} lists no tables, but {} holds {} files and the log does not "
+                      "start at its first record; restore catalog.db from a backup of the data folder",
+                      options_.data_directory, directory, names.size()));
     }
   }
   for (const std::string& name : names) {

@@ -17,7 +17,9 @@ namespace {
 // A flush of rows spread over more partitions than this writes wider ones: files must stay few.
 constexpr size_t kPartitionsPerFlushMax = 1000;
 
-int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+int64_t floor_div(int64_t a, int64_t b) {
+  return a / b - (a % b < 0 ? 1 : 0);
+}
 
 // The smallest multiple of the configured width (by doubling) that puts the rows into few enough partitions.
 int64_t partition_width(const FrozenMemtable& frozen, int64_t width) {
@@ -213,7 +215,9 @@ Result<void> write_series(const Table& table, const FrozenMemtable& frozen, cons
 
 }  // namespace
 
-std::string segment_file_name(uint64_t segment_id) { return fmt::format("{:016x}.seg", segment_id); }
+std::string segment_file_name(uint64_t segment_id) {
+  return fmt::format("{:016x}.seg", segment_id);
+}
 
 Result<std::vector<CatalogSegment>> write_segments(const Table& table, const FrozenMemtable& frozen,
                                                    const FlushTarget& target) {

@@ -15,8 +15,9 @@ Result<bool> WalCursor::next(LogRecord& record, int64_t timeout_ns) {
   VARVE_ASSIGN(const bool found, reader_->next(view, engine_.wal_->durable_lsn()));
   for (; damage_reported_ < reader_->damage().size(); ++damage_reported_) {
     const WalDamage& lost = reader_->damage()[damage_reported_];
-    log_error("store", fmt::format("cursor {}: log records {} to {} are gone ({} at {}); rows in them were not read",
-                                   name_, lost.first_lost, lost.last_lost, lost.file, lost.offset));
+    log_error("store",
+              fmt::format("cursor {}: log records {} to {} are gone ({} at {}); rows in them were not read",
+                          name_, lost.first_lost, lost.last_lost, lost.file, lost.offset));
   }
   if (!found) return false;
   auto entry = decode_wal_entry(view.payload);
@@ -40,7 +41,9 @@ uint64_t WalCursor::backlog_records() const {
   return durable > saved ? durable - saved : 0;
 }
 
-uint64_t WalCursor::backlog_bytes() const { return engine_.wal_->bytes_after(saved_); }
+uint64_t WalCursor::backlog_bytes() const {
+  return engine_.wal_->bytes_after(saved_);
+}
 
 Result<std::unique_ptr<LogCursor>> EngineImpl::open_cursor(std::string_view name) {
   VARVE_ASSIGN(const std::optional<Lsn> known, catalog_->cursor(name));

@@ -44,7 +44,7 @@ struct ScanRequest {
 // (a block with a NaN never comes as statistics). For int64, sum is exact or the block does not come as statistics.
 struct ColumnStatistics {
   uint64_t count = 0;
-  double min = 0, max = 0, sum = 0, first = 0, last = 0;        // type double
+  double min = 0, max = 0, sum = 0, first = 0, last = 0;                       // type double
   int64_t min_int = 0, max_int = 0, sum_int = 0, first_int = 0, last_int = 0;  // type int64
 };
 
@@ -62,11 +62,11 @@ struct ScanBlock {
 };
 
 struct ScanCounters {
-  uint64_t rows = 0;                    // rows handed out, decoded or by statistics
+  uint64_t rows = 0;  // rows handed out, decoded or by statistics
   uint64_t blocks_decoded = 0;
   uint64_t blocks_from_statistics = 0;
-  uint64_t segments = 0;                // opened
-  uint64_t segments_pruned = 0;         // not opened, by time range
+  uint64_t segments = 0;         // opened
+  uint64_t segments_pruned = 0;  // not opened, by time range
 };
 
 class Scan {

@@ -8,7 +8,8 @@
 
 namespace varve {
 
-Result<std::shared_ptr<const StoredSegment>> StoredSegment::open(FileSystem& file_system, const std::string& path,
+Result<std::shared_ptr<const StoredSegment>> StoredSegment::open(FileSystem& file_system,
+                                                                 const std::string& path,
                                                                  const CatalogSegment& record,
                                                                  SeriesIndex& series) {
   auto segment = std::make_shared<StoredSegment>();
@@ -19,15 +20,16 @@ Result<std::shared_ptr<const StoredSegment>> StoredSegment::open(FileSystem& fil
   VARVE_ASSIGN(segment->reader_, SegmentReader::open(std::move(source), path));
   const SegmentReader& reader = *segment->reader_;
   if (reader.identity().id != record.id || reader.bytes() != record.bytes || reader.rows() != record.rows) {
-    return corruption(fmt::format("{}: segment {} of {} rows and {} bytes, but the catalog says segment {} of {} "
-                                  "rows and {} bytes",
-                                  path, reader.identity().id, reader.rows(), reader.bytes(), record.id,
-                                  record.rows, record.bytes));
+    return corruption(fmt::format(
+        "{}: segment {} of {} rows and {} bytes, but the catalog says segment {} of {} "
+        "rows and {} bytes",
+        path, reader.identity().id, reader.rows(), reader.bytes(), record.id, record.rows, record.bytes));
   }
   VARVE_ASSIGN(const SegmentDirectory* directory, reader.directory());
   segment->positions_.reserve(directory->series());
   for (size_t i = 0; i < directory->series(); ++i) {
-    segment->positions_.emplace_back(series.resolve_stored(directory->series_tags(i)), static_cast<uint32_t>(i));
+    segment->positions_.emplace_back(series.resolve_stored(directory->series_tags(i)),
+                                     static_cast<uint32_t>(i));
   }
   std::sort(segment->positions_.begin(), segment->positions_.end());
   return std::shared_ptr<const StoredSegment>(std::move(segment));

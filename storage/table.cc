@@ -110,8 +110,9 @@ void Table::check_tags(const RowBatch& batch, Limits limits, Refusals& refusals)
     if (const std::string_view problem = name_problem(tag.name); !problem.empty()) {
       refusals.refuse_with_tag(tag, "invalid_name", fmt::format("tag name `{}` {}", tag.name, problem));
     } else if (field_positions_.contains(tag.name)) {
-      refusals.refuse_with_tag(tag, "type_conflict",
-                               fmt::format("`{}` is a field of table `{}`, not a tag", tag.name, options_.name));
+      refusals.refuse_with_tag(
+          tag, "type_conflict",
+          fmt::format("`{}` is a field of table `{}`, not a tag", tag.name, options_.name));
     } else if (std::any_of(tag.codes.begin(), tag.codes.end(), [](uint32_t c) { return c != kAbsentTag; }) &&
                !add_column(tag.name, ColumnKind::kTag, FieldType::kString, limits)) {
       refusals.refuse_with_tag(tag, "column_limit",
@@ -135,11 +136,13 @@ void Table::check_fields(const RowBatch& batch, Limits limits, Refusals& refusal
     }
     auto known = field_positions_.find(field.name);
     if (known == field_positions_.end()) {
-      const bool used = !field.data.has_nulls() || std::any_of(field.data.valid.begin(), field.data.valid.end(),
-                                                               [](uint8_t v) { return v != 0; });
+      const bool used =
+          !field.data.has_nulls() ||
+          std::any_of(field.data.valid.begin(), field.data.valid.end(), [](uint8_t v) { return v != 0; });
       if (!used) continue;
       if (const std::string_view problem = name_problem(field.name); !problem.empty()) {
-        refusals.refuse_with_field(field, "invalid_name", fmt::format("field name `{}` {}", field.name, problem));
+        refusals.refuse_with_field(field, "invalid_name",
+                                   fmt::format("field name `{}` {}", field.name, problem));
         continue;
       }
       if (tag_positions_.contains(field.name)) {

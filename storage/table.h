@@ -44,7 +44,7 @@ struct TableVersion {
 struct FrozenMemtable {
   std::vector<std::shared_ptr<const SortedRun>> runs;  // older first
   Lsn first_lsn = 0;                                   // of the oldest row in them
-  Lsn last_lsn = 0;                                    // every row of the table up to here is in a segment or in them
+  Lsn last_lsn = 0;  // every row of the table up to here is in a segment or in them
   uint64_t rows = 0;
 };
 
@@ -55,7 +55,7 @@ class Table {
   const TableOptions& options() const { return options_; }
 
   // ---- schema ----
-  std::vector<ColumnInfo> columns() const;  // time first
+  std::vector<ColumnInfo> columns() const;                       // time first
   void restore_columns(const std::vector<ColumnInfo>& columns);  // at open, without "time"
   struct FieldRef {
     size_t index;
@@ -88,7 +88,8 @@ class Table {
   std::optional<Lsn> first_unflushed_lsn_beside(const FrozenMemtable& frozen) const;
   FrozenMemtable begin_flush();  // at most one flush of a table at a time
   // Replaces the frozen runs by `segments`.
-  void publish_flush(const FrozenMemtable& frozen, std::vector<std::shared_ptr<const StoredSegment>> segments);
+  void publish_flush(const FrozenMemtable& frozen,
+                     std::vector<std::shared_ptr<const StoredSegment>> segments);
   // The flush failed: the frozen rows go back to the memtable, to be flushed again.
   void cancel_flush();
   Lsn flushed_lsn() const;
@@ -103,7 +104,8 @@ class Table {
   // The rows that cannot be stored, while a batch is checked.
   struct Refusals;
   void check_tags(const RowBatch& batch, Limits limits, Refusals& refusals);
-  void check_fields(const RowBatch& batch, Limits limits, Refusals& refusals, std::vector<size_t>& field_indexes);
+  void check_fields(const RowBatch& batch, Limits limits, Refusals& refusals,
+                    std::vector<size_t>& field_indexes);
   // False: columns_max reached.
   bool add_column(std::string_view name, ColumnKind kind, FieldType type, Limits limits);
   void cut_buffer();  // rows_mutex_ held
@@ -117,8 +119,8 @@ class Table {
   std::unordered_map<std::string, size_t> field_positions_;
   std::unordered_map<std::string, size_t> tag_positions_;
 
-  mutable std::mutex rows_mutex_;  // guards everything below
-  RowBuffer buffer_;               // arrival order, cut into a run every kRunRows
+  mutable std::mutex rows_mutex_;                        // guards everything below
+  RowBuffer buffer_;                                     // arrival order, cut into a run every kRunRows
   mutable std::shared_ptr<const SortedRun> buffer_run_;  // the buffer, sorted for readers; null when stale
   std::vector<std::shared_ptr<const SortedRun>> runs_;
   std::vector<std::shared_ptr<const SortedRun>> frozen_;

@@ -120,8 +120,8 @@ class TableScan : public Scan {
   int64_t bucket_of(int64_t time) const {
     if (request_.bucket_width_ns == 0) return 0;
     // In unsigned arithmetic: origin and time may lie at opposite ends of the range.
-    const auto distance = static_cast<int64_t>(static_cast<uint64_t>(time) -
-                                               static_cast<uint64_t>(request_.bucket_origin_ns));
+    const auto distance =
+        static_cast<int64_t>(static_cast<uint64_t>(time) - static_cast<uint64_t>(request_.bucket_origin_ns));
     const int64_t bucket = distance / request_.bucket_width_ns;
     return distance % request_.bucket_width_ns < 0 ? bucket - 1 : bucket;
   }

@@ -46,10 +46,14 @@ std::unique_ptr<Aggregate> make_numeric(const AggregateSpec& spec) {
 template <template <class> class State>
 std::unique_ptr<Aggregate> make_typed(const AggregateSpec& spec) {
   switch (physical_type(spec.argument)) {
-    case FieldType::kDouble: return make<State<double>>(spec);
-    case FieldType::kInt64: return make<State<int64_t>>(spec);
-    case FieldType::kBool: return make<State<uint8_t>>(spec);
-    case FieldType::kString: return make<State<std::string>>(spec);
+    case FieldType::kDouble:
+      return make<State<double>>(spec);
+    case FieldType::kInt64:
+      return make<State<int64_t>>(spec);
+    case FieldType::kBool:
+      return make<State<uint8_t>>(spec);
+    case FieldType::kString:
+      return make<State<std::string>>(spec);
   }
   return nullptr;
 }
@@ -69,16 +73,19 @@ SqlType aggregate_result_type(const AggregateSpec& spec) {
   switch (spec.kind) {
     case AggregateKind::kCountRows:
     case AggregateKind::kCount:
-    case AggregateKind::kCountDistinct: return SqlType::kInt64;
+    case AggregateKind::kCountDistinct:
+      return SqlType::kInt64;
     case AggregateKind::kAvg:
     case AggregateKind::kVariance:
     case AggregateKind::kStddev:
-    case AggregateKind::kPercentile: return SqlType::kDouble;
+    case AggregateKind::kPercentile:
+      return SqlType::kDouble;
     case AggregateKind::kSum:
     case AggregateKind::kMin:
     case AggregateKind::kMax:
     case AggregateKind::kFirst:
-    case AggregateKind::kLast: return spec.argument;
+    case AggregateKind::kLast:
+      return spec.argument;
   }
   return SqlType::kNull;
 }
@@ -86,35 +93,50 @@ SqlType aggregate_result_type(const AggregateSpec& spec) {
 bool statistics_can_answer(const AggregateSpec& spec) {
   switch (spec.kind) {
     case AggregateKind::kCountRows:
-    case AggregateKind::kCount: return true;
+    case AggregateKind::kCount:
+      return true;
     case AggregateKind::kSum:
-    case AggregateKind::kAvg: return is_number(spec.argument);
+    case AggregateKind::kAvg:
+      return is_number(spec.argument);
     case AggregateKind::kMin:
     case AggregateKind::kMax:
     case AggregateKind::kFirst:
-    case AggregateKind::kLast: return is_number(spec.argument) || spec.argument == SqlType::kTimestamp;
+    case AggregateKind::kLast:
+      return is_number(spec.argument) || spec.argument == SqlType::kTimestamp;
     case AggregateKind::kCountDistinct:
     case AggregateKind::kVariance:
     case AggregateKind::kStddev:
-    case AggregateKind::kPercentile: return false;
+    case AggregateKind::kPercentile:
+      return false;
   }
   return false;
 }
 
 std::unique_ptr<Aggregate> make_aggregate(const AggregateSpec& spec) {
   switch (spec.kind) {
-    case AggregateKind::kCountRows: return make<CountRowsState>(spec);
-    case AggregateKind::kCount: return make<CountState>(spec);
-    case AggregateKind::kCountDistinct: return make_typed<CountDistinctState>(spec);
-    case AggregateKind::kSum: return make_numeric<SumState>(spec);
-    case AggregateKind::kAvg: return make_numeric<AvgState>(spec);
-    case AggregateKind::kMin: return make_typed<MinState>(spec);
-    case AggregateKind::kMax: return make_typed<MaxState>(spec);
-    case AggregateKind::kFirst: return make_typed<FirstState>(spec);
-    case AggregateKind::kLast: return make_typed<LastState>(spec);
+    case AggregateKind::kCountRows:
+      return make<CountRowsState>(spec);
+    case AggregateKind::kCount:
+      return make<CountState>(spec);
+    case AggregateKind::kCountDistinct:
+      return make_typed<CountDistinctState>(spec);
+    case AggregateKind::kSum:
+      return make_numeric<SumState>(spec);
+    case AggregateKind::kAvg:
+      return make_numeric<AvgState>(spec);
+    case AggregateKind::kMin:
+      return make_typed<MinState>(spec);
+    case AggregateKind::kMax:
+      return make_typed<MaxState>(spec);
+    case AggregateKind::kFirst:
+      return make_typed<FirstState>(spec);
+    case AggregateKind::kLast:
+      return make_typed<LastState>(spec);
     case AggregateKind::kVariance:
-    case AggregateKind::kStddev: return make_numeric<VarianceState>(spec);
-    case AggregateKind::kPercentile: return make_numeric<PercentileState>(spec);
+    case AggregateKind::kStddev:
+      return make_numeric<VarianceState>(spec);
+    case AggregateKind::kPercentile:
+      return make_numeric<PercentileState>(spec);
   }
   VARVE_CHECK(false);
 }

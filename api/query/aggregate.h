@@ -56,7 +56,9 @@ class Aggregate {
   virtual bool add_block(size_t group, const BlockInput& block) = 0;
   virtual void results(size_t from, size_t count, ColumnVector& out, EvalContext& context) = 0;
   virtual size_t group_bytes() const = 0;  // per group
-  size_t dynamic_bytes() const { return dynamic_bytes_; }  // beyond group_bytes: strings, sets, lists of values
+  size_t dynamic_bytes() const {
+    return dynamic_bytes_;
+  }  // beyond group_bytes: strings, sets, lists of values
 
  protected:
   size_t dynamic_bytes_ = 0;

@@ -58,7 +58,9 @@ void for_valid(const AggregateInput& input, size_t from, size_t to, F f) {
 struct CountRowsState {
   int64_t count = 0;
   void add(const AggregateInput&, size_t, size_t&) { ++count; }
-  void add_run(const AggregateInput&, size_t from, size_t to, size_t&) { count += static_cast<int64_t>(to - from); }
+  void add_run(const AggregateInput&, size_t from, size_t to, size_t&) {
+    count += static_cast<int64_t>(to - from);
+  }
   bool add_block(const BlockInput& block) {
     count += static_cast<int64_t>(block.rows);
     return true;

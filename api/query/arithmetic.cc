@@ -43,18 +43,19 @@ Kernel int_kernel(F f) {
     const VectorView& b = call.arguments[1];
     call.out.ints.resize(call.rows);
     bool overflow = false;
-    map_rows(a.ints, a.constant, b.ints, b.constant, call.rows, call.out.ints.data(), [&](int64_t x, int64_t y) {
-      int64_t result = 0;
-      overflow |= f(x, y, &result);
-      return result;
-    });
+    map_rows(a.ints, a.constant, b.ints, b.constant, call.rows, call.out.ints.data(),
+             [&](int64_t x, int64_t y) {
+               int64_t result = 0;
+               overflow |= f(x, y, &result);
+               return result;
+             });
     propagate_nulls(call);
     if (!overflow) return;
     for (size_t row = 0; row < call.rows; ++row) {
       int64_t result = 0;
       if (call.out.is_valid(row) && f(a.ints[a.entry(row)], b.ints[b.entry(row)], &result)) {
-        return call.context.fail(invalid_query("overflow", "the result is beyond the range of int64", call.position,
-                                               "cast an operand to double"));
+        return call.context.fail(invalid_query("overflow", "the result is beyond the range of int64",
+                                               call.position, "cast an operand to double"));
       }
     }
   };
@@ -103,32 +104,43 @@ double double_remainder(double x, double y) {
 Kernel arithmetic_kernel(char op, SqlType type, bool& can_fail) {
   if (type == SqlType::kDouble) {
     switch (op) {
-      case '+': return double_kernel([](double x, double y) { return x + y; });
-      case '-': return double_kernel([](double x, double y) { return x - y; });
-      case '*': return double_kernel([](double x, double y) { return x * y; });
-      case '/': return double_kernel([](double x, double y) { return y == 0 ? NAN : x / y; });
-      default: return double_kernel(double_remainder);
+      case '+':
+        return double_kernel([](double x, double y) { return x + y; });
+      case '-':
+        return double_kernel([](double x, double y) { return x - y; });
+      case '*':
+        return double_kernel([](double x, double y) { return x * y; });
+      case '/':
+        return double_kernel([](double x, double y) { return y == 0 ? NAN : x / y; });
+      default:
+        return double_kernel(double_remainder);
     }
   }
   can_fail = op != '%';
   switch (op) {
-    case '+': return int_kernel([](int64_t x, int64_t y, int64_t* out) { return __builtin_add_overflow(x, y, out); });
-    case '-': return int_kernel([](int64_t x, int64_t y, int64_t* out) { return __builtin_sub_overflow(x, y, out); });
-    case '*': return int_kernel([](int64_t x, int64_t y, int64_t* out) { return __builtin_mul_overflow(x, y, out); });
-    case '/': return int_division_kernel(false);
-    default: return int_division_kernel(true);
+    case '+':
+      return int_kernel([](int64_t x, int64_t y, int64_t* out) { return __builtin_add_overflow(x, y, out); });
+    case '-':
+      return int_kernel([](int64_t x, int64_t y, int64_t* out) { return __builtin_sub_overflow(x, y, out); });
+    case '*':
+      return int_kernel([](int64_t x, int64_t y, int64_t* out) { return __builtin_mul_overflow(x, y, out); });
+    case '/':
+      return int_division_kernel(false);
+    default:
+      return int_division_kernel(true);
   }
 }
 
 tl::unexpected<QueryError> cannot_compute(std::string_view op, const Scalar& left, const Scalar& right,
                                           size_t position) {
   std::string hint;
-  if (left.type == SqlType::kTimestamp && is_number(right.type)) hint = "add a duration: INTERVAL '1 hour' or '1h'";
+  if (left.type == SqlType::kTimestamp && is_number(right.type))
+    hint = "add a duration: INTERVAL '1 hour' or '1h'";
   if (left.type == SqlType::kString && op == "+") hint = "join strings with ||";
-  return tl::make_unexpected(
-      invalid_query("type_mismatch",
-                    fmt::format("{} {} {} is not defined", sql_type_name(left.type), op, sql_type_name(right.type)),
-                    position, std::move(hint)));
+  return tl::make_unexpected(invalid_query(
+      "type_mismatch",
+      fmt::format("{} {} {} is not defined", sql_type_name(left.type), op, sql_type_name(right.type)),
+      position, std::move(hint)));
 }
 
 // What timestamp and interval arithmetic gives; kNull = not defined.
@@ -146,7 +158,9 @@ SqlType time_arithmetic_type(char op, SqlType left, SqlType right) {
   return kNull;
 }
 
-bool is_time_type(SqlType type) { return type == SqlType::kTimestamp || type == SqlType::kInterval; }
+bool is_time_type(SqlType type) {
+  return type == SqlType::kTimestamp || type == SqlType::kInterval;
+}
 
 }  // namespace
 
@@ -157,13 +171,14 @@ QueryResult<ScalarPtr> literal_as(ScalarPtr operand, SqlType type) {
   const bool timestamp = type == SqlType::kTimestamp;
   const Result<int64_t> ns = timestamp ? parse_timestamp(text) : parse_interval(text);
   if (!ns) {
-    return tl::make_unexpected(
-        invalid_query(timestamp ? "invalid_time" : "invalid_interval", ns.error().message, operand->position));
+    return tl::make_unexpected(invalid_query(timestamp ? "invalid_time" : "invalid_interval",
+                                             ns.error().message, operand->position));
   }
   return std::make_unique<ConstantScalar>(type, operand->position, *ns);
 }
 
-QueryResult<ScalarPtr> bind_arithmetic(std::string_view op, ScalarPtr left, ScalarPtr right, size_t position) {
+QueryResult<ScalarPtr> bind_arithmetic(std::string_view op, ScalarPtr left, ScalarPtr right,
+                                       size_t position) {
   if (is_time_type(left->type)) {
     VARVE_QUERY_ASSIGN(right, literal_as(std::move(right), SqlType::kInterval));
   } else if (is_time_type(right->type)) {
@@ -179,7 +194,8 @@ QueryResult<ScalarPtr> bind_arithmetic(std::string_view op, ScalarPtr left, Scal
     if (left->type == SqlType::kNull || right->type == SqlType::kNull) {
       const SqlType other = left->type == SqlType::kNull ? right->type : left->type;
       if (other == SqlType::kString) return cannot_compute(op, *left, *right, position);
-      return std::make_unique<ConstantScalar>(other == SqlType::kNull ? SqlType::kInt64 : other, position, Value{});
+      return std::make_unique<ConstantScalar>(other == SqlType::kNull ? SqlType::kInt64 : other, position,
+                                              Value{});
     }
     if (left->type == SqlType::kString || right->type == SqlType::kString) {
       return cannot_compute(op, *left, *right, position);
@@ -201,15 +217,17 @@ QueryResult<ScalarPtr> bind_negate(ScalarPtr operand, size_t position) {
   if (operand->type == SqlType::kDouble) {
     std::vector<ScalarPtr> operands;
     operands.push_back(std::move(operand));
-    return std::make_unique<KernelScalar>(SqlType::kDouble, position, std::move(operands), [](KernelCall& call) {
-      call.out.doubles.resize(call.rows);
-      for (size_t i = 0; i < call.rows; ++i) call.out.doubles[i] = -call.arguments[0].doubles[i];
-      propagate_nulls(call);
-    });
+    return std::make_unique<KernelScalar>(SqlType::kDouble, position, std::move(operands),
+                                          [](KernelCall& call) {
+                                            call.out.doubles.resize(call.rows);
+                                            for (size_t i = 0; i < call.rows; ++i)
+                                              call.out.doubles[i] = -call.arguments[0].doubles[i];
+                                            propagate_nulls(call);
+                                          });
   }
   const SqlType zero_type = operand->type == SqlType::kInterval ? SqlType::kInterval : SqlType::kInt64;
-  return bind_arithmetic("-", std::make_unique<ConstantScalar>(zero_type, position, int64_t{0}), std::move(operand),
-                         position);
+  return bind_arithmetic("-", std::make_unique<ConstantScalar>(zero_type, position, int64_t{0}),
+                         std::move(operand), position);
 }
 
 }  // namespace varve

@@ -102,7 +102,8 @@ const ColumnInfo* Binder::find_column(std::string_view name) const {
 const AstExpr* Binder::find_alias(const AstExpr& name) const {
   if (name.kind != AstKind::kColumn || !name.qualifier.empty() || input_.items == nullptr) return nullptr;
   for (const SelectItem& item : *input_.items) {
-    if (item.expr && !item.alias.empty() && equal_ignoring_case(item.alias, name.name)) return item.expr.get();
+    if (item.expr && !item.alias.empty() && equal_ignoring_case(item.alias, name.name))
+      return item.expr.get();
   }
   return nullptr;
 }
@@ -147,8 +148,8 @@ ScalarPtr Binder::column_slot(const ColumnInfo& column, size_t position) {
 
 QueryError Binder::unknown_column(const AstExpr& expr, const Scope& scope) const {
   if (input_.table == nullptr) {
-    return invalid_query("unknown_column", fmt::format("no column `{}`: there is no FROM", expr.name), expr.position,
-                         expr.quoted ? "strings are written in single quotes" : "");
+    return invalid_query("unknown_column", fmt::format("no column `{}`: there is no FROM", expr.name),
+                         expr.position, expr.quoted ? "strings are written in single quotes" : "");
   }
   if (!expr.qualifier.empty() && find_column(expr.name) != nullptr) {
     return invalid_query("unknown_table", fmt::format("no table `{}` in this statement", expr.qualifier),
@@ -163,13 +164,14 @@ QueryError Binder::unknown_column(const AstExpr& expr, const Scope& scope) const
   std::string hint = nearest_hint(expr.name, names);
   if (hint.empty() && expr.quoted) hint = "strings are written in single quotes";
   return invalid_query("unknown_column",
-                       fmt::format("table `{}` has no column `{}`", input_.table->name, expr.name), expr.position,
-                       std::move(hint));
+                       fmt::format("table `{}` has no column `{}`", input_.table->name, expr.name),
+                       expr.position, std::move(hint));
 }
 
 QueryResult<ScalarPtr> Binder::bind_column(const AstExpr& expr, const Scope& scope) {
-  const bool qualifier_fits = expr.qualifier.empty() || equal_ignoring_case(expr.qualifier, input_.table_alias) ||
-                              (input_.table != nullptr && equal_ignoring_case(expr.qualifier, input_.table->name));
+  const bool qualifier_fits =
+      expr.qualifier.empty() || equal_ignoring_case(expr.qualifier, input_.table_alias) ||
+      (input_.table != nullptr && equal_ignoring_case(expr.qualifier, input_.table->name));
   const ColumnInfo* column = qualifier_fits ? find_column(expr.name) : nullptr;
   const AstExpr* alias = column == nullptr && scope.aliases == Aliases::kYes ? find_alias(expr) : nullptr;
   if (alias != nullptr) return bind(*alias, {scope.grouped, Aliases::kNo, scope.clause});
@@ -178,8 +180,8 @@ QueryResult<ScalarPtr> Binder::bind_column(const AstExpr& expr, const Scope& sco
   const AstExpr* same_alias = scope.aliases == Aliases::kYes ? find_alias(expr) : nullptr;
   if (same_alias != nullptr) return bind(*same_alias, {true, Aliases::kNo, scope.clause});
   return tl::make_unexpected(invalid_query(
-      "not_grouped", fmt::format("`{}` is neither in GROUP BY nor inside an aggregate", column->name), expr.position,
-      fmt::format("add it to GROUP BY, or use last({})", column->name)));
+      "not_grouped", fmt::format("`{}` is neither in GROUP BY nor inside an aggregate", column->name),
+      expr.position, fmt::format("add it to GROUP BY, or use last({})", column->name)));
 }
 
 QueryResult<ScalarPtr> Binder::bind_parameter(const AstExpr& expr) const {
@@ -211,8 +213,9 @@ QueryResult<void> Binder::add_key(const AstExpr& expr) {
   const bool only_tags = std::all_of(slots.begin(), slots.end(),
                                      [&](size_t slot) { return plan_.slots[slot].kind == ColumnKind::kTag; });
   const auto* bucket = dynamic_cast<const BucketScalar*>(bound.get());
-  const bool has_bucket = std::any_of(plan_.keys.begin(), plan_.keys.end(),
-                                      [](const GroupKey& other) { return other.kind == GroupKey::Kind::kBucket; });
+  const bool has_bucket = std::any_of(plan_.keys.begin(), plan_.keys.end(), [](const GroupKey& other) {
+    return other.kind == GroupKey::Kind::kBucket;
+  });
   if (only_tags) {
     key.kind = GroupKey::Kind::kSeries;
   } else if (bucket != nullptr && !has_bucket) {
@@ -232,7 +235,8 @@ QueryResult<void> Binder::add_key(const AstExpr& expr) {
 QueryResult<ScalarPtr> Binder::bind(const AstExpr& expr, const Scope& scope) {
   // Aliases and CASE operands are bound where they are used, so a small statement could grow without this bound.
   if (++nodes_ > 2 * (kExpressionOperatorsMax + kExpressionLiteralsMax)) {
-    return tl::make_unexpected(invalid_query("sql_too_large", "the statement's expressions are too large", expr.position));
+    return tl::make_unexpected(
+        invalid_query("sql_too_large", "the statement's expressions are too large", expr.position));
   }
   if (scope.grouped) {
     for (size_t key = 0; key < key_asts_.size(); ++key) {
@@ -251,14 +255,20 @@ QueryResult<ScalarPtr> Binder::bind_node(const AstExpr& expr, const Scope& scope
       return std::make_unique<ConstantScalar>(value_type(expr.value), expr.position, expr.value);
     case AstKind::kInterval: {
       const Result<int64_t> ns = parse_interval(expr.name);
-      if (!ns) return tl::make_unexpected(invalid_query("invalid_interval", ns.error().message, expr.position));
+      if (!ns)
+        return tl::make_unexpected(invalid_query("invalid_interval", ns.error().message, expr.position));
       return std::make_unique<ConstantScalar>(SqlType::kInterval, expr.position, *ns);
     }
-    case AstKind::kParameter: return bind_parameter(expr);
-    case AstKind::kColumn: return bind_column(expr, scope);
-    case AstKind::kCall: return bind_call(expr, scope);
-    case AstKind::kCase: return bind_case_of(expr, scope);
-    default: break;
+    case AstKind::kParameter:
+      return bind_parameter(expr);
+    case AstKind::kColumn:
+      return bind_column(expr, scope);
+    case AstKind::kCall:
+      return bind_call(expr, scope);
+    case AstKind::kCase:
+      return bind_case_of(expr, scope);
+    default:
+      break;
   }
   std::vector<ScalarPtr> operands;
   for (const AstPtr& child : expr.children) {
@@ -282,18 +292,30 @@ QueryResult<ScalarPtr> Binder::bind_operator(const AstExpr& expr, std::vector<Sc
       return bind_compare(compare_op(expr.op), std::move(operands[0]), std::move(operands[1]), position);
     case AstKind::kIsSame:
       return bind_is_same(std::move(operands[0]), std::move(operands[1]), expr.negated, position);
-    case AstKind::kIsNull: return bind_is_null(std::move(operands[0]), expr.negated, position);
-    case AstKind::kNot: return bind_not(std::move(operands[0]), position);
-    case AstKind::kAnd: return bind_logic(true, std::move(operands), position);
-    case AstKind::kOr: return bind_logic(false, std::move(operands), position);
+    case AstKind::kIsNull:
+      return bind_is_null(std::move(operands[0]), expr.negated, position);
+    case AstKind::kNot:
+      return bind_not(std::move(operands[0]), position);
+    case AstKind::kAnd:
+      return bind_logic(true, std::move(operands), position);
+    case AstKind::kOr:
+      return bind_logic(false, std::move(operands), position);
     case AstKind::kCast: {
       VARVE_QUERY_ASSIGN(const SqlType type, cast_type(expr.name, position));
       return bind_cast(std::move(operands[0]), type);
     }
-    case AstKind::kBetween: bound = bind_between(std::move(operands), position); break;
-    case AstKind::kIn: bound = bind_in(std::move(operands), position); break;
-    case AstKind::kLike: bound = bind_like(std::move(operands), position); break;
-    default: bound = bind_regex(std::move(operands[0]), std::move(operands[1]), position); break;
+    case AstKind::kBetween:
+      bound = bind_between(std::move(operands), position);
+      break;
+    case AstKind::kIn:
+      bound = bind_in(std::move(operands), position);
+      break;
+    case AstKind::kLike:
+      bound = bind_like(std::move(operands), position);
+      break;
+    default:
+      bound = bind_regex(std::move(operands[0]), std::move(operands[1]), position);
+      break;
   }
   if (!bound || !expr.negated) return bound;
   VARVE_QUERY_ASSIGN(ScalarPtr folded, fold(std::move(*bound)));
@@ -309,7 +331,8 @@ QueryResult<ScalarPtr> Binder::bind_case_of(const AstExpr& expr, const Scope& sc
     if (expr.has_operand && (i - first) % 2 == 0 && !is_otherwise) {
       VARVE_QUERY_ASSIGN(ScalarPtr subject, bind(*expr.children[0], scope));
       const size_t position = operand->position;
-      VARVE_QUERY_ASSIGN(operand, bind_compare(CompareOp::kEqual, std::move(subject), std::move(operand), position));
+      VARVE_QUERY_ASSIGN(operand,
+                         bind_compare(CompareOp::kEqual, std::move(subject), std::move(operand), position));
     }
     operands.push_back(std::move(operand));
   }
@@ -320,17 +343,18 @@ QueryResult<ScalarPtr> Binder::bind_call(const AstExpr& expr, const Scope& scope
   if (find_aggregate(expr.name) != nullptr) {
     if (scope.grouped) return bind_aggregate(expr);
     return tl::make_unexpected(invalid_query(
-        "misplaced_aggregate", fmt::format("{}() cannot be used in {}", expr.name, scope.clause), expr.position,
-        scope.clause == "WHERE" ? "filter groups with HAVING" : ""));
+        "misplaced_aggregate", fmt::format("{}() cannot be used in {}", expr.name, scope.clause),
+        expr.position, scope.clause == "WHERE" ? "filter groups with HAVING" : ""));
   }
-  if (std::find(std::begin(kLaterAggregates), std::end(kLaterAggregates), expr.name) != std::end(kLaterAggregates)) {
-    return tl::make_unexpected(
-        invalid_query("unsupported", fmt::format("{}() is not available in this version", expr.name), expr.position));
+  if (std::find(std::begin(kLaterAggregates), std::end(kLaterAggregates), expr.name) !=
+      std::end(kLaterAggregates)) {
+    return tl::make_unexpected(invalid_query(
+        "unsupported", fmt::format("{}() is not available in this version", expr.name), expr.position));
   }
   if (expr.star || expr.distinct) {
-    return tl::make_unexpected(invalid_query("sql_syntax",
-                                             fmt::format("{}() is no aggregate: it takes neither * nor DISTINCT",
-                                                         expr.name), expr.position));
+    return tl::make_unexpected(invalid_query(
+        "sql_syntax", fmt::format("{}() is no aggregate: it takes neither * nor DISTINCT", expr.name),
+        expr.position));
   }
   FunctionCall call{expr.name, {}, expr.position, input_.now_ns};
   for (const AstPtr& child : expr.children) {
@@ -367,21 +391,24 @@ QueryResult<size_t> Binder::add_aggregate(const AstExpr& expr, AggregateKind kin
   spec.kind = kind;
   spec.position = expr.position;
   const size_t arguments_wanted = expr.name == "percentile" ? 2 : 1;
-  const bool count_rows = kind == AggregateKind::kCount && (expr.star || expr.children.empty()) && !expr.distinct;
+  const bool count_rows =
+      kind == AggregateKind::kCount && (expr.star || expr.children.empty()) && !expr.distinct;
   if (count_rows) {
     spec.kind = AggregateKind::kCountRows;
   } else if (expr.star || expr.children.size() != arguments_wanted) {
-    return tl::make_unexpected(invalid_query(
-        "wrong_arguments",
-        fmt::format("{}() takes {} argument{}", expr.name, arguments_wanted, arguments_wanted == 1 ? "" : "s"),
-        expr.position));
+    return tl::make_unexpected(invalid_query("wrong_arguments",
+                                             fmt::format("{}() takes {} argument{}", expr.name,
+                                                         arguments_wanted, arguments_wanted == 1 ? "" : "s"),
+                                             expr.position));
   } else {
     if (expr.distinct && kind != AggregateKind::kCount) {
       return tl::make_unexpected(invalid_query(
-          "unsupported", fmt::format("{}(DISTINCT ...) is not available in this version", expr.name), expr.position));
+          "unsupported", fmt::format("{}(DISTINCT ...) is not available in this version", expr.name),
+          expr.position));
     }
     if (expr.distinct) spec.kind = AggregateKind::kCountDistinct;
-    VARVE_QUERY_ASSIGN(planned.argument, bind_row(*expr.children[0], "the argument of an aggregate", Aliases::kNo));
+    VARVE_QUERY_ASSIGN(planned.argument,
+                       bind_row(*expr.children[0], "the argument of an aggregate", Aliases::kNo));
     const bool needs_number = kind == AggregateKind::kSum || kind == AggregateKind::kAvg ||
                               kind == AggregateKind::kVariance || kind == AggregateKind::kStddev ||
                               kind == AggregateKind::kPercentile || expr.name == "spread";

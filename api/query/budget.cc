@@ -36,8 +36,9 @@ QueryResult<void> MemoryUse::set(uint64_t bytes) {
   budget_.memory_bytes_ += bytes - bytes_;
   bytes_ = bytes;
   if (budget_.memory_bytes_ <= budget_.options_.max_memory_bytes) return {};
-  QueryError error = limit_error("memory_limit", fmt::format("the query needs more than query.max_memory = {}",
-                                                             format_bytes(budget_.options_.max_memory_bytes)));
+  QueryError error =
+      limit_error("memory_limit", fmt::format("the query needs more than query.max_memory = {}",
+                                              format_bytes(budget_.options_.max_memory_bytes)));
   error.hint = "group by fewer values, add LIMIT, or raise query.max_memory";
   return tl::make_unexpected(std::move(error));
 }

@@ -45,7 +45,8 @@ std::string_view trimmed_number(std::string_view text) {
 // The longest prefix that is a number, else 0, as CAST in SQLite.
 double double_from_text(std::string_view text) {
   text = trimmed_number(text);
-  const bool digits = !text.empty() && ((text[0] >= '0' && text[0] <= '9') || text[0] == '-' || text[0] == '.');
+  const bool digits =
+      !text.empty() && ((text[0] >= '0' && text[0] <= '9') || text[0] == '-' || text[0] == '.');
   if (!digits) return 0;  // from_chars would take "inf" and "nan"
   double value = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -137,10 +138,10 @@ QueryResult<SqlType> cast_type(std::string_view name, size_t position) {
     SqlType type;
   };
   constexpr Named kTypes[] = {
-      {"int64", SqlType::kInt64},   {"int", SqlType::kInt64},        {"integer", SqlType::kInt64},
-      {"bigint", SqlType::kInt64},  {"double", SqlType::kDouble},    {"real", SqlType::kDouble},
-      {"float", SqlType::kDouble},  {"string", SqlType::kString},    {"text", SqlType::kString},
-      {"varchar", SqlType::kString}, {"bool", SqlType::kBool},       {"boolean", SqlType::kBool},
+      {"int64", SqlType::kInt64},        {"int", SqlType::kInt64},     {"integer", SqlType::kInt64},
+      {"bigint", SqlType::kInt64},       {"double", SqlType::kDouble}, {"real", SqlType::kDouble},
+      {"float", SqlType::kDouble},       {"string", SqlType::kString}, {"text", SqlType::kString},
+      {"varchar", SqlType::kString},     {"bool", SqlType::kBool},     {"boolean", SqlType::kBool},
       {"timestamp", SqlType::kTimestamp}};
   std::vector<std::string> names;
   for (const Named& known : kTypes) {
@@ -156,7 +157,8 @@ QueryResult<SqlType> cast_type(std::string_view name, size_t position) {
 QueryResult<ScalarPtr> bind_cast(ScalarPtr operand, SqlType to) {
   const size_t position = operand->position;
   if (operand->type == to) return operand;
-  if (operand->type == SqlType::kNull) return std::make_unique<ConstantScalar>(to, operand->position, Value{});
+  if (operand->type == SqlType::kNull)
+    return std::make_unique<ConstantScalar>(to, operand->position, Value{});
   Kernel kernel = cast_kernel(operand->type, to);
   if (!kernel) {
     return tl::make_unexpected(invalid_query(
@@ -181,8 +183,8 @@ QueryResult<SqlType> unify_types(std::vector<ScalarPtr*> operands, std::string_v
       type = other;  // earlier literals are read as times below; anything else fails there
     } else if (!(literal && (type == SqlType::kTimestamp || type == SqlType::kInterval))) {
       return tl::make_unexpected(invalid_query(
-          "type_mismatch",
-          fmt::format("{} are {} and {}", what, sql_type_name(type), sql_type_name(other)), (*operand)->position));
+          "type_mismatch", fmt::format("{} are {} and {}", what, sql_type_name(type), sql_type_name(other)),
+          (*operand)->position));
     }
   }
   for (ScalarPtr* operand : operands) {
@@ -190,7 +192,8 @@ QueryResult<SqlType> unify_types(std::vector<ScalarPtr*> operands, std::string_v
       VARVE_QUERY_ASSIGN(*operand, literal_as(std::move(*operand), type));
     }
     if ((*operand)->type == type) continue;
-    const bool implicit = (*operand)->type == SqlType::kNull || (is_number((*operand)->type) && is_number(type));
+    const bool implicit =
+        (*operand)->type == SqlType::kNull || (is_number((*operand)->type) && is_number(type));
     if (!implicit) {
       return tl::make_unexpected(invalid_query(
           "type_mismatch",

@@ -48,9 +48,12 @@ void compare_typed(const VectorView& a, const VectorView& b, size_t rows, uint8_
     return;
   }
   switch (a.type) {
-    case FieldType::kDouble: return compare_values<op, double>(a, b, rows, out);
-    case FieldType::kInt64: return compare_values<op, int64_t>(a, b, rows, out);
-    case FieldType::kBool: return compare_values<op, uint8_t>(a, b, rows, out);
+    case FieldType::kDouble:
+      return compare_values<op, double>(a, b, rows, out);
+    case FieldType::kInt64:
+      return compare_values<op, int64_t>(a, b, rows, out);
+    case FieldType::kBool:
+      return compare_values<op, uint8_t>(a, b, rows, out);
     case FieldType::kString:
       for (size_t i = 0; i < rows; ++i) out[i] = holds<op>(a.string(i), b.string(i)) ? 1 : 0;
   }
@@ -58,12 +61,18 @@ void compare_typed(const VectorView& a, const VectorView& b, size_t rows, uint8_
 
 void compare_views(CompareOp op, const VectorView& a, const VectorView& b, size_t rows, uint8_t* out) {
   switch (op) {
-    case CompareOp::kEqual: return compare_typed<CompareOp::kEqual>(a, b, rows, out);
-    case CompareOp::kNotEqual: return compare_typed<CompareOp::kNotEqual>(a, b, rows, out);
-    case CompareOp::kLess: return compare_typed<CompareOp::kLess>(a, b, rows, out);
-    case CompareOp::kLessEqual: return compare_typed<CompareOp::kLessEqual>(a, b, rows, out);
-    case CompareOp::kGreater: return compare_typed<CompareOp::kGreater>(a, b, rows, out);
-    case CompareOp::kGreaterEqual: return compare_typed<CompareOp::kGreaterEqual>(a, b, rows, out);
+    case CompareOp::kEqual:
+      return compare_typed<CompareOp::kEqual>(a, b, rows, out);
+    case CompareOp::kNotEqual:
+      return compare_typed<CompareOp::kNotEqual>(a, b, rows, out);
+    case CompareOp::kLess:
+      return compare_typed<CompareOp::kLess>(a, b, rows, out);
+    case CompareOp::kLessEqual:
+      return compare_typed<CompareOp::kLessEqual>(a, b, rows, out);
+    case CompareOp::kGreater:
+      return compare_typed<CompareOp::kGreater>(a, b, rows, out);
+    case CompareOp::kGreaterEqual:
+      return compare_typed<CompareOp::kGreaterEqual>(a, b, rows, out);
   }
 }
 
@@ -111,7 +120,8 @@ tl::unexpected<QueryError> cannot_compare(const Scalar& left, const Scalar& righ
     hint = "numbers are written without quotes";
   }
   return tl::make_unexpected(invalid_query(
-      "type_mismatch", fmt::format("cannot compare {} with {}", sql_type_name(left.type), sql_type_name(right.type)),
+      "type_mismatch",
+      fmt::format("cannot compare {} with {}", sql_type_name(left.type), sql_type_name(right.type)),
       right.position, std::move(hint)));
 }
 
@@ -125,8 +135,10 @@ QueryResult<void> prepare_comparison(ScalarPtr& left, ScalarPtr& right) {
       VARVE_QUERY_ASSIGN(left, literal_as(std::move(left), time_type));
     }
   }
-  if (left->type == SqlType::kNull) left = std::make_unique<ConstantScalar>(right->type, left->position, Value{});
-  if (right->type == SqlType::kNull) right = std::make_unique<ConstantScalar>(left->type, right->position, Value{});
+  if (left->type == SqlType::kNull)
+    left = std::make_unique<ConstantScalar>(right->type, left->position, Value{});
+  if (right->type == SqlType::kNull)
+    right = std::make_unique<ConstantScalar>(left->type, right->position, Value{});
   if (left->type == SqlType::kBool && is_number(right->type)) {
     VARVE_QUERY_ASSIGN(left, bind_cast(std::move(left), SqlType::kInt64));
   }
@@ -168,17 +180,22 @@ struct InSet {
     } else if (const auto* real = std::get_if<double>(&value)) {
       doubles.insert(*real);
       const bool fits = *real >= -0x1p63 && *real < 0x1p63;
-      if (fits && static_cast<double>(static_cast<int64_t>(*real)) == *real) ints.insert(static_cast<int64_t>(*real));
+      if (fits && static_cast<double>(static_cast<int64_t>(*real)) == *real)
+        ints.insert(static_cast<int64_t>(*real));
     } else {
       has_null = true;
     }
   }
   bool contains(const VectorView& view, size_t row) const {
     switch (view.type) {
-      case FieldType::kDouble: return doubles.contains(view.doubles[view.entry(row)]);
-      case FieldType::kInt64: return ints.contains(view.ints[view.entry(row)]);
-      case FieldType::kBool: return ints.contains(view.bools[view.entry(row)]);
-      case FieldType::kString: return strings.find(view.string(row)) != strings.end();
+      case FieldType::kDouble:
+        return doubles.contains(view.doubles[view.entry(row)]);
+      case FieldType::kInt64:
+        return ints.contains(view.ints[view.entry(row)]);
+      case FieldType::kBool:
+        return ints.contains(view.bools[view.entry(row)]);
+      case FieldType::kString:
+        return strings.find(view.string(row)) != strings.end();
     }
     return false;
   }
@@ -201,7 +218,8 @@ int compare_exact(int64_t a, double b) {
 }
 
 CompareScalar::CompareScalar(CompareOp compare_op, size_t text_position, std::vector<ScalarPtr> operands)
-    : KernelScalar(SqlType::kBool, text_position, std::move(operands), compare_kernel(compare_op)), op(compare_op) {}
+    : KernelScalar(SqlType::kBool, text_position, std::move(operands), compare_kernel(compare_op)),
+      op(compare_op) {}
 
 BetweenScalar::BetweenScalar(size_t text_position, std::vector<ScalarPtr> operands)
     : KernelScalar(SqlType::kBool, text_position, std::move(operands), between_kernel) {}
@@ -251,21 +269,23 @@ QueryResult<ScalarPtr> bind_in(std::vector<ScalarPtr> operands, size_t position)
     }
   }
   if (!computed.empty()) {
-    return tl::make_unexpected(invalid_query("unsupported", "the list of IN must be constants in this version",
+    return tl::make_unexpected(invalid_query("unsupported",
+                                             "the list of IN must be constants in this version",
                                              computed.front()->position, "write x = a OR x = b"));
   }
   std::vector<ScalarPtr> arguments;
   arguments.push_back(std::move(needle));
   const bool empty = operands.empty();
-  return std::make_unique<KernelScalar>(SqlType::kBool, position, std::move(arguments), [set, empty](KernelCall& call) {
-    const VectorView& x = call.arguments[0];
-    call.out.bools.resize(call.rows);
-    for (size_t i = 0; i < call.rows && !empty; ++i) {  // x IN () is false, even for NULL
-      const bool found = x.is_valid(i) && set->contains(x, i);
-      call.out.bools[i] = found ? 1 : 0;
-      if (!found && (set->has_null || !x.is_valid(i))) mark_null(call.out, i);
-    }
-  });
+  return std::make_unique<KernelScalar>(
+      SqlType::kBool, position, std::move(arguments), [set, empty](KernelCall& call) {
+        const VectorView& x = call.arguments[0];
+        call.out.bools.resize(call.rows);
+        for (size_t i = 0; i < call.rows && !empty; ++i) {  // x IN () is false, even for NULL
+          const bool found = x.is_valid(i) && set->contains(x, i);
+          call.out.bools[i] = found ? 1 : 0;
+          if (!found && (set->has_null || !x.is_valid(i))) mark_null(call.out, i);
+        }
+      });
 }
 
 }  // namespace varve

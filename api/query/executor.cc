@@ -37,8 +37,8 @@ QueryResult<GroupedScan> scan_groups(const Engine& engine, const SelectPlan& pla
   return GroupedScan::kDone;
 }
 
-QueryResult<bool> execute_grouped(const Engine& engine, const SelectPlan& plan, QueryBudget& budget, ResultSink& sink,
-                                  QueryStats& stats) {
+QueryResult<bool> execute_grouped(const Engine& engine, const SelectPlan& plan, QueryBudget& budget,
+                                  ResultSink& sink, QueryStats& stats) {
   for (bool use_statistics = plan.may_use_statistics;; use_statistics = false) {
     EvalContext context;
     Grouping grouping(plan, budget, context);
@@ -66,8 +66,8 @@ std::vector<size_t> output_slots(const SelectPlan& plan) {
   return slots;
 }
 
-QueryResult<bool> execute_rows(const Engine& engine, const SelectPlan& plan, QueryBudget& budget, ResultSink& sink,
-                               QueryStats& stats) {
+QueryResult<bool> execute_rows(const Engine& engine, const SelectPlan& plan, QueryBudget& budget,
+                               ResultSink& sink, QueryStats& stats) {
   EvalContext context;
   TableSource source(plan, budget, context);
   VARVE_QUERY_ASSIGN(const bool types_agree, source.open(engine, output_slots(plan), false));
@@ -107,8 +107,8 @@ QueryResult<bool> execute_single_row(const SelectPlan& plan, QueryBudget& budget
 
 }  // namespace
 
-QueryResult<bool> execute_plan(const Engine& engine, const SelectPlan& plan, QueryBudget& budget, ResultSink& sink,
-                               QueryStats& stats) {
+QueryResult<bool> execute_plan(const Engine& engine, const SelectPlan& plan, QueryBudget& budget,
+                               ResultSink& sink, QueryStats& stats) {
   if (!plan.has_table) return execute_single_row(plan, budget, sink, stats);
   return plan.grouped ? execute_grouped(engine, plan, budget, sink, stats)
                       : execute_rows(engine, plan, budget, sink, stats);

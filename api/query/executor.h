@@ -9,7 +9,7 @@
 namespace varve {
 
 // False: the table's types changed between planning and scanning; nothing was handed out, plan again.
-QueryResult<bool> execute_plan(const Engine& engine, const SelectPlan& plan, QueryBudget& budget, ResultSink& sink,
-                               QueryStats& stats);
+QueryResult<bool> execute_plan(const Engine& engine, const SelectPlan& plan, QueryBudget& budget,
+                               ResultSink& sink, QueryStats& stats);
 
 }  // namespace varve

@@ -22,10 +22,12 @@ struct FunctionEntry {
 
 constexpr size_t kArgumentsMax = 128;  // of concat and coalesce; guessed, SQLite has 127
 
-tl::unexpected<QueryError> wrong_type(const FunctionCall& call, const Scalar& argument, std::string_view needed) {
-  return tl::make_unexpected(invalid_query(
-      "type_mismatch", fmt::format("{} needs {}, found a {}", call.name, needed, sql_type_name(argument.type)),
-      argument.position));
+tl::unexpected<QueryError> wrong_type(const FunctionCall& call, const Scalar& argument,
+                                      std::string_view needed) {
+  return tl::make_unexpected(
+      invalid_query("type_mismatch",
+                    fmt::format("{} needs {}, found a {}", call.name, needed, sql_type_name(argument.type)),
+                    argument.position));
 }
 
 QueryResult<void> number_argument(FunctionCall& call, size_t index) {
@@ -55,7 +57,8 @@ QueryResult<ScalarPtr> bind_real(FunctionCall& call) {
                                         [](KernelCall& kernel) {
                                           kernel.out.doubles.resize(kernel.rows);
                                           const double* in = kernel.arguments[0].doubles;
-                                          for (size_t i = 0; i < kernel.rows; ++i) kernel.out.doubles[i] = f(in[i]);
+                                          for (size_t i = 0; i < kernel.rows; ++i)
+                                            kernel.out.doubles[i] = f(in[i]);
                                           propagate_nulls(kernel);
                                           nulls_for_nan(kernel.out);
                                         });
@@ -69,11 +72,21 @@ QueryResult<ScalarPtr> bind_whole(FunctionCall& call) {
   return bind_real<f>(call);
 }
 
-double square_root(double x) { return std::sqrt(x); }
-double exponential(double x) { return std::exp(x); }
-double round_down(double x) { return std::floor(x); }
-double round_up(double x) { return std::ceil(x); }
-double natural_logarithm(double x) { return x <= 0 ? NAN : std::log(x); }  // NULL for 0, as in SQLite
+double square_root(double x) {
+  return std::sqrt(x);
+}
+double exponential(double x) {
+  return std::exp(x);
+}
+double round_down(double x) {
+  return std::floor(x);
+}
+double round_up(double x) {
+  return std::ceil(x);
+}
+double natural_logarithm(double x) {
+  return x <= 0 ? NAN : std::log(x);
+}  // NULL for 0, as in SQLite
 
 QueryResult<ScalarPtr> bind_abs(FunctionCall& call) {
   VARVE_QUERY_TRY(number_argument(call, 0));
@@ -157,32 +170,33 @@ QueryResult<ScalarPtr> bind_coalesce(FunctionCall& call) {
   std::vector<ScalarPtr*> operands;
   for (ScalarPtr& argument : call.arguments) operands.push_back(&argument);
   VARVE_QUERY_ASSIGN(const SqlType type, unify_types(operands, "the arguments of coalesce"));
-  return std::make_unique<KernelScalar>(type, call.position, std::move(call.arguments), [](KernelCall& kernel) {
-    for (size_t i = 0; i < kernel.rows; ++i) {
-      const auto found = std::find_if(kernel.arguments.begin(), kernel.arguments.end(),
-                                      [&](const VectorView& view) { return view.is_valid(i); });
-      if (found == kernel.arguments.end()) {
-        kernel.out.push_null();
-      } else {
-        append_entry(kernel.out, *found, i);
-      }
-    }
-  });
+  return std::make_unique<KernelScalar>(
+      type, call.position, std::move(call.arguments), [](KernelCall& kernel) {
+        for (size_t i = 0; i < kernel.rows; ++i) {
+          const auto found = std::find_if(kernel.arguments.begin(), kernel.arguments.end(),
+                                          [&](const VectorView& view) { return view.is_valid(i); });
+          if (found == kernel.arguments.end()) {
+            kernel.out.push_null();
+          } else {
+            append_entry(kernel.out, *found, i);
+          }
+        }
+      });
 }
 
 template <char (*f)(char)>
 QueryResult<ScalarPtr> bind_letters(FunctionCall& call) {
   VARVE_QUERY_TRY(string_argument(call, 0));
-  return std::make_unique<KernelScalar>(
-      SqlType::kString, call.position, std::move(call.arguments), [](KernelCall& kernel) {
-        std::string text;
-        for (size_t i = 0; i < kernel.rows; ++i) {
-          text = kernel.arguments[0].string(i);
-          for (char& c : text) c = f(c);
-          if (!push_string(kernel, text)) return;
-        }
-        propagate_nulls(kernel);
-      });
+  return std::make_unique<KernelScalar>(SqlType::kString, call.position, std::move(call.arguments),
+                                        [](KernelCall& kernel) {
+                                          std::string text;
+                                          for (size_t i = 0; i < kernel.rows; ++i) {
+                                            text = kernel.arguments[0].string(i);
+                                            for (char& c : text) c = f(c);
+                                            if (!push_string(kernel, text)) return;
+                                          }
+                                          propagate_nulls(kernel);
+                                        });
 }
 
 QueryResult<ScalarPtr> bind_length(FunctionCall& call) {
@@ -191,9 +205,10 @@ QueryResult<ScalarPtr> bind_length(FunctionCall& call) {
       SqlType::kInt64, call.position, std::move(call.arguments), [](KernelCall& kernel) {
         for (size_t i = 0; i < kernel.rows; ++i) {
           const std::string_view text = kernel.arguments[0].string(i);
-          kernel.out.ints.push_back(std::count_if(text.begin(), text.end(), [](char c) {  // characters, not bytes
-            return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-          }));
+          kernel.out.ints.push_back(
+              std::count_if(text.begin(), text.end(), [](char c) {  // characters, not bytes
+                return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+              }));
         }
         propagate_nulls(kernel);
       });
@@ -202,31 +217,35 @@ QueryResult<ScalarPtr> bind_length(FunctionCall& call) {
 ScalarPtr make_concat(FunctionCall& call, bool null_when_any) {
   std::vector<SqlType> types;
   for (const ScalarPtr& argument : call.arguments) types.push_back(argument->type);
-  return std::make_unique<KernelScalar>(
-      SqlType::kString, call.position, std::move(call.arguments), [types, null_when_any](KernelCall& kernel) {
-        std::string text;
-        for (size_t i = 0; i < kernel.rows; ++i) {
-          text.clear();
-          bool null = false;
-          for (size_t k = 0; k < types.size(); ++k) {
-            if (kernel.arguments[k].is_valid(i)) {
-              append_text(text, types[k], kernel.arguments[k], i);
-            } else {
-              null = null_when_any;
-            }
-            if (null) break;
-          }
-          if (null) {
-            kernel.out.push_null();
-          } else if (!push_string(kernel, text)) {
-            return;
-          }
-        }
-      });
+  return std::make_unique<KernelScalar>(SqlType::kString, call.position, std::move(call.arguments),
+                                        [types, null_when_any](KernelCall& kernel) {
+                                          std::string text;
+                                          for (size_t i = 0; i < kernel.rows; ++i) {
+                                            text.clear();
+                                            bool null = false;
+                                            for (size_t k = 0; k < types.size(); ++k) {
+                                              if (kernel.arguments[k].is_valid(i)) {
+                                                append_text(text, types[k], kernel.arguments[k], i);
+                                              } else {
+                                                null = null_when_any;
+                                              }
+                                              if (null) break;
+                                            }
+                                            if (null) {
+                                              kernel.out.push_null();
+                                            } else if (!push_string(kernel, text)) {
+                                              return;
+                                            }
+                                          }
+                                        });
 }
 
-QueryResult<ScalarPtr> bind_concat(FunctionCall& call) { return make_concat(call, false); }
-QueryResult<ScalarPtr> bind_concat_strict(FunctionCall& call) { return make_concat(call, true); }
+QueryResult<ScalarPtr> bind_concat(FunctionCall& call) {
+  return make_concat(call, false);
+}
+QueryResult<ScalarPtr> bind_concat_strict(FunctionCall& call) {
+  return make_concat(call, true);
+}
 
 QueryResult<ScalarPtr> bind_now(FunctionCall& call) {
   return std::make_unique<ConstantScalar>(SqlType::kTimestamp, call.position, call.now_ns);
@@ -236,8 +255,9 @@ QueryResult<int64_t> constant_interval(FunctionCall& call, size_t index) {
   VARVE_QUERY_ASSIGN(ScalarPtr argument, literal_as(std::move(call.arguments[index]), SqlType::kInterval));
   const ConstantScalar* constant = as_constant(*argument);
   if (constant == nullptr || constant->type != SqlType::kInterval || constant->is_null()) {
-    return tl::make_unexpected(invalid_query(
-        "type_mismatch", fmt::format("{} needs a constant duration such as '5m'", call.name), argument->position));
+    return tl::make_unexpected(
+        invalid_query("type_mismatch", fmt::format("{} needs a constant duration such as '5m'", call.name),
+                      argument->position));
   }
   return std::get<int64_t>(constant->value());
 }
@@ -275,7 +295,8 @@ QueryResult<ScalarPtr> bind_time_bucket(FunctionCall& call) {
         invalid_query("invalid_interval", "the width of a bucket must be more than 0", width_position));
   }
   VARVE_QUERY_ASSIGN(call.arguments[1], literal_as(std::move(call.arguments[1]), SqlType::kTimestamp));
-  if (call.arguments[1]->type != SqlType::kTimestamp) return wrong_type(call, *call.arguments[1], "a timestamp");
+  if (call.arguments[1]->type != SqlType::kTimestamp)
+    return wrong_type(call, *call.arguments[1], "a timestamp");
   int64_t origin = 0;
   if (call.arguments.size() == 3) {
     VARVE_QUERY_ASSIGN(origin, constant_origin(call, 2));
@@ -343,7 +364,8 @@ QueryResult<ScalarPtr> bind_function(FunctionCall call) {
                                      ? fmt::format("{}", entry.arguments_min)
                                      : fmt::format("{} to {}", entry.arguments_min, entry.arguments_max);
       return tl::make_unexpected(invalid_query(
-          "wrong_arguments", fmt::format("{} takes {} arguments, found {}", call.name, wanted, count), call.position));
+          "wrong_arguments", fmt::format("{} takes {} arguments, found {}", call.name, wanted, count),
+          call.position));
     }
     return entry.bind(call);
   }

@@ -79,7 +79,8 @@ Grouping::Grouping(const SelectPlan& plan, QueryBudget& budget, EvalContext& con
     aggregates_.push_back(make_aggregate(aggregate.spec));
     group_bytes_ += aggregates_.back()->group_bytes();
     if (aggregate.argument) aggregate.argument->collect_slots(slots_);
-    needs_times |= aggregate.spec.kind == AggregateKind::kFirst || aggregate.spec.kind == AggregateKind::kLast;
+    needs_times |=
+        aggregate.spec.kind == AggregateKind::kFirst || aggregate.spec.kind == AggregateKind::kLast;
   }
   if ((needs_times || bucket_key_ != nullptr) && plan.has_table) slots_.push_back(kTimeSlot);
   std::sort(slots_.begin(), slots_.end());
@@ -111,7 +112,8 @@ QueryResult<void> Grouping::begin_series(const Chunk& chunk, SeriesId series) {
     series_keys_[i] = view_of(series_values_[i], true);
     append_encoded(encoded_, view, 0);
   }
-  const auto [place, fresh] = groups_by_key_.try_emplace(encoded_, static_cast<uint32_t>(groups_by_key_.size()));
+  const auto [place, fresh] =
+      groups_by_key_.try_emplace(encoded_, static_cast<uint32_t>(groups_by_key_.size()));
   if (fresh) key_bytes_ += kKeyNodeBytes + encoded_.size();
   series_group_ = place->second;
   return {};
@@ -190,7 +192,8 @@ QueryResult<void> Grouping::add_rows(const Chunk& chunk) {
     key_bytes_ += kKeyNodeBytes + encoded_.size();
   }
   resize_aggregates();
-  for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->add_rows(row_groups_.data(), inputs_[i], chunk.rows);
+  for (size_t i = 0; i < aggregates_.size(); ++i)
+    aggregates_[i]->add_rows(row_groups_.data(), inputs_[i], chunk.rows);
   return {};
 }
 
@@ -199,7 +202,8 @@ QueryResult<bool> Grouping::add_block(const ScanBlock& block, const Chunk& tags)
   if (!plan_.keys.empty()) {
     VARVE_QUERY_TRY(begin_series(tags, block.series));
     const bool bucketed = bucket_key_ != nullptr;
-    group = group_of_bucket(bucketed ? bucket_start(block.time_min, bucket_key_->width_ns, bucket_key_->origin_ns) : 0);
+    group = group_of_bucket(
+        bucketed ? bucket_start(block.time_min, bucket_key_->width_ns, bucket_key_->origin_ns) : 0);
   }
   ColumnStatistics of_time;
   of_time.count = block.rows;
@@ -268,7 +272,8 @@ QueryResult<bool> Grouping::emit(const std::vector<uint32_t>& groups, RowOutput&
     append_selected(columns.emplace_back(key.type), view_of(key), groups);
   }
   for (size_t i = 0; i < aggregates_.size(); ++i) {
-    ColumnVector& column = columns.emplace_back(physical_type(aggregate_result_type(plan_.aggregates[i].spec)));
+    ColumnVector& column =
+        columns.emplace_back(physical_type(aggregate_result_type(plan_.aggregates[i].spec)));
     for (const uint32_t group : groups) aggregates_[i]->results(group, 1, column, context_);
   }
   if (context_.failed()) return tl::make_unexpected(context_.error());

@@ -79,7 +79,7 @@ class Grouping {
   uint64_t key_bytes_ = 0;
   std::optional<SeriesId> series_;
   uint32_t series_group_ = 0;
-  std::vector<VectorView> series_keys_;     // of the current series; the bucket's entry is unset
+  std::vector<VectorView> series_keys_;      // of the current series; the bucket's entry is unset
   std::vector<ColumnVector> series_values_;  // what series_keys_ views
   BucketTable buckets_;
   std::vector<uint32_t> row_groups_;

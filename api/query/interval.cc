@@ -33,22 +33,25 @@ constexpr std::array<NamedUnit, 11> kUnits{{{"ns", "nanosecond", 1},
 
 int64_t unit_ns(std::string_view written) {
   const std::string unit = ascii_lower(written);
-  const std::string_view singular =
-      unit.size() > 2 && unit.back() == 's' ? std::string_view(unit).substr(0, unit.size() - 1) : std::string_view(unit);
+  const std::string_view singular = unit.size() > 2 && unit.back() == 's'
+                                        ? std::string_view(unit).substr(0, unit.size() - 1)
+                                        : std::string_view(unit);
   for (const NamedUnit& known : kUnits) {
     if (unit == known.short_name || singular == known.name) return known.ns;
   }
   return 0;
 }
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 }  // namespace
 
 Result<int64_t> parse_interval(std::string_view text) {
   const auto wrong = [&](std::string_view why) {
-    return invalid_argument(
-        fmt::format("'{}' is not a duration ({}); use e.g. '5m', '1 hour' or '1h30m'", text.substr(0, 40), why));
+    return invalid_argument(fmt::format("'{}' is not a duration ({}); use e.g. '5m', '1 hour' or '1h30m'",
+                                        text.substr(0, 40), why));
   };
   std::string_view rest = text;
   const auto skip_spaces = [&] {
@@ -72,7 +75,8 @@ Result<int64_t> parse_interval(std::string_view text) {
     const int64_t ns = unit_ns(rest.substr(0, letters));
     if (ns == 0) {
       const std::string unit = ascii_lower(rest.substr(0, letters));
-      const bool calendar = unit == "mo" || unit.starts_with("month") || unit == "y" || unit.starts_with("year");
+      const bool calendar =
+          unit == "mo" || unit.starts_with("month") || unit == "y" || unit.starts_with("year");
       return wrong(calendar ? "months and years have no fixed length" : "expected ns us ms s m h d or w");
     }
     rest.remove_prefix(letters);
@@ -88,11 +92,13 @@ int64_t bucket_start(int64_t time, int64_t width, int64_t origin) {
   int64_t start = 0;
   if (!__builtin_sub_overflow(time, origin, &distance)) {
     const int64_t past_start = distance % width;
-    return __builtin_sub_overflow(time, past_start < 0 ? past_start + width : past_start, &start) ? INT64_MIN : start;
+    return __builtin_sub_overflow(time, past_start < 0 ? past_start + width : past_start, &start) ? INT64_MIN
+                                                                                                  : start;
   }
   const auto wide = static_cast<Wide>(time) - origin;
   const auto past_start = static_cast<int64_t>(wide % width);
-  return __builtin_sub_overflow(time, past_start < 0 ? past_start + width : past_start, &start) ? INT64_MIN : start;
+  return __builtin_sub_overflow(time, past_start < 0 ? past_start + width : past_start, &start) ? INT64_MIN
+                                                                                                : start;
 }
 
 }  // namespace varve

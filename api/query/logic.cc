@@ -30,7 +30,8 @@ class CaseScalar : public Scalar {
       if (context.failed()) break;
       ColumnVector& branch = taken.emplace_back(out_.type);
       append_entries(branch, values, 0, passed.size());
-      for (uint32_t k = 0; k < passed.size(); ++k) source[passed[k]] = {static_cast<uint32_t>(taken.size() - 1), k};
+      for (uint32_t k = 0; k < passed.size(); ++k)
+        source[passed[k]] = {static_cast<uint32_t>(taken.size() - 1), k};
       if (otherwise) open.clear();
     }
     out_.clear();
@@ -47,7 +48,8 @@ class CaseScalar : public Scalar {
  private:
   static constexpr uint32_t kNoBranch = UINT32_MAX;
 
-  VectorView evaluate_on(size_t child, const Chunk& chunk, const std::vector<uint32_t>& rows, EvalContext& context) {
+  VectorView evaluate_on(size_t child, const Chunk& chunk, const std::vector<uint32_t>& rows,
+                         EvalContext& context) {
     if (rows.size() == chunk.rows) return children[child]->evaluate(chunk, context);
     return children[child]->evaluate(compacted_.assign(chunk, rows, child_slots_[child]), context);
   }
@@ -154,18 +156,22 @@ QueryResult<ScalarPtr> bind_logic(bool is_and, std::vector<ScalarPtr> operands, 
 
 QueryResult<ScalarPtr> bind_not(ScalarPtr operand, size_t position) {
   VARVE_QUERY_ASSIGN(operand, bind_condition(std::move(operand)));
-  return std::make_unique<KernelScalar>(SqlType::kBool, position, one(std::move(operand)), [](KernelCall& call) {
-    call.out.bools.resize(call.rows);
-    for (size_t i = 0; i < call.rows; ++i) call.out.bools[i] = call.arguments[0].bools[i] != 0 ? 0 : 1;
-    propagate_nulls(call);
-  });
+  return std::make_unique<KernelScalar>(SqlType::kBool, position, one(std::move(operand)),
+                                        [](KernelCall& call) {
+                                          call.out.bools.resize(call.rows);
+                                          for (size_t i = 0; i < call.rows; ++i)
+                                            call.out.bools[i] = call.arguments[0].bools[i] != 0 ? 0 : 1;
+                                          propagate_nulls(call);
+                                        });
 }
 
 ScalarPtr bind_is_null(ScalarPtr operand, bool negated, size_t position) {
-  return std::make_unique<KernelScalar>(SqlType::kBool, position, one(std::move(operand)), [negated](KernelCall& call) {
-    call.out.bools.resize(call.rows);
-    for (size_t i = 0; i < call.rows; ++i) call.out.bools[i] = call.arguments[0].is_valid(i) == negated ? 1 : 0;
-  });
+  return std::make_unique<KernelScalar>(
+      SqlType::kBool, position, one(std::move(operand)), [negated](KernelCall& call) {
+        call.out.bools.resize(call.rows);
+        for (size_t i = 0; i < call.rows; ++i)
+          call.out.bools[i] = call.arguments[0].is_valid(i) == negated ? 1 : 0;
+      });
 }
 
 QueryResult<ScalarPtr> bind_case(std::vector<ScalarPtr> operands, size_t position) {

@@ -57,8 +57,8 @@ struct SelectPlan {
   std::string database;
   std::string table;
   std::vector<SlotSource> slots;
-  std::vector<std::string> fields;       // of the scan
-  std::vector<FieldType> field_types;    // as planned; the scan must agree
+  std::vector<std::string> fields;     // of the scan
+  std::vector<FieldType> field_types;  // as planned; the scan must agree
   TimeRange time;
   ScalarPtr series_filter;  // of tags only; null = every series
   ScalarPtr row_filter;     // null = every row

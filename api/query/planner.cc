@@ -13,11 +13,16 @@ namespace {
 
 CompareOp flipped(CompareOp op) {
   switch (op) {
-    case CompareOp::kLess: return CompareOp::kGreater;
-    case CompareOp::kLessEqual: return CompareOp::kGreaterEqual;
-    case CompareOp::kGreater: return CompareOp::kLess;
-    case CompareOp::kGreaterEqual: return CompareOp::kLessEqual;
-    default: return op;
+    case CompareOp::kLess:
+      return CompareOp::kGreater;
+    case CompareOp::kLessEqual:
+      return CompareOp::kGreaterEqual;
+    case CompareOp::kGreater:
+      return CompareOp::kLess;
+    case CompareOp::kGreaterEqual:
+      return CompareOp::kLessEqual;
+    default:
+      return op;
   }
 }
 
@@ -99,8 +104,8 @@ void split_where(ScalarPtr where, SelectPlan& plan) {
     }
     if (take_time_bound(*conjunct, plan.time)) continue;
     const std::vector<size_t> slots = conjunct->slots();
-    const bool only_tags = std::all_of(slots.begin(), slots.end(),
-                                       [&](size_t slot) { return plan.slots[slot].kind == ColumnKind::kTag; });
+    const bool only_tags = std::all_of(
+        slots.begin(), slots.end(), [&](size_t slot) { return plan.slots[slot].kind == ColumnKind::kTag; });
     (only_tags ? of_series : of_rows).push_back(std::move(conjunct));
   }
   plan.series_filter = joined(std::move(of_series));
@@ -120,9 +125,12 @@ bool statistics_suffice(const SelectPlan& plan) {
     if (slot == nullptr) return false;
     const AggregateKind kind = aggregate.spec.kind;
     switch (plan.slots[slot->slot].kind) {
-      case ColumnKind::kField: return is_number(aggregate.spec.argument) || kind == AggregateKind::kCount;
-      case ColumnKind::kTime: return true;
-      case ColumnKind::kTag: return kind == AggregateKind::kCount;
+      case ColumnKind::kField:
+        return is_number(aggregate.spec.argument) || kind == AggregateKind::kCount;
+      case ColumnKind::kTime:
+        return true;
+      case ColumnKind::kTag:
+        return kind == AggregateKind::kCount;
     }
     return false;
   });
@@ -181,8 +189,9 @@ class SelectPlanner {
 
   tl::unexpected<QueryError> no_position(std::string_view clause, int64_t position, size_t count,
                                          const AstExpr& expr) const {
-    return tl::make_unexpected(invalid_query(
-        "invalid_position", fmt::format("{} {}: SELECT has {} columns", clause, position, count), expr.position));
+    return tl::make_unexpected(
+        invalid_query("invalid_position",
+                      fmt::format("{} {}: SELECT has {} columns", clause, position, count), expr.position));
   }
 
   QueryResult<void> group_by() {
@@ -264,7 +273,8 @@ class SelectPlanner {
     for (size_t i = 0; i < select_.items.size(); ++i) {
       const AstExpr* item = select_.items[i].expr.get();
       if (item == nullptr) continue;
-      if (alias == item || (alias == nullptr && binder_.same_expression(*item, expr))) return item_outputs_[i];
+      if (alias == item || (alias == nullptr && binder_.same_expression(*item, expr)))
+        return item_outputs_[i];
     }
     return std::nullopt;
   }
@@ -281,9 +291,8 @@ class SelectPlanner {
                                          : binder_.bind_row(*item.expr, "ORDER BY", Binder::Aliases::kYes));
         if (select_.distinct) key.output = star_output(*key.expr);
         if (select_.distinct && !key.output) {
-          return tl::make_unexpected(invalid_query("not_selected",
-                                                   "with DISTINCT, ORDER BY can only use selected columns",
-                                                   item.expr->position));
+          return tl::make_unexpected(invalid_query(
+              "not_selected", "with DISTINCT, ORDER BY can only use selected columns", item.expr->position));
         }
       }
       plan_.order.push_back(std::move(key));
@@ -337,7 +346,8 @@ QueryError unknown_table(const TableName& name, const std::vector<TableInfo>& ta
   }
   std::string hint = nearest_hint(name.name, names);
   if (hint.empty()) hint = tables.empty() ? "there are no tables yet" : "SHOW TABLES lists them";
-  const std::string shown = name.database.empty() ? name.name : fmt::format("{}.{}", name.database, name.name);
+  const std::string shown =
+      name.database.empty() ? name.name : fmt::format("{}.{}", name.database, name.name);
   return {QueryErrorKind::kNotFound, "unknown_table", fmt::format("no such table: {}", shown), name.position,
           std::move(hint)};
 }
@@ -364,8 +374,9 @@ QueryResult<TableInfo> find_table(const Engine& engine, const TableName& name) {
     for (const TableInfo* table : candidates) {
       list += fmt::format("{}{}.{}", list.empty() ? "" : ", ", table->database, table->name);
     }
-    return tl::make_unexpected(invalid_query(
-        "ambiguous_table", fmt::format("`{}` could be {}", name.name, list), name.position, "name the database"));
+    return tl::make_unexpected(invalid_query("ambiguous_table",
+                                             fmt::format("`{}` could be {}", name.name, list), name.position,
+                                             "name the database"));
   }
   return tl::make_unexpected(unknown_table(name, tables));
 }

@@ -26,7 +26,9 @@ struct ActiveQuery {
   QueryBudget* budget;
 };
 
-ResultColumn string_column(std::string name) { return {std::move(name), ResultType::kString}; }
+ResultColumn string_column(std::string name) {
+  return {std::move(name), ResultType::kString};
+}
 
 ResultBatch empty_batch(const std::vector<ResultColumn>& columns) {
   ResultBatch batch;
@@ -36,15 +38,16 @@ ResultBatch empty_batch(const std::vector<ResultColumn>& columns) {
   return batch;
 }
 
-QueryResult<void> hand_out(const std::vector<ResultColumn>& columns, const ResultBatch& batch, QueryBudget& budget,
-                           ResultSink& sink, QueryStats& stats) {
+QueryResult<void> hand_out(const std::vector<ResultColumn>& columns, const ResultBatch& batch,
+                           QueryBudget& budget, ResultSink& sink, QueryStats& stats) {
   stats.row_count = batch.rows;
   const bool read = sink.begin(columns) && (batch.rows == 0 || sink.rows(batch));
   if (!read) budget.cancel();
   return budget.check();
 }
 
-QueryResult<void> show_tables(const Engine& engine, QueryBudget& budget, ResultSink& sink, QueryStats& stats) {
+QueryResult<void> show_tables(const Engine& engine, QueryBudget& budget, ResultSink& sink,
+                              QueryStats& stats) {
   const std::vector<ResultColumn> columns{string_column("name"),
                                           string_column("database"),
                                           {"rows", ResultType::kInt64},
@@ -72,7 +75,8 @@ QueryResult<void> show_tables(const Engine& engine, QueryBudget& budget, ResultS
 QueryResult<void> describe(const Engine& engine, const TableName& name, QueryBudget& budget, ResultSink& sink,
                            QueryStats& stats) {
   VARVE_QUERY_ASSIGN(const TableInfo table, find_table(engine, name));
-  const std::vector<ResultColumn> columns{string_column("name"), string_column("kind"), string_column("type")};
+  const std::vector<ResultColumn> columns{string_column("name"), string_column("kind"),
+                                          string_column("type")};
   ResultBatch batch = empty_batch(columns);
   for (const ColumnInfo& column : table.columns) {
     batch.columns[0].push_string(column.name);
@@ -85,19 +89,24 @@ QueryResult<void> describe(const Engine& engine, const TableName& name, QueryBud
   return hand_out(columns, batch, budget, sink, stats);
 }
 
-QueryResult<void> run_select(const Engine& engine, const SelectStatement& select, const QueryParameters& parameters,
-                             int64_t now_ns, QueryBudget& budget, ResultSink& sink, QueryStats& stats) {
+QueryResult<void> run_select(const Engine& engine, const SelectStatement& select,
+                             const QueryParameters& parameters, int64_t now_ns, QueryBudget& budget,
+                             ResultSink& sink, QueryStats& stats) {
   for (int attempt = 0; attempt < kPlanAttemptsMax; ++attempt) {
     std::optional<TableInfo> table;
     if (select.from) {
       VARVE_QUERY_ASSIGN(table, find_table(engine, *select.from));
     }
-    VARVE_QUERY_ASSIGN(const SelectPlan plan, plan_select(select, table ? &*table : nullptr, parameters, now_ns));
+    VARVE_QUERY_ASSIGN(const SelectPlan plan,
+                       plan_select(select, table ? &*table : nullptr, parameters, now_ns));
     VARVE_QUERY_ASSIGN(const bool done, execute_plan(engine, plan, budget, sink, stats));
     if (done) return {};
   }
-  return tl::make_unexpected(QueryError{QueryErrorKind::kBusy, "schema_changing",
-                                        "the table's columns keep changing; try again", std::nullopt, {}});
+  return tl::make_unexpected(QueryError{QueryErrorKind::kBusy,
+                                        "schema_changing",
+                                        "the table's columns keep changing; try again",
+                                        std::nullopt,
+                                        {}});
 }
 
 }  // namespace
@@ -119,10 +128,10 @@ struct QueryService::State {
     std::unique_lock lock(mutex);
     const auto has_place = [&] { return active.size() < options.max_concurrent; };
     if (!place_free.wait_for(lock, kWaitForPlace, has_place)) {
-      return tl::make_unexpected(QueryError{
-          QueryErrorKind::kBusy, "busy",
-          fmt::format("query.max_concurrent = {} queries are running", options.max_concurrent), std::nullopt,
-          "try again, or raise query.max_concurrent"});
+      return tl::make_unexpected(
+          QueryError{QueryErrorKind::kBusy, "busy",
+                     fmt::format("query.max_concurrent = {} queries are running", options.max_concurrent),
+                     std::nullopt, "try again, or raise query.max_concurrent"});
     }
     const uint64_t id = next_id++;
     active.emplace(id, ActiveQuery{sql.substr(0, kShownSqlBytesMax), &budget});
@@ -137,24 +146,32 @@ struct QueryService::State {
     place_free.notify_one();
   }
 
-  QueryResult<void> run(const QueryRequest& request, QueryBudget& budget, ResultSink& sink, QueryStats& stats) const {
+  QueryResult<void> run(const QueryRequest& request, QueryBudget& budget, ResultSink& sink,
+                        QueryStats& stats) const {
     VARVE_QUERY_ASSIGN(const Statement statement, parse_sql(request.sql));
-    if (std::holds_alternative<ShowTablesStatement>(statement)) return show_tables(engine, budget, sink, stats);
+    if (std::holds_alternative<ShowTablesStatement>(statement))
+      return show_tables(engine, budget, sink, stats);
     if (const auto* wanted = std::get_if<DescribeStatement>(&statement)) {
       return describe(engine, wanted->table, budget, sink, stats);
     }
-    return run_select(engine, std::get<SelectStatement>(statement), request.parameters, clock.wall_ns(), budget, sink,
-                      stats);
+    return run_select(engine, std::get<SelectStatement>(statement), request.parameters, clock.wall_ns(),
+                      budget, sink, stats);
   }
 };
 
-QueryService::QueryService(const Engine& engine, QueryOptions options, MetricsRegistry& metrics, const Clock& clock)
+QueryService::QueryService(const Engine& engine, QueryOptions options, MetricsRegistry& metrics,
+                           const Clock& clock)
     : state_(new State{
-          engine, options, clock,
+          engine,
+          options,
+          clock,
           metrics.counter("varve_queries_total", "SQL statements run, by outcome.", {{"outcome", "ok"}}),
           metrics.counter("varve_queries_total", "SQL statements run, by outcome.", {{"outcome", "error"}}),
           metrics.histogram("varve_query_seconds", "Time from a statement's start to its last row."),
-          {}, {}, {}, 1}) {}
+          {},
+          {},
+          {},
+          1}) {}
 
 QueryService::~QueryService() = default;
 
@@ -167,7 +184,8 @@ QueryResult<QueryStats> QueryService::run(const QueryRequest& request, ResultSin
   try {
     outcome = state_->run(request, budget, sink, stats);
   } catch (const std::bad_alloc&) {
-    outcome = tl::make_unexpected(limit_error("memory_limit", "the machine has no memory left for this query"));
+    outcome =
+        tl::make_unexpected(limit_error("memory_limit", "the machine has no memory left for this query"));
   } catch (...) {  // a sink's exception: the place must not stay taken
     state_->leave(id);
     throw;

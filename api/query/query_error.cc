@@ -20,7 +20,10 @@ QueryError limit_error(std::string_view code, std::string message) {
 QueryError from_storage(const Error& error) {
   const bool absent = error.code == ErrorCode::kNotFound;
   return {absent ? QueryErrorKind::kNotFound : QueryErrorKind::kInternal,
-          absent ? "unknown_table" : std::string(error_code_name(error.code)), error.message, std::nullopt, {}};
+          absent ? "unknown_table" : std::string(error_code_name(error.code)),
+          error.message,
+          std::nullopt,
+          {}};
 }
 
 std::string nearest_hint(std::string_view name, const std::vector<std::string>& candidates) {

@@ -15,21 +15,21 @@ namespace varve {
 
 // What kind of wrong, from which api/http maps the status number.
 enum class QueryErrorKind {
-  kInvalid,      // 400: syntax, types, parameters
-  kNotFound,     // 404: no such table
-  kLimit,        // 422: a named limit was hit
-  kTimeout,      // 408
-  kCancelled,    // 499-like; the client went or an operator cancelled
-  kBusy,         // 503: too many queries
-  kInternal,     // 500: damaged data, failed reads
+  kInvalid,    // 400: syntax, types, parameters
+  kNotFound,   // 404: no such table
+  kLimit,      // 422: a named limit was hit
+  kTimeout,    // 408
+  kCancelled,  // 499-like; the client went or an operator cancelled
+  kBusy,       // 503: too many queries
+  kInternal,   // 500: damaged data, failed reads
 };
 
 struct QueryError {
   QueryErrorKind kind = QueryErrorKind::kInvalid;
-  std::string code;     // "sql_syntax", "unknown_table", "unknown_column", "type_mismatch", "row_limit" ...
+  std::string code;  // "sql_syntax", "unknown_table", "unknown_column", "type_mismatch", "row_limit" ...
   std::string message;
   std::optional<size_t> position;  // byte offset in the statement, from 0
-  std::string hint;     // "did you mean `ph`?", or empty
+  std::string hint;                // "did you mean `ph`?", or empty
 };
 
 template <class T>
@@ -47,15 +47,15 @@ std::string nearest_hint(std::string_view name, const std::vector<std::string>& 
 
 }  // namespace varve
 
-#define VARVE_QUERY_TRY(expr)                                                              \
-  do {                                                                                     \
-    auto varve_try_result = (expr);                                                        \
+#define VARVE_QUERY_TRY(expr)                                                               \
+  do {                                                                                      \
+    auto varve_try_result = (expr);                                                         \
     if (!varve_try_result) return tl::make_unexpected(std::move(varve_try_result.error())); \
   } while (false)
 
 #define VARVE_QUERY_ASSIGN(declaration, expr) \
   VARVE_QUERY_ASSIGN_INNER(declaration, expr, VARVE_CONCAT(varve_query_result_, __LINE__))
-#define VARVE_QUERY_ASSIGN_INNER(declaration, expr, name)            \
-  auto name = (expr);                                                \
-  if (!name) return tl::make_unexpected(std::move(name.error()));    \
+#define VARVE_QUERY_ASSIGN_INNER(declaration, expr, name)         \
+  auto name = (expr);                                             \
+  if (!name) return tl::make_unexpected(std::move(name.error())); \
   declaration = std::move(*name)

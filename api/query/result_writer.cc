@@ -43,9 +43,13 @@ class PieceWriter : public ResultWriter {
         if (std::isfinite(column.doubles[row])) return append_double(buffer_, column.doubles[row]);
         buffer_ += "null";
         return;
-      case ResultType::kInt64: return append_int(buffer_, column.ints[row]);
-      case ResultType::kBool: buffer_ += column.bools[row] != 0 ? "true" : "false"; return;
-      case ResultType::kString: return append_json_string(buffer_, column.strings[row]);
+      case ResultType::kInt64:
+        return append_int(buffer_, column.ints[row]);
+      case ResultType::kBool:
+        buffer_ += column.bools[row] != 0 ? "true" : "false";
+        return;
+      case ResultType::kString:
+        return append_json_string(buffer_, column.strings[row]);
     }
   }
 
@@ -185,37 +189,57 @@ class CsvWriter : public PieceWriter {
   }
 };
 
-int64_t floor_divide(int64_t value, int64_t by) { return value / by - (value % by < 0 ? 1 : 0); }
+int64_t floor_divide(int64_t value, int64_t by) {
+  return value / by - (value % by < 0 ? 1 : 0);
+}
 
 }  // namespace
 
 void append_time(std::string& out, TimeFormat format, int64_t ns) {
   switch (format) {
-    case TimeFormat::kRfc3339: return append_timestamp(out, ns);
-    case TimeFormat::kNs: return append_int(out, ns);
-    case TimeFormat::kUs: return append_int(out, floor_divide(ns, kNsPerUs));
-    case TimeFormat::kMs: return append_int(out, floor_divide(ns, kNsPerMs));
-    case TimeFormat::kS: return append_int(out, floor_divide(ns, kNsPerSecond));
+    case TimeFormat::kRfc3339:
+      return append_timestamp(out, ns);
+    case TimeFormat::kNs:
+      return append_int(out, ns);
+    case TimeFormat::kUs:
+      return append_int(out, floor_divide(ns, kNsPerUs));
+    case TimeFormat::kMs:
+      return append_int(out, floor_divide(ns, kNsPerMs));
+    case TimeFormat::kS:
+      return append_int(out, floor_divide(ns, kNsPerSecond));
   }
 }
 
-void append_cell(std::string& out, ResultType type, TimeFormat format, const ColumnVector& column, size_t row) {
+void append_cell(std::string& out, ResultType type, TimeFormat format, const ColumnVector& column,
+                 size_t row) {
   switch (type) {
-    case ResultType::kTimestamp: return append_time(out, format, column.ints[row]);
-    case ResultType::kDouble: return append_double(out, column.doubles[row]);
-    case ResultType::kInt64: return append_int(out, column.ints[row]);
-    case ResultType::kBool: out += column.bools[row] != 0 ? "true" : "false"; return;
-    case ResultType::kString: out += column.strings[row]; return;
+    case ResultType::kTimestamp:
+      return append_time(out, format, column.ints[row]);
+    case ResultType::kDouble:
+      return append_double(out, column.doubles[row]);
+    case ResultType::kInt64:
+      return append_int(out, column.ints[row]);
+    case ResultType::kBool:
+      out += column.bools[row] != 0 ? "true" : "false";
+      return;
+    case ResultType::kString:
+      out += column.strings[row];
+      return;
   }
 }
 
 std::string_view result_type_name(ResultType type) {
   switch (type) {
-    case ResultType::kTimestamp: return "timestamp";
-    case ResultType::kDouble: return "double";
-    case ResultType::kInt64: return "int64";
-    case ResultType::kBool: return "bool";
-    case ResultType::kString: return "string";
+    case ResultType::kTimestamp:
+      return "timestamp";
+    case ResultType::kDouble:
+      return "double";
+    case ResultType::kInt64:
+      return "int64";
+    case ResultType::kBool:
+      return "bool";
+    case ResultType::kString:
+      return "string";
   }
   return "unknown";
 }
@@ -239,20 +263,28 @@ std::optional<TimeFormat> parse_time_format(std::string_view name) {
 
 std::string_view content_type(ResultFormat format) {
   switch (format) {
-    case ResultFormat::kJson: return "application/json";
-    case ResultFormat::kCsv: return "text/csv; charset=utf-8";
-    case ResultFormat::kNdjson: return "application/x-ndjson";
-    case ResultFormat::kTable: return "text/plain; charset=utf-8";
+    case ResultFormat::kJson:
+      return "application/json";
+    case ResultFormat::kCsv:
+      return "text/csv; charset=utf-8";
+    case ResultFormat::kNdjson:
+      return "application/x-ndjson";
+    case ResultFormat::kTable:
+      return "text/plain; charset=utf-8";
   }
   return "application/octet-stream";
 }
 
 std::unique_ptr<ResultWriter> ResultWriter::make(ResultFormat format, TimeFormat time_format, Output out) {
   switch (format) {
-    case ResultFormat::kJson: return std::make_unique<JsonWriter>(time_format, std::move(out));
-    case ResultFormat::kCsv: return std::make_unique<CsvWriter>(time_format, std::move(out));
-    case ResultFormat::kNdjson: return std::make_unique<NdjsonWriter>(time_format, std::move(out));
-    case ResultFormat::kTable: return make_table_writer(time_format, std::move(out));
+    case ResultFormat::kJson:
+      return std::make_unique<JsonWriter>(time_format, std::move(out));
+    case ResultFormat::kCsv:
+      return std::make_unique<CsvWriter>(time_format, std::move(out));
+    case ResultFormat::kNdjson:
+      return std::make_unique<NdjsonWriter>(time_format, std::move(out));
+    case ResultFormat::kTable:
+      return make_table_writer(time_format, std::move(out));
   }
   return nullptr;
 }

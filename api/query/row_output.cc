@@ -20,9 +20,13 @@ void append_encoded(std::string& out, const VectorView& view, size_t row) {
   };
   switch (view.type) {
     case FieldType::kDouble:
-      return append_word(std::bit_cast<uint64_t>(view.doubles[i] == 0 ? 0.0 : view.doubles[i]));  // -0.0 is 0.0
-    case FieldType::kInt64: return append_word(static_cast<uint64_t>(view.ints[i]));
-    case FieldType::kBool: out.push_back(static_cast<char>(view.bools[i])); return;
+      return append_word(
+          std::bit_cast<uint64_t>(view.doubles[i] == 0 ? 0.0 : view.doubles[i]));  // -0.0 is 0.0
+    case FieldType::kInt64:
+      return append_word(static_cast<uint64_t>(view.ints[i]));
+    case FieldType::kBool:
+      out.push_back(static_cast<char>(view.bools[i]));
+      return;
     case FieldType::kString: {
       const std::string_view text = view.string(row);
       append_word(text.size());

@@ -37,10 +37,10 @@ class RowOutput {
   QueryBudget& budget_;
   ResultSink& sink_;
   EvalContext& context_;
-  std::vector<VectorView> columns_;  // outputs, then ORDER BY expressions that are no output
+  std::vector<VectorView> columns_;   // outputs, then ORDER BY expressions that are no output
   std::vector<Scalar*> expressions_;  // one per column
   std::vector<bool> is_sort_key_;
-  std::vector<size_t> slots_;         // all of them use
+  std::vector<size_t> slots_;  // all of them use
   std::unique_ptr<RowSorter> sorter_;
   CompactedChunk compacted_;
   std::vector<uint32_t> selection_;

@@ -7,8 +7,8 @@
 namespace varve {
 namespace {
 
-constexpr size_t kRunRows = 64 << 10;         // sorts in some 10 ms: the grain of a timeout
-constexpr size_t kRunBytesMax = 64 << 20;     // a run's string offsets are 32 bits wide
+constexpr size_t kRunRows = 64 << 10;          // sorts in some 10 ms: the grain of a timeout
+constexpr size_t kRunBytesMax = 64 << 20;      // a run's string offsets are 32 bits wide
 constexpr uint64_t kPruneLimitMax = 16 << 10;  // beyond it pruning costs more than sorting runs
 constexpr size_t kEmitRows = 1024;
 
@@ -32,10 +32,14 @@ int compare_entries(const VectorView& a, size_t row_a, const VectorView& b, size
   const size_t i = a.entry(row_a);
   const size_t j = b.entry(row_b);
   switch (a.type) {
-    case FieldType::kDouble: return order_of(a.doubles[i], b.doubles[j]);
-    case FieldType::kInt64: return order_of(a.ints[i], b.ints[j]);
-    case FieldType::kBool: return order_of(a.bools[i], b.bools[j]);
-    case FieldType::kString: return order_of(a.string(row_a), b.string(row_b));
+    case FieldType::kDouble:
+      return order_of(a.doubles[i], b.doubles[j]);
+    case FieldType::kInt64:
+      return order_of(a.ints[i], b.ints[j]);
+    case FieldType::kBool:
+      return order_of(a.bools[i], b.bools[j]);
+    case FieldType::kString:
+      return order_of(a.string(row_a), b.string(row_b));
   }
   return 0;
 }
@@ -63,7 +67,8 @@ int RowSorter::compare(std::span<const VectorView> a, size_t row_a, std::span<co
   return 0;
 }
 
-void RowSorter::candidates(std::span<const VectorView> columns, size_t rows, std::vector<uint32_t>& selection) const {
+void RowSorter::candidates(std::span<const VectorView> columns, size_t rows,
+                           std::vector<uint32_t>& selection) const {
   selection.clear();
   for (uint32_t row = 0; row < rows; ++row) {
     if (worst_views_.empty() || compare(columns, row, worst_views_, 0) < 0) selection.push_back(row);
@@ -71,7 +76,8 @@ void RowSorter::candidates(std::span<const VectorView> columns, size_t rows, std
 }
 
 RowSorter::Run& RowSorter::open_run() {
-  const bool full = !runs_.empty() && !limit_ && (runs_.back().rows >= kRunRows || runs_.back().bytes >= kRunBytesMax);
+  const bool full =
+      !runs_.empty() && !limit_ && (runs_.back().rows >= kRunRows || runs_.back().bytes >= kRunBytesMax);
   if (full) sort_run(runs_.back());
   if (runs_.empty() || full) {
     Run& run = runs_.emplace_back();
@@ -86,7 +92,8 @@ QueryResult<void> RowSorter::add(std::span<const VectorView> columns, size_t row
   Run& run = open_run();
   for (size_t i = 0; i < columns.size(); ++i) append_entries(run.columns[i], columns[i], 0, rows);
   run.rows += rows;
-  if (limit_ && (run.rows >= 2 * *limit_ + kChunkRows || run.bytes >= kRunBytesMax) && run.rows > *limit_) prune(run);
+  if (limit_ && (run.rows >= 2 * *limit_ + kChunkRows || run.bytes >= kRunBytesMax) && run.rows > *limit_)
+    prune(run);
   run.bytes = run.rows * sizeof(uint32_t);
   for (const ColumnVector& column : run.columns) run.bytes += column.memory_bytes();
   uint64_t total = 0;

@@ -10,55 +10,76 @@ namespace varve {
 
 FieldType physical_type(SqlType type) {
   switch (type) {
-    case SqlType::kBool: return FieldType::kBool;
+    case SqlType::kBool:
+      return FieldType::kBool;
     case SqlType::kInt64:
     case SqlType::kTimestamp:
-    case SqlType::kInterval: return FieldType::kInt64;
-    case SqlType::kDouble: return FieldType::kDouble;
+    case SqlType::kInterval:
+      return FieldType::kInt64;
+    case SqlType::kDouble:
+      return FieldType::kDouble;
     case SqlType::kNull:
-    case SqlType::kString: return FieldType::kString;
+    case SqlType::kString:
+      return FieldType::kString;
   }
   return FieldType::kString;
 }
 
 std::string_view sql_type_name(SqlType type) {
   switch (type) {
-    case SqlType::kNull: return "null";
-    case SqlType::kBool: return "bool";
-    case SqlType::kInt64: return "int64";
-    case SqlType::kDouble: return "double";
-    case SqlType::kString: return "string";
-    case SqlType::kTimestamp: return "timestamp";
-    case SqlType::kInterval: return "interval";
+    case SqlType::kNull:
+      return "null";
+    case SqlType::kBool:
+      return "bool";
+    case SqlType::kInt64:
+      return "int64";
+    case SqlType::kDouble:
+      return "double";
+    case SqlType::kString:
+      return "string";
+    case SqlType::kTimestamp:
+      return "timestamp";
+    case SqlType::kInterval:
+      return "interval";
   }
   return "unknown";
 }
 
 SqlType sql_type_of(FieldType type) {
   switch (type) {
-    case FieldType::kDouble: return SqlType::kDouble;
-    case FieldType::kInt64: return SqlType::kInt64;
-    case FieldType::kBool: return SqlType::kBool;
-    case FieldType::kString: return SqlType::kString;
+    case FieldType::kDouble:
+      return SqlType::kDouble;
+    case FieldType::kInt64:
+      return SqlType::kInt64;
+    case FieldType::kBool:
+      return SqlType::kBool;
+    case FieldType::kString:
+      return SqlType::kString;
   }
   return SqlType::kNull;
 }
 
 ResultType result_type_of(SqlType type) {
   switch (type) {
-    case SqlType::kBool: return ResultType::kBool;
+    case SqlType::kBool:
+      return ResultType::kBool;
     case SqlType::kInt64:
-    case SqlType::kInterval: return ResultType::kInt64;
-    case SqlType::kDouble: return ResultType::kDouble;
-    case SqlType::kTimestamp: return ResultType::kTimestamp;
+    case SqlType::kInterval:
+      return ResultType::kInt64;
+    case SqlType::kDouble:
+      return ResultType::kDouble;
+    case SqlType::kTimestamp:
+      return ResultType::kTimestamp;
     case SqlType::kNull:
-    case SqlType::kString: return ResultType::kString;
+    case SqlType::kString:
+      return ResultType::kString;
   }
   return ResultType::kString;
 }
 
 bool Scalar::can_fail() const {
-  return std::any_of(children.begin(), children.end(), [](const ScalarPtr& child) { return child->can_fail(); });
+  return std::any_of(children.begin(), children.end(),
+                     [](const ScalarPtr& child) { return child->can_fail(); });
 }
 
 void Scalar::collect_slots(std::vector<size_t>& slots) const {
@@ -78,8 +99,8 @@ ConstantScalar::ConstantScalar(SqlType sql_type, size_t text_position, const Val
   column_.push_value(value);
 }
 
-KernelScalar::KernelScalar(SqlType sql_type, size_t text_position, std::vector<ScalarPtr> operands, Kernel kernel,
-                           bool kernel_can_fail)
+KernelScalar::KernelScalar(SqlType sql_type, size_t text_position, std::vector<ScalarPtr> operands,
+                           Kernel kernel, bool kernel_can_fail)
     : Scalar(sql_type, text_position, std::move(operands)),
       kernel_(std::move(kernel)),
       kernel_can_fail_(kernel_can_fail),
@@ -104,15 +125,20 @@ VectorView KernelScalar::evaluate(const Chunk& chunk, EvalContext& context) {
 
 bool push_string(KernelCall& call, std::string_view text) {
   if (call.out.strings.bytes.size() + text.size() > kChunkStringBytesMax) {
-    call.context.fail(limit_error("memory_limit", "an expression makes strings of more than 256 MiB a chunk"));
+    call.context.fail(
+        limit_error("memory_limit", "an expression makes strings of more than 256 MiB a chunk"));
     return false;
   }
   call.out.push_string(text);
   return true;
 }
 
-const ConstantScalar* as_constant(const Scalar& expr) { return dynamic_cast<const ConstantScalar*>(&expr); }
-const SlotScalar* as_slot(const Scalar& expr) { return dynamic_cast<const SlotScalar*>(&expr); }
+const ConstantScalar* as_constant(const Scalar& expr) {
+  return dynamic_cast<const ConstantScalar*>(&expr);
+}
+const SlotScalar* as_slot(const Scalar& expr) {
+  return dynamic_cast<const SlotScalar*>(&expr);
+}
 
 void propagate_nulls(KernelCall& call) {
   for (const VectorView& view : call.arguments) {
@@ -159,9 +185,11 @@ void select_true(const VectorView& condition, size_t rows, std::vector<uint32_t>
   }
   selection.resize(rows);
   size_t count = 0;
-  for (uint32_t row = 0; row < rows; ++row) {  // branch-free: the slot is overwritten when the row did not pass
+  for (uint32_t row = 0; row < rows;
+       ++row) {  // branch-free: the slot is overwritten when the row did not pass
     selection[count] = row;
-    const bool passes = condition.bools[row] != 0 && (condition.valid == nullptr || condition.valid[row] != 0);
+    const bool passes =
+        condition.bools[row] != 0 && (condition.valid == nullptr || condition.valid[row] != 0);
     count += passes ? 1 : 0;
   }
   selection.resize(count);

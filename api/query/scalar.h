@@ -25,7 +25,9 @@ FieldType physical_type(SqlType type);
 std::string_view sql_type_name(SqlType type);
 SqlType sql_type_of(FieldType type);
 ResultType result_type_of(SqlType type);  // NULL shows as string, an interval as int64 ns
-inline bool is_number(SqlType type) { return type == SqlType::kInt64 || type == SqlType::kDouble; }
+inline bool is_number(SqlType type) {
+  return type == SqlType::kInt64 || type == SqlType::kDouble;
+}
 
 class EvalContext {
  public:
@@ -52,9 +54,9 @@ class Scalar {
 
   // The result is constant when it is the same for every row of the chunk. The chunk has at least one row.
   virtual VectorView evaluate(const Chunk& chunk, EvalContext& context) = 0;
-  virtual bool can_fail() const;                             // evaluation may report an error
+  virtual bool can_fail() const;                                 // evaluation may report an error
   virtual void collect_slots(std::vector<size_t>& slots) const;  // may add a slot twice
-  std::vector<size_t> slots() const;                         // each once, ascending
+  std::vector<size_t> slots() const;                             // each once, ascending
 
   SqlType type;
   size_t position;  // in the statement

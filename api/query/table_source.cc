@@ -32,7 +32,8 @@ void TableSource::fill_tags(const SeriesTags& tags) {
 }
 
 bool TableSource::series_passes(const SeriesTags& tags) {
-  constexpr uint64_t kSeriesPerCheck = 1024;  // a filter may pass over a million series within one call of next()
+  constexpr uint64_t kSeriesPerCheck =
+      1024;  // a filter may pass over a million series within one call of next()
   if (++series_filtered_ % kSeriesPerCheck == 0) {
     if (auto checked = budget_.check(); !checked) context_.fail(checked.error());
   }
@@ -44,7 +45,8 @@ bool TableSource::series_passes(const SeriesTags& tags) {
   return !passed.empty();
 }
 
-QueryResult<bool> TableSource::open(const Engine& engine, std::vector<size_t> needed_slots, bool use_statistics) {
+QueryResult<bool> TableSource::open(const Engine& engine, std::vector<size_t> needed_slots,
+                                    bool use_statistics) {
   needed_slots_ = std::move(needed_slots);
   if (plan_.time.empty()) return true;  // nothing can match: next() is at the end
   ScanRequest request;
@@ -102,9 +104,12 @@ QueryResult<void> TableSource::begin_block() {
       view.type = FieldType::kInt64;
       view.ints = block_.times.data();
     } else if (block_.columns[source.field].type != plan_.field_types[source.field]) {
-      return tl::make_unexpected(QueryError{
-          QueryErrorKind::kInternal, "internal",
-          fmt::format("column `{}` was scanned with another type than the table has", source.name), std::nullopt, {}});
+      return tl::make_unexpected(
+          QueryError{QueryErrorKind::kInternal,
+                     "internal",
+                     fmt::format("column `{}` was scanned with another type than the table has", source.name),
+                     std::nullopt,
+                     {}});
     } else {
       view = field_view(source.field);
     }

@@ -31,7 +31,8 @@ class TableSource {
   const ScanCounters& counters() const { return scan_ ? scan_->counters() : no_counters_; }
 
  private:
-  bool series_passes(const SeriesTags& tags);  // false also when the budget is spent; the failure is in context_
+  bool series_passes(
+      const SeriesTags& tags);  // false also when the budget is spent; the failure is in context_
   void fill_tags(const SeriesTags& tags);
   QueryResult<void> begin_block();
   VectorView field_view(size_t field);

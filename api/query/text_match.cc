@@ -16,7 +16,8 @@ constexpr size_t kLikePatternBytesMax = 1000;
 // Bytes of the UTF-8 character that starts at `at`.
 size_t character_bytes(std::string_view text, size_t at) {
   size_t length = 1;
-  while (at + length < text.size() && (static_cast<unsigned char>(text[at + length]) & 0xc0) == 0x80) ++length;
+  while (at + length < text.size() && (static_cast<unsigned char>(text[at + length]) & 0xc0) == 0x80)
+    ++length;
   return length;
 }
 
@@ -42,7 +43,8 @@ bool like_matches(std::string_view text, std::string_view pattern, int escape) {
     }
     bool matched = false;
     if (p < pattern.size() && t < text.size()) {
-      const bool escaped = escape >= 0 && static_cast<unsigned char>(pattern[p]) == escape && p + 1 < pattern.size();
+      const bool escaped =
+          escape >= 0 && static_cast<unsigned char>(pattern[p]) == escape && p + 1 < pattern.size();
       if (!escaped && pattern[p] == '_') {
         t += character_bytes(text, t);
         ++p;
@@ -81,19 +83,23 @@ QueryResult<ScalarPtr> bind_like(std::vector<ScalarPtr> operands, size_t positio
     escape = static_cast<unsigned char>(text[0]);
     operands.pop_back();
   }
-  return std::make_unique<KernelScalar>(SqlType::kBool, position, std::move(operands), [escape](KernelCall& call) {
-    const VectorView& text = call.arguments[0];
-    const VectorView& pattern = call.arguments[1];
-    call.out.bools.resize(call.rows);
-    for (size_t i = 0; i < call.rows; ++i) {
-      if (pattern.string(i).size() > kLikePatternBytesMax) {
-        return call.context.fail(invalid_query(
-            "invalid_pattern", fmt::format("a LIKE pattern may have {} bytes", kLikePatternBytesMax), call.position));
-      }
-      call.out.bools[i] = like_matches(text.string(i), pattern.string(i), escape) ? 1 : 0;
-    }
-    propagate_nulls(call);
-  }, true);
+  return std::make_unique<KernelScalar>(
+      SqlType::kBool, position, std::move(operands),
+      [escape](KernelCall& call) {
+        const VectorView& text = call.arguments[0];
+        const VectorView& pattern = call.arguments[1];
+        call.out.bools.resize(call.rows);
+        for (size_t i = 0; i < call.rows; ++i) {
+          if (pattern.string(i).size() > kLikePatternBytesMax) {
+            return call.context.fail(invalid_query(
+                "invalid_pattern", fmt::format("a LIKE pattern may have {} bytes", kLikePatternBytesMax),
+                call.position));
+          }
+          call.out.bools[i] = like_matches(text.string(i), pattern.string(i), escape) ? 1 : 0;
+        }
+        propagate_nulls(call);
+      },
+      true);
 }
 
 QueryResult<ScalarPtr> bind_regex(ScalarPtr text, ScalarPtr pattern, size_t position) {
@@ -111,20 +117,22 @@ QueryResult<ScalarPtr> bind_regex(ScalarPtr text, ScalarPtr pattern, size_t posi
   options.set_max_mem(kPatternMemoryBytesMax);
   const auto compiled = std::make_shared<const RE2>(std::get<std::string>(constant->value()), options);
   if (!compiled->ok()) {
-    return tl::make_unexpected(invalid_query(
-        "invalid_pattern", fmt::format("the pattern is not valid: {}", compiled->error()), pattern->position));
+    return tl::make_unexpected(invalid_query("invalid_pattern",
+                                             fmt::format("the pattern is not valid: {}", compiled->error()),
+                                             pattern->position));
   }
   std::vector<ScalarPtr> operands;
   operands.push_back(std::move(text));
-  return std::make_unique<KernelScalar>(SqlType::kBool, position, std::move(operands), [compiled](KernelCall& call) {
-    const VectorView& in = call.arguments[0];
-    call.out.bools.resize(call.rows);
-    for (size_t i = 0; i < call.rows; ++i) {
-      const std::string_view row = in.string(i);
-      call.out.bools[i] = RE2::PartialMatch(re2::StringPiece(row.data(), row.size()), *compiled) ? 1 : 0;
-    }
-    propagate_nulls(call);
-  });
+  return std::make_unique<KernelScalar>(
+      SqlType::kBool, position, std::move(operands), [compiled](KernelCall& call) {
+        const VectorView& in = call.arguments[0];
+        call.out.bools.resize(call.rows);
+        for (size_t i = 0; i < call.rows; ++i) {
+          const std::string_view row = in.string(i);
+          call.out.bools[i] = RE2::PartialMatch(re2::StringPiece(row.data(), row.size()), *compiled) ? 1 : 0;
+        }
+        propagate_nulls(call);
+      });
 }
 
 }  // namespace varve

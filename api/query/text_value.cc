@@ -32,12 +32,17 @@ void append_int(std::string& out, int64_t value) {
 void append_text(std::string& out, SqlType type, const VectorView& view, size_t row) {
   const size_t i = view.entry(row);
   switch (view.type) {
-    case FieldType::kDouble: return append_double(out, view.doubles[i]);
+    case FieldType::kDouble:
+      return append_double(out, view.doubles[i]);
     case FieldType::kInt64:
       if (type == SqlType::kTimestamp) return append_timestamp(out, view.ints[i]);
       return append_int(out, view.ints[i]);
-    case FieldType::kBool: out += view.bools[i] != 0 ? "true" : "false"; return;
-    case FieldType::kString: out += view.string(row); return;
+    case FieldType::kBool:
+      out += view.bools[i] != 0 ? "true" : "false";
+      return;
+    case FieldType::kString:
+      out += view.string(row);
+      return;
   }
 }
 

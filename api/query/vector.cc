@@ -18,9 +18,15 @@ VectorView view_of(const ColumnVector& column, bool constant) {
   view.type = column.type;
   view.constant = constant;
   switch (column.type) {
-    case FieldType::kDouble: view.doubles = column.doubles.data(); break;
-    case FieldType::kInt64: view.ints = column.ints.data(); break;
-    case FieldType::kBool: view.bools = column.bools.data(); break;
+    case FieldType::kDouble:
+      view.doubles = column.doubles.data();
+      break;
+    case FieldType::kInt64:
+      view.ints = column.ints.data();
+      break;
+    case FieldType::kBool:
+      view.bools = column.bools.data();
+      break;
     case FieldType::kString:
       view.offsets = column.strings.offsets.data();
       view.bytes = column.strings.bytes.data();
@@ -34,10 +40,14 @@ void append_entry(ColumnVector& out, const VectorView& view, size_t row) {
   if (!view.is_valid(row)) return out.push_null();
   const size_t i = view.entry(row);
   switch (view.type) {
-    case FieldType::kDouble: return out.push_double(view.doubles[i]);
-    case FieldType::kInt64: return out.push_int(view.ints[i]);
-    case FieldType::kBool: return out.push_bool(view.bools[i] != 0);
-    case FieldType::kString: return out.push_string(view.string(row));
+    case FieldType::kDouble:
+      return out.push_double(view.doubles[i]);
+    case FieldType::kInt64:
+      return out.push_int(view.ints[i]);
+    case FieldType::kBool:
+      return out.push_bool(view.bools[i] != 0);
+    case FieldType::kString:
+      return out.push_string(view.string(row));
   }
 }
 
@@ -47,12 +57,21 @@ void append_entries(ColumnVector& out, const VectorView& view, size_t from, size
     return;
   }
   const size_t before = out.size();
-  const auto copy = [&](auto& to, const auto* values) { to.insert(to.end(), values + from, values + from + count); };
+  const auto copy = [&](auto& to, const auto* values) {
+    to.insert(to.end(), values + from, values + from + count);
+  };
   switch (view.type) {
-    case FieldType::kDouble: copy(out.doubles, view.doubles); break;
-    case FieldType::kInt64: copy(out.ints, view.ints); break;
-    case FieldType::kBool: copy(out.bools, view.bools); break;
-    case FieldType::kString: break;
+    case FieldType::kDouble:
+      copy(out.doubles, view.doubles);
+      break;
+    case FieldType::kInt64:
+      copy(out.ints, view.ints);
+      break;
+    case FieldType::kBool:
+      copy(out.bools, view.bools);
+      break;
+    case FieldType::kString:
+      break;
   }
   if (view.valid != nullptr) {
     if (out.valid.empty()) out.valid.assign(before, 1);
@@ -74,10 +93,17 @@ void append_selected(ColumnVector& out, const VectorView& view, const std::vecto
   }
   const size_t before = out.size();
   switch (view.type) {
-    case FieldType::kDouble: gather(out.doubles, view.doubles); break;
-    case FieldType::kInt64: gather(out.ints, view.ints); break;
-    case FieldType::kBool: gather(out.bools, view.bools); break;
-    case FieldType::kString: break;
+    case FieldType::kDouble:
+      gather(out.doubles, view.doubles);
+      break;
+    case FieldType::kInt64:
+      gather(out.ints, view.ints);
+      break;
+    case FieldType::kBool:
+      gather(out.bools, view.bools);
+      break;
+    case FieldType::kString:
+      break;
   }
   if (view.valid != nullptr) {
     if (out.valid.empty()) out.valid.assign(before, 1);

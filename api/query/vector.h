@@ -19,7 +19,7 @@ constexpr size_t kChunkRows = 1024;
 
 struct VectorView {
   FieldType type = FieldType::kDouble;
-  bool constant = false;           // entry 0 is the value of every row
+  bool constant = false;            // entry 0 is the value of every row
   const double* doubles = nullptr;  // only the pointer of `type` is set
   const int64_t* ints = nullptr;
   const uint8_t* bools = nullptr;
@@ -69,7 +69,8 @@ struct Chunk {
 class CompactedChunk {
  public:
   // Copies the rows `selection` of the given slots; other slots are left unset.
-  const Chunk& assign(const Chunk& from, const std::vector<uint32_t>& selection, const std::vector<size_t>& slots);
+  const Chunk& assign(const Chunk& from, const std::vector<uint32_t>& selection,
+                      const std::vector<size_t>& slots);
 
  private:
   Chunk chunk_;

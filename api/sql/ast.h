@@ -21,28 +21,28 @@ constexpr uint32_t kExpressionDepthMax = 256;
 // Every operator keeps a buffer of one chunk of rows (8 KiB), so this bounds a statement at about 80 MiB.
 constexpr uint32_t kExpressionOperatorsMax = 10'000;
 constexpr uint32_t kExpressionLiteralsMax = 100'000;  // a long IN list; about 25 MiB of syntax tree
-constexpr size_t kSelectItemsMax = 4096;  // as many as a table may have columns
+constexpr size_t kSelectItemsMax = 4096;              // as many as a table may have columns
 
 enum class AstKind {
-  kLiteral,    // value; monostate is NULL
-  kInterval,   // INTERVAL 'text': text in `name`
-  kColumn,     // [qualifier.]name
-  kParameter,  // $name
-  kNegate,     // - a
-  kArithmetic, // a + - * / % || b, op is the symbol
-  kCompare,    // a = <> < <= > >= b, normalised symbol in op
-  kAnd,        // two or more children
+  kLiteral,     // value; monostate is NULL
+  kInterval,    // INTERVAL 'text': text in `name`
+  kColumn,      // [qualifier.]name
+  kParameter,   // $name
+  kNegate,      // - a
+  kArithmetic,  // a + - * / % || b, op is the symbol
+  kCompare,     // a = <> < <= > >= b, normalised symbol in op
+  kAnd,         // two or more children
   kOr,
   kNot,
-  kIsNull,     // a IS [NOT] NULL
-  kIsSame,     // a IS [NOT] b: NULL equals NULL
-  kBetween,    // child 0 [NOT] BETWEEN child 1 AND child 2
-  kIn,         // child 0 [NOT] IN (the rest)
-  kLike,       // child 0 [NOT] LIKE child 1 [ESCAPE child 2]
-  kRegex,      // child 0 ~ child 1, or !~
-  kCase,       // [operand] (when, then)* [else]; see has_operand, has_else
-  kCast,       // CAST(child AS name)
-  kCall,       // name([DISTINCT] children), or name(*)
+  kIsNull,   // a IS [NOT] NULL
+  kIsSame,   // a IS [NOT] b: NULL equals NULL
+  kBetween,  // child 0 [NOT] BETWEEN child 1 AND child 2
+  kIn,       // child 0 [NOT] IN (the rest)
+  kLike,     // child 0 [NOT] LIKE child 1 [ESCAPE child 2]
+  kRegex,    // child 0 ~ child 1, or !~
+  kCase,     // [operand] (when, then)* [else]; see has_operand, has_else
+  kCast,     // CAST(child AS name)
+  kCall,     // name([DISTINCT] children), or name(*)
 };
 
 struct AstExpr;

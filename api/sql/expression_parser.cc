@@ -12,12 +12,22 @@ namespace varve {
 namespace {
 
 constexpr std::array<std::string_view, 36> kReserved{
-    "SELECT", "FROM", "WHERE",  "GROUP", "BY",   "HAVING", "ORDER",   "LIMIT",     "OFFSET", "DISTINCT", "AND",   "OR",
-    "NOT",    "IN",   "IS",     "NULL",  "LIKE", "BETWEEN", "CASE",   "WHEN",      "THEN",   "ELSE",     "END",   "AS",
-    "CAST",   "ASC",  "DESC",   "UNION", "JOIN", "ON",     "EXCEPT",  "INTERSECT", "TRUE",   "FALSE",    "NULLS", "ESCAPE"};
+    "SELECT",   "FROM", "WHERE", "GROUP",  "BY",        "HAVING", "ORDER", "LIMIT", "OFFSET",
+    "DISTINCT", "AND",  "OR",    "NOT",    "IN",        "IS",     "NULL",  "LIKE",  "BETWEEN",
+    "CASE",     "WHEN", "THEN",  "ELSE",   "END",       "AS",     "CAST",  "ASC",   "DESC",
+    "UNION",    "JOIN", "ON",    "EXCEPT", "INTERSECT", "TRUE",   "FALSE", "NULLS", "ESCAPE"};
 
 // Binding strengths, weakest first.
-enum Binding : int { kBindOr = 1, kBindAnd, kBindNot, kBindEqual, kBindRelate, kBindAdd, kBindMultiply, kBindConcat };
+enum Binding : int {
+  kBindOr = 1,
+  kBindAnd,
+  kBindNot,
+  kBindEqual,
+  kBindRelate,
+  kBindAdd,
+  kBindMultiply,
+  kBindConcat
+};
 
 bool is_reserved(std::string_view word) {
   return std::any_of(kReserved.begin(), kReserved.end(),
@@ -39,7 +49,8 @@ class Nesting {
 
 tl::unexpected<QueryError> too_deep(size_t position) {
   return tl::make_unexpected(invalid_query(
-      "sql_too_deep", fmt::format("the expression is nested more than {} deep", kExpressionDepthMax), position));
+      "sql_too_deep", fmt::format("the expression is nested more than {} deep", kExpressionDepthMax),
+      position));
 }
 
 }  // namespace
@@ -93,8 +104,9 @@ tl::unexpected<QueryError> ExpressionParser::expected(std::string_view what) con
   if (current_.kind == TokenKind::kWord && is_reserved(current_.text)) {
     hint = fmt::format("to use it as a name, write it in double quotes: \"{}\"", current_.text);
   }
-  return tl::make_unexpected(invalid_query(
-      "sql_syntax", fmt::format("expected {}, found {}", what, shown(current_)), current_.position, std::move(hint)));
+  return tl::make_unexpected(invalid_query("sql_syntax",
+                                           fmt::format("expected {}, found {}", what, shown(current_)),
+                                           current_.position, std::move(hint)));
 }
 
 QueryResult<void> ExpressionParser::expect_symbol(std::string_view text, std::string_view what) {
@@ -106,11 +118,13 @@ QueryResult<AstPtr> ExpressionParser::node(AstKind kind, size_t position) {
   const bool leaf = kind == AstKind::kLiteral || kind == AstKind::kParameter || kind == AstKind::kInterval;
   if (!leaf && ++operators_ > kExpressionOperatorsMax) {
     return tl::make_unexpected(invalid_query(
-        "sql_too_large", fmt::format("more than {} operators in one statement", kExpressionOperatorsMax), position));
+        "sql_too_large", fmt::format("more than {} operators in one statement", kExpressionOperatorsMax),
+        position));
   }
   if (leaf && ++literals_ > kExpressionLiteralsMax) {
-    return tl::make_unexpected(invalid_query(
-        "sql_too_large", fmt::format("more than {} values in one statement", kExpressionLiteralsMax), position));
+    return tl::make_unexpected(
+        invalid_query("sql_too_large",
+                      fmt::format("more than {} values in one statement", kExpressionLiteralsMax), position));
   }
   auto expr = std::make_unique<AstExpr>();
   expr->kind = kind;
@@ -157,7 +171,8 @@ QueryResult<AstPtr> ExpressionParser::binary(int binding_min) {
   } else {
     VARVE_QUERY_ASSIGN(left, unary());
   }
-  for (int binding = binding_of_current(); binding >= 0 && binding >= binding_min; binding = binding_of_current()) {
+  for (int binding = binding_of_current(); binding >= 0 && binding >= binding_min;
+       binding = binding_of_current()) {
     VARVE_QUERY_ASSIGN(left, suffix(std::move(left), binding));
   }
   return left;
@@ -306,8 +321,7 @@ QueryResult<AstPtr> ExpressionParser::number(bool negative, size_t position) {
   const char* const end = text.data() + text.size();
   int64_t whole = 0;
   double real = 0;
-  if (current_.kind == TokenKind::kInteger &&
-      std::from_chars(text.data(), end, whole).ec == std::errc()) {
+  if (current_.kind == TokenKind::kInteger && std::from_chars(text.data(), end, whole).ec == std::errc()) {
     expr->value = whole;
   } else if (std::from_chars(text.data(), end, real).ec == std::errc()) {
     expr->value = real;
@@ -323,7 +337,8 @@ QueryResult<AstPtr> ExpressionParser::primary() {
   const size_t position = current_.position;
   switch (current_.kind) {
     case TokenKind::kInteger:
-    case TokenKind::kNumber: return number(false, position);
+    case TokenKind::kNumber:
+      return number(false, position);
     case TokenKind::kString:
     case TokenKind::kParameter: {
       const bool parameter = current_.kind == TokenKind::kParameter;
@@ -337,16 +352,18 @@ QueryResult<AstPtr> ExpressionParser::primary() {
       close(*expr);
       return expr;
     }
-    case TokenKind::kQuotedName: return name_or_call();
-    case TokenKind::kWord: return word_primary();
+    case TokenKind::kQuotedName:
+      return name_or_call();
+    case TokenKind::kWord:
+      return word_primary();
     case TokenKind::kOperator:
       if (symbol("(")) {
         const Nesting nesting(nesting_);
         if (nesting.too_deep()) return too_deep(position);
         VARVE_QUERY_TRY(advance());
         if (word("SELECT")) {
-          return tl::make_unexpected(
-              invalid_query("unsupported", "subqueries are not available in this version", current_.position));
+          return tl::make_unexpected(invalid_query(
+              "unsupported", "subqueries are not available in this version", current_.position));
         }
         VARVE_QUERY_ASSIGN(auto expr, expression());
         VARVE_QUERY_TRY(expect_symbol(")", "a closing )"));
@@ -355,7 +372,8 @@ QueryResult<AstPtr> ExpressionParser::primary() {
         return expr;
       }
       break;
-    case TokenKind::kEnd: break;
+    case TokenKind::kEnd:
+      break;
   }
   return expected("an expression");
 }
@@ -486,8 +504,9 @@ QueryResult<AstPtr> ExpressionParser::call(std::string name, size_t position) {
     Lexer ahead = lexer_;
     VARVE_QUERY_ASSIGN(const Token after, ahead.next());
     if (after.is_operator("(")) {
-      return tl::make_unexpected(invalid_query(
-          "unsupported", fmt::format("{} is not available in this version", current_.text), current_.position));
+      return tl::make_unexpected(
+          invalid_query("unsupported", fmt::format("{} is not available in this version", current_.text),
+                        current_.position));
     }
   }
   close(*expr);

@@ -9,12 +9,19 @@
 namespace varve {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool starts_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
 }
-bool continues_word(char c) { return starts_word(c) || is_digit(c); }
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
+bool starts_word(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+         static_cast<unsigned char>(c) >= 0x80;
+}
+bool continues_word(char c) {
+  return starts_word(c) || is_digit(c);
+}
+bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
+}
 
 constexpr std::array<std::string_view, 8> kTwoByteOperators{"<=", ">=", "<>", "!=", "==", "||", "!~", "::"};
 constexpr std::string_view kOneByteOperators = "+-*/%<>=~(),.;";
@@ -75,7 +82,8 @@ QueryResult<Token> Lexer::quoted(TokenKind kind, std::string_view what) {
     }
     ++end;
   }
-  return tl::make_unexpected(invalid_query("sql_syntax", fmt::format("this {} has no closing quote", what), at_));
+  return tl::make_unexpected(
+      invalid_query("sql_syntax", fmt::format("this {} has no closing quote", what), at_));
 }
 
 QueryResult<Token> Lexer::number() {
@@ -123,7 +131,8 @@ QueryResult<Token> Lexer::next() {
   if (kOneByteOperators.find(c) != std::string_view::npos) return take(TokenKind::kOperator, 1);
   const auto byte = static_cast<unsigned char>(c);
   const std::string shown = byte > 0x20 && byte < 0x7f ? std::string(1, c) : fmt::format("\\x{:02x}", byte);
-  return tl::make_unexpected(invalid_query("sql_syntax", fmt::format("unexpected character '{}'", shown), at_));
+  return tl::make_unexpected(
+      invalid_query("sql_syntax", fmt::format("unexpected character '{}'", shown), at_));
 }
 
 }  // namespace varve

@@ -13,8 +13,9 @@ namespace varve {
 namespace {
 
 // Words that end an expression, so they cannot be an alias without AS.
-constexpr std::array<std::string_view, 12> kUnavailableAfterTable{
-    "JOIN", "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "NATURAL", "UNION", "INTERSECT", "EXCEPT", "SAMPLE", "LATEST"};
+constexpr std::array<std::string_view, 12> kUnavailableAfterTable{"JOIN",      "INNER",  "LEFT",    "RIGHT",
+                                                                  "FULL",      "CROSS",  "NATURAL", "UNION",
+                                                                  "INTERSECT", "EXCEPT", "SAMPLE",  "LATEST"};
 
 class StatementParser : public ExpressionParser {
  public:
@@ -55,8 +56,9 @@ class StatementParser : public ExpressionParser {
   }
 
   tl::unexpected<QueryError> unavailable_here() const {
-    return tl::make_unexpected(invalid_query(
-        "unsupported", fmt::format("{} is not available in this version", shown(current())), current().position));
+    return tl::make_unexpected(
+        invalid_query("unsupported", fmt::format("{} is not available in this version", shown(current())),
+                      current().position));
   }
 
   QueryResult<SelectStatement> select() {
@@ -70,8 +72,9 @@ class StatementParser : public ExpressionParser {
     }
     do {
       if (select.items.size() == kSelectItemsMax) {
-        return tl::make_unexpected(invalid_query(
-            "sql_too_large", fmt::format("more than {} columns in SELECT", kSelectItemsMax), current().position));
+        return tl::make_unexpected(
+            invalid_query("sql_too_large", fmt::format("more than {} columns in SELECT", kSelectItemsMax),
+                          current().position));
       }
       VARVE_QUERY_ASSIGN(auto item, select_item());
       select.items.push_back(std::move(item));
@@ -145,8 +148,8 @@ class StatementParser : public ExpressionParser {
     VARVE_QUERY_ASSIGN(select.from, table_name("a table name after FROM"));
     VARVE_QUERY_ASSIGN(select.from->alias, alias());
     if (symbol(",")) {
-      return tl::make_unexpected(
-          invalid_query("unsupported", "several tables in FROM are not available in this version", current().position));
+      return tl::make_unexpected(invalid_query(
+          "unsupported", "several tables in FROM are not available in this version", current().position));
     }
     return {};
   }
@@ -219,8 +222,8 @@ class StatementParser : public ExpressionParser {
 QueryResult<Statement> parse_sql(std::string_view sql) {
   if (sql.size() > kSqlBytesMax) {
     return tl::make_unexpected(invalid_query(
-        "sql_too_large", fmt::format("the statement has {} bytes, at most {} are allowed", sql.size(), kSqlBytesMax),
-        0));
+        "sql_too_large",
+        fmt::format("the statement has {} bytes, at most {} are allowed", sql.size(), kSqlBytesMax), 0));
   }
   return StatementParser(sql).statement();
 }

@@ -43,12 +43,24 @@ class [[nodiscard]] Result<void> : public tl::expected<void, Error> {
   Result(Error error) : tl::expected<void, Error>(tl::make_unexpected(std::move(error))) {}  // NOLINT
 };
 
-inline Error invalid_argument(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
-inline Error not_found(std::string message) { return {ErrorCode::kNotFound, std::move(message)}; }
-inline Error corruption(std::string message) { return {ErrorCode::kCorruption, std::move(message)}; }
-inline Error unavailable(std::string message) { return {ErrorCode::kUnavailable, std::move(message)}; }
-inline Error exhausted(std::string message) { return {ErrorCode::kExhausted, std::move(message)}; }
-inline Error unsupported(std::string message) { return {ErrorCode::kUnsupported, std::move(message)}; }
+inline Error invalid_argument(std::string message) {
+  return {ErrorCode::kInvalidArgument, std::move(message)};
+}
+inline Error not_found(std::string message) {
+  return {ErrorCode::kNotFound, std::move(message)};
+}
+inline Error corruption(std::string message) {
+  return {ErrorCode::kCorruption, std::move(message)};
+}
+inline Error unavailable(std::string message) {
+  return {ErrorCode::kUnavailable, std::move(message)};
+}
+inline Error exhausted(std::string message) {
+  return {ErrorCode::kExhausted, std::move(message)};
+}
+inline Error unsupported(std::string message) {
+  return {ErrorCode::kUnsupported, std::move(message)};
+}
 
 // kIo with the text of `errno_value`: "open /data/wal/1.wal: No such file or directory".
 Error io_error(std::string_view what, int errno_value);
@@ -67,16 +79,16 @@ Result<T> with_context(Result<T> result, std::string_view context) {
 #define VARVE_CONCAT(a, b) VARVE_CONCAT_INNER(a, b)
 
 // VARVE_TRY(expr): returns the Error of `expr` from the enclosing function, if any.
-#define VARVE_TRY(expr)                                                                  \
-  do {                                                                                   \
-    auto varve_try_result = (expr);                                                      \
-    if (!varve_try_result) return ::varve::Error(std::move(varve_try_result.error()));   \
+#define VARVE_TRY(expr)                                                                \
+  do {                                                                                 \
+    auto varve_try_result = (expr);                                                    \
+    if (!varve_try_result) return ::varve::Error(std::move(varve_try_result.error())); \
   } while (false)
 
 // VARVE_ASSIGN(auto x, expr): x = value of `expr`, or returns its Error.
 #define VARVE_ASSIGN(declaration, expr) \
   VARVE_ASSIGN_INNER(declaration, expr, VARVE_CONCAT(varve_assign_result_, __LINE__))
-#define VARVE_ASSIGN_INNER(declaration, expr, name)               \
-  auto name = (expr);                                             \
-  if (!name) return ::varve::Error(std::move(name.error()));      \
+#define VARVE_ASSIGN_INNER(declaration, expr, name)          \
+  auto name = (expr);                                        \
+  if (!name) return ::varve::Error(std::move(name.error())); \
   declaration = std::move(*name)

@@ -86,9 +86,8 @@ class PosixWritableFile : public WritableFile {
 
   Result<void> append(std::string_view bytes) override {
     while (!bytes.empty()) {
-      const ssize_t n = retry_on_eintr([&] {
-        return ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset_));
-      });
+      const ssize_t n = retry_on_eintr(
+          [&] { return ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset_)); });
       if (n < 0) return path_error("write", path_, errno);
       bytes.remove_prefix(static_cast<size_t>(n));
       offset_ += static_cast<uint64_t>(n);
@@ -97,7 +96,8 @@ class PosixWritableFile : public WritableFile {
   }
 
   Result<void> sync() override {
-    if (retry_on_eintr([&] { return ::fdatasync(fd_.get()); }) != 0) return path_error("fdatasync", path_, errno);
+    if (retry_on_eintr([&] { return ::fdatasync(fd_.get()); }) != 0)
+      return path_error("fdatasync", path_, errno);
     return {};
   }
 
@@ -168,7 +168,8 @@ class PosixFileSystem : public FileSystem {
 
   Result<void> sync_directory(const std::string& path) override {
     VARVE_ASSIGN(Descriptor fd, open_descriptor(path, O_RDONLY | O_DIRECTORY));
-    if (retry_on_eintr([&] { return ::fsync(fd.get()); }) != 0) return path_error("fsync folder", path, errno);
+    if (retry_on_eintr([&] { return ::fsync(fd.get()); }) != 0)
+      return path_error("fsync folder", path, errno);
     return {};
   }
 

@@ -44,8 +44,9 @@ class FileSystem {
  public:
   virtual ~FileSystem() = default;
   virtual Result<std::unique_ptr<RandomAccessFile>> open_read(const std::string& path) = 0;
-  virtual Result<std::unique_ptr<WritableFile>> create(const std::string& path) = 0;  // fails if it exists; 0600
-  virtual Result<void> truncate(const std::string& path, uint64_t bytes) = 0;         // and syncs
+  virtual Result<std::unique_ptr<WritableFile>> create(
+      const std::string& path) = 0;                                            // fails if it exists; 0600
+  virtual Result<void> truncate(const std::string& path, uint64_t bytes) = 0;  // and syncs
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
   virtual Result<void> remove(const std::string& path) = 0;
   virtual Result<void> create_directories(const std::string& path) = 0;  // 0700; fine if it exists

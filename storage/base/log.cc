@@ -23,10 +23,14 @@ spdlog::logger& logger() {
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarn: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarn:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
@@ -48,7 +52,9 @@ std::string escape(std::string_view text) {
 
 }  // namespace
 
-void set_log_level(LogLevel lowest) { logger().set_level(to_spdlog(lowest)); }
+void set_log_level(LogLevel lowest) {
+  logger().set_level(to_spdlog(lowest));
+}
 
 void log_message(LogLevel level, std::string_view component, std::string_view message) {
   logger().log(to_spdlog(level), "{}: {}", component, escape(message));

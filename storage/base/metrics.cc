@@ -76,7 +76,8 @@ LatencyHistogram::LatencyHistogram() : buckets_(bounds_seconds().size() + 1) {}
 
 void LatencyHistogram::observe_ns(int64_t ns) {
   const auto& bounds = bounds_seconds();
-  const double seconds = static_cast<double>(ns) / 1e9;  // divided: 1000 ns is 1e-6 exactly, and in its bucket
+  const double seconds =
+      static_cast<double>(ns) / 1e9;  // divided: 1000 ns is 1e-6 exactly, and in its bucket
   const auto bucket = std::lower_bound(bounds.begin(), bounds.end(), seconds) - bounds.begin();
   buckets_[static_cast<size_t>(bucket)].fetch_add(1, std::memory_order_relaxed);
   sum_ns_.fetch_add(ns, std::memory_order_relaxed);
@@ -144,8 +145,12 @@ std::string MetricsRegistry::render() {
         case Kind::kCounter:
           append_sample(out, name, metric.labels, static_cast<double>(metric.counter->value()));
           break;
-        case Kind::kGauge: append_sample(out, name, metric.labels, metric.gauge->value()); break;
-        case Kind::kHistogram: append_histogram(out, name, metric.labels, *metric.histogram); break;
+        case Kind::kGauge:
+          append_sample(out, name, metric.labels, metric.gauge->value());
+          break;
+        case Kind::kHistogram:
+          append_histogram(out, name, metric.labels, *metric.histogram);
+          break;
       }
     }
   }

@@ -79,9 +79,9 @@ class MetricsRegistry {
   };
   Metric& metric(std::string_view name, std::string_view help, Kind kind, const MetricLabels& labels);
 
-  std::mutex mutex_;                       // guards families_
+  std::mutex mutex_;  // guards families_
   std::map<std::string, Family, std::less<>> families_;
-  std::mutex collect_mutex_;               // guards collectors_; held while they run; taken before mutex_
+  std::mutex collect_mutex_;  // guards collectors_; held while they run; taken before mutex_
   std::map<uint64_t, std::function<void()>> collectors_;
   uint64_t next_collector_ = 1;
 };

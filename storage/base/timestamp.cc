@@ -10,7 +10,9 @@ namespace {
 constexpr int kDaysPerEra = 146'097;  // 400 Gregorian years
 constexpr int kSecondsPerDay = 86'400;
 
-bool is_leap(int64_t year) { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0); }
+bool is_leap(int64_t year) {
+  return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
 
 int days_in_month(int64_t year, int month) {
   constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -112,14 +114,14 @@ CivilTime to_civil(int64_t ns) {
 }
 
 Result<int64_t> from_civil(const CivilTime& civil) {
-  const bool in_range = civil.month >= 1 && civil.month <= 12 && civil.day >= 1 &&
-                        civil.year >= 1677 && civil.year <= 2262 &&
-                        civil.day <= days_in_month(civil.year, civil.month) && civil.hour >= 0 &&
-                        civil.hour <= 23 && civil.minute >= 0 && civil.minute <= 59 && civil.second >= 0 &&
-                        civil.second <= 60 && civil.nanosecond >= 0 && civil.nanosecond < kNsPerSecond;
+  const bool in_range = civil.month >= 1 && civil.month <= 12 && civil.day >= 1 && civil.year >= 1677 &&
+                        civil.year <= 2262 && civil.day <= days_in_month(civil.year, civil.month) &&
+                        civil.hour >= 0 && civil.hour <= 23 && civil.minute >= 0 && civil.minute <= 59 &&
+                        civil.second >= 0 && civil.second <= 60 && civil.nanosecond >= 0 &&
+                        civil.nanosecond < kNsPerSecond;
   if (!in_range) return invalid_argument("a part of the time is out of range");
-  int64_t seconds = days_from_civil(civil.year, civil.month, civil.day) * kSecondsPerDay +
-                    civil.hour * 3600 + civil.minute * 60 + civil.second;
+  int64_t seconds = days_from_civil(civil.year, civil.month, civil.day) * kSecondsPerDay + civil.hour * 3600 +
+                    civil.minute * 60 + civil.second;
   int64_t nanosecond = civil.nanosecond;
   if (seconds < 0) {  // the first second of the range has no whole-second form
     ++seconds;

@@ -15,7 +15,7 @@ namespace varve {
 
 Result<int64_t> parse_duration(std::string_view text);
 Result<uint64_t> parse_bytes(std::string_view text);
-std::string format_duration(int64_t ns);    // the largest unit that divides it: "60s" -> "1m"
+std::string format_duration(int64_t ns);   // the largest unit that divides it: "60s" -> "1m"
 std::string format_bytes(uint64_t bytes);  // for people: "12.3 MiB"
 
 }  // namespace varve

@@ -36,8 +36,8 @@ struct CatalogTable {
   uint32_t id = 0;
   std::string database;
   std::string name;
-  std::vector<ColumnInfo> columns;  // in order of arrival, without time
-  Lsn flushed_lsn = 0;              // every row of the table up to it is in a segment
+  std::vector<ColumnInfo> columns;       // in order of arrival, without time
+  Lsn flushed_lsn = 0;                   // every row of the table up to it is in a segment
   std::vector<CatalogSegment> segments;  // by id, which is by age
 };
 

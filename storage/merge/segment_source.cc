@@ -65,7 +65,8 @@ Result<void> SegmentSource::load(const Piece& piece, LoadedPiece& out) {
 }
 
 bool SegmentSource::statistics(const Piece& piece, std::span<ColumnStatistics> out) const {
-  if (piece.to - piece.from != directory_->block_rows(piece.block)) return false;  // a slice of a shared block
+  if (piece.to - piece.from != directory_->block_rows(piece.block))
+    return false;  // a slice of a shared block
   for (size_t i = 0; i < fields_.size(); ++i) {
     if (!fields_[i]) {
       out[i] = {};

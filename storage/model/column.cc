@@ -20,10 +20,14 @@ void keep(Vector& values, size_t from, size_t to) {
 
 size_t ColumnVector::size() const {
   switch (type) {
-    case FieldType::kDouble: return doubles.size();
-    case FieldType::kInt64: return ints.size();
-    case FieldType::kBool: return bools.size();
-    case FieldType::kString: return strings.size();
+    case FieldType::kDouble:
+      return doubles.size();
+    case FieldType::kInt64:
+      return ints.size();
+    case FieldType::kBool:
+      return bools.size();
+    case FieldType::kString:
+      return strings.size();
   }
   return 0;
 }
@@ -31,10 +35,14 @@ size_t ColumnVector::size() const {
 Value ColumnVector::value(size_t row) const {
   if (!is_valid(row)) return std::monostate{};
   switch (type) {
-    case FieldType::kDouble: return doubles[row];
-    case FieldType::kInt64: return ints[row];
-    case FieldType::kBool: return bools[row] != 0;
-    case FieldType::kString: return std::string(strings[row]);
+    case FieldType::kDouble:
+      return doubles[row];
+    case FieldType::kInt64:
+      return ints[row];
+    case FieldType::kBool:
+      return bools[row] != 0;
+    case FieldType::kString:
+      return std::string(strings[row]);
   }
   return std::monostate{};
 }
@@ -52,7 +60,9 @@ void ColumnVector::clear() {
   valid.clear();
 }
 
-void ColumnVector::push_null() { push_nulls(1); }
+void ColumnVector::push_null() {
+  push_nulls(1);
+}
 
 void ColumnVector::push_nulls(size_t count) {
   if (count == 0) return;
@@ -60,9 +70,15 @@ void ColumnVector::push_nulls(size_t count) {
   if (valid.empty()) valid.assign(rows, 1);
   valid.resize(rows + count, 0);
   switch (type) {
-    case FieldType::kDouble: doubles.resize(rows + count); break;
-    case FieldType::kInt64: ints.resize(rows + count); break;
-    case FieldType::kBool: bools.resize(rows + count); break;
+    case FieldType::kDouble:
+      doubles.resize(rows + count);
+      break;
+    case FieldType::kInt64:
+      ints.resize(rows + count);
+      break;
+    case FieldType::kBool:
+      bools.resize(rows + count);
+      break;
     case FieldType::kString:
       strings.offsets.resize(rows + count + 1, static_cast<uint32_t>(strings.bytes.size()));
       break;
@@ -75,9 +91,12 @@ void ColumnVector::push_value(const Value& value) {
     case FieldType::kDouble:
       if (const auto* whole = std::get_if<int64_t>(&value)) return push_double(static_cast<double>(*whole));
       return push_double(std::get<double>(value));
-    case FieldType::kInt64: return push_int(std::get<int64_t>(value));
-    case FieldType::kBool: return push_bool(std::get<bool>(value));
-    case FieldType::kString: return push_string(std::get<std::string>(value));
+    case FieldType::kInt64:
+      return push_int(std::get<int64_t>(value));
+    case FieldType::kBool:
+      return push_bool(std::get<bool>(value));
+    case FieldType::kString:
+      return push_string(std::get<std::string>(value));
   }
 }
 
@@ -88,9 +107,12 @@ void ColumnVector::push_from(const ColumnVector& other, size_t row) {
       if (other.type == FieldType::kInt64) return push_double(static_cast<double>(other.ints[row]));
       VARVE_DCHECK(other.type == FieldType::kDouble);
       return push_double(other.doubles[row]);
-    case FieldType::kInt64: return push_int(other.ints[row]);
-    case FieldType::kBool: return push_bool(other.bools[row] != 0);
-    case FieldType::kString: return push_string(other.strings[row]);
+    case FieldType::kInt64:
+      return push_int(other.ints[row]);
+    case FieldType::kBool:
+      return push_bool(other.bools[row] != 0);
+    case FieldType::kString:
+      return push_string(other.strings[row]);
   }
 }
 
@@ -111,8 +133,10 @@ void ColumnVector::push_range(const ColumnVector& other, size_t from, size_t to)
       }
       VARVE_DCHECK(other.type == FieldType::kDouble);
       return append_range(doubles, other.doubles, from, to);
-    case FieldType::kInt64: return append_range(ints, other.ints, from, to);
-    case FieldType::kBool: return append_range(bools, other.bools, from, to);
+    case FieldType::kInt64:
+      return append_range(ints, other.ints, from, to);
+    case FieldType::kBool:
+      return append_range(bools, other.bools, from, to);
     case FieldType::kString:
       for (size_t row = from; row < to; ++row) strings.push_back(other.strings[row]);
       return;
@@ -122,9 +146,12 @@ void ColumnVector::push_range(const ColumnVector& other, size_t from, size_t to)
 void ColumnVector::keep_range(size_t from, size_t to) {
   if (has_nulls()) keep(valid, from, to);
   switch (type) {
-    case FieldType::kDouble: return keep(doubles, from, to);
-    case FieldType::kInt64: return keep(ints, from, to);
-    case FieldType::kBool: return keep(bools, from, to);
+    case FieldType::kDouble:
+      return keep(doubles, from, to);
+    case FieldType::kInt64:
+      return keep(ints, from, to);
+    case FieldType::kBool:
+      return keep(bools, from, to);
     case FieldType::kString: {
       StringColumn kept;
       for (size_t row = from; row < to; ++row) kept.push_back(strings[row]);

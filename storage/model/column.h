@@ -50,12 +50,25 @@ struct ColumnVector {
   size_t memory_bytes() const;
 
   void clear();  // keeps the type and the memory
-  void push_double(double v) { mark_valid(); doubles.push_back(v); }
-  void push_int(int64_t v) { mark_valid(); ints.push_back(v); }
-  void push_bool(bool v) { mark_valid(); bools.push_back(v ? 1 : 0); }
-  void push_string(std::string_view v) { mark_valid(); strings.push_back(v); }
+  void push_double(double v) {
+    mark_valid();
+    doubles.push_back(v);
+  }
+  void push_int(int64_t v) {
+    mark_valid();
+    ints.push_back(v);
+  }
+  void push_bool(bool v) {
+    mark_valid();
+    bools.push_back(v ? 1 : 0);
+  }
+  void push_string(std::string_view v) {
+    mark_valid();
+    strings.push_back(v);
+  }
   void push_null();
-  void push_value(const Value& value);  // monostate, or a value of this type (int64 is widened for a double column)
+  void push_value(
+      const Value& value);  // monostate, or a value of this type (int64 is widened for a double column)
   // Appends row `row` of `other`: same type, or other is int64 and this is double.
   void push_from(const ColumnVector& other, size_t row);
   // Appends rows [from, to) of `other`, types as for push_from.

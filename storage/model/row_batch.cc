@@ -34,9 +34,15 @@ void keep_rows(ColumnVector& column, const std::vector<uint8_t>& keep) {
 
 void drop_last(ColumnVector& column) {
   switch (column.type) {
-    case FieldType::kDouble: column.doubles.pop_back(); break;
-    case FieldType::kInt64: column.ints.pop_back(); break;
-    case FieldType::kBool: column.bools.pop_back(); break;
+    case FieldType::kDouble:
+      column.doubles.pop_back();
+      break;
+    case FieldType::kInt64:
+      column.ints.pop_back();
+      break;
+    case FieldType::kBool:
+      column.bools.pop_back();
+      break;
     case FieldType::kString:
       column.strings.offsets.pop_back();
       column.strings.bytes.resize(column.strings.offsets.back());
@@ -53,11 +59,15 @@ void drop_last(ColumnVector& column) {
 
 void encode_values(const ColumnVector& column, ByteWriter& out) {
   switch (column.type) {
-    case FieldType::kDouble: out.array(column.doubles.data(), column.doubles.size()); break;
+    case FieldType::kDouble:
+      out.array(column.doubles.data(), column.doubles.size());
+      break;
     case FieldType::kInt64:
       for (const int64_t v : column.ints) out.signed_varint(v);
       break;
-    case FieldType::kBool: out.array(column.bools.data(), column.bools.size()); break;
+    case FieldType::kBool:
+      out.array(column.bools.data(), column.bools.size());
+      break;
     case FieldType::kString:
       for (size_t row = 0; row < column.strings.size(); ++row) out.string(column.strings[row]);
       break;

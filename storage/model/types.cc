@@ -4,19 +4,26 @@ namespace varve {
 
 std::string_view field_type_name(FieldType type) {
   switch (type) {
-    case FieldType::kDouble: return "double";
-    case FieldType::kInt64: return "int64";
-    case FieldType::kBool: return "bool";
-    case FieldType::kString: return "string";
+    case FieldType::kDouble:
+      return "double";
+    case FieldType::kInt64:
+      return "int64";
+    case FieldType::kBool:
+      return "bool";
+    case FieldType::kString:
+      return "string";
   }
   return "unknown";
 }
 
 std::string_view column_kind_name(ColumnKind kind) {
   switch (kind) {
-    case ColumnKind::kTime: return "time";
-    case ColumnKind::kTag: return "tag";
-    case ColumnKind::kField: return "field";
+    case ColumnKind::kTime:
+      return "time";
+    case ColumnKind::kTag:
+      return "tag";
+    case ColumnKind::kField:
+      return "field";
   }
   return "unknown";
 }

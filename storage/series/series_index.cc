@@ -12,7 +12,8 @@ constexpr size_t kSlotsMin = 64;
 
 // Codes that stand for no dictionary entry, below kAbsentTag.
 constexpr uint32_t kUnmapped = kAbsentTag - 1;  // not looked up yet
-constexpr uint32_t kUnknown = kAbsentTag - 2;   // new, and the table is full: never added, so it costs no memory
+constexpr uint32_t kUnknown =
+    kAbsentTag - 2;  // new, and the table is full: never added, so it costs no memory
 
 uint64_t mix(uint64_t x) {  // splitmix64's finaliser
   x ^= x >> 30;
@@ -117,7 +118,7 @@ std::optional<SeriesId> SeriesIndex::find_or_add(std::span<const uint32_t> codes
 }
 
 std::vector<std::optional<SeriesId>> SeriesIndex::resolve(const RowBatch& batch, bool limited,
-                                                           std::string& widest_tag) {
+                                                          std::string& widest_tag) {
   std::vector<std::optional<SeriesId>> out(batch.rows());
   const std::lock_guard lock(mutex_);
   std::vector<size_t> positions;
@@ -154,8 +155,9 @@ std::vector<std::optional<SeriesId>> SeriesIndex::resolve(const RowBatch& batch,
     }
     out[row] = same ? out[row - 1] : known ? find_or_add(codes, limited) : std::nullopt;
     if (!out[row] && widest_tag.empty() && !tags_.empty()) {
-      const auto widest = std::max_element(
-          tags_.begin(), tags_.end(), [](const Tag& a, const Tag& b) { return a.values.size() < b.values.size(); });
+      const auto widest = std::max_element(tags_.begin(), tags_.end(), [](const Tag& a, const Tag& b) {
+        return a.values.size() < b.values.size();
+      });
       widest_tag = widest->name;
     }
   }
@@ -167,7 +169,8 @@ SeriesId SeriesIndex::resolve_stored(const std::vector<TagPair>& tags) {
   std::vector<size_t> positions;
   for (const auto& [name, value] : tags) positions.push_back(tag_index(name));
   std::vector<uint32_t> codes(tags_.size(), kAbsentTag);
-  for (size_t i = 0; i < tags.size(); ++i) codes[positions[i]] = value_code(tags_[positions[i]], tags[i].second);
+  for (size_t i = 0; i < tags.size(); ++i)
+    codes[positions[i]] = value_code(tags_[positions[i]], tags[i].second);
   return *find_or_add(codes, false);
 }
 

@@ -15,9 +15,15 @@ TEST(FuzzReplay, DamagedStatementsAreAnsweredOrRefused) {
       const auto at = static_cast<size_t>(random.below(static_cast<int64_t>(sql.size())));
       const auto length = static_cast<size_t>(1 + random.below(6));
       switch (random.below(3)) {
-        case 0: sql[at] = static_cast<char>(random.below(256)); break;
-        case 1: sql.erase(at, length); break;
-        default: sql.insert(at, sql.substr(sql.size() - at - 1, length)); break;
+        case 0:
+          sql[at] = static_cast<char>(random.below(256));
+          break;
+        case 1:
+          sql.erase(at, length);
+          break;
+        default:
+          sql.insert(at, sql.substr(sql.size() - at - 1, length));
+          break;
       }
     }
     SCOPED_TRACE(sql);

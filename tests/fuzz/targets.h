@@ -16,6 +16,6 @@ void string_page(const uint8_t* data, size_t size);
 void segment(const uint8_t* data, size_t size);
 void json(const uint8_t* data, size_t size);
 void line_protocol(const uint8_t* data, size_t size);
-void sql(const uint8_t* data, size_t size);            // a statement
+void sql(const uint8_t* data, size_t size);  // a statement
 
 }  // namespace varve::fuzz

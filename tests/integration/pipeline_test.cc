@@ -19,7 +19,9 @@ namespace {
 
 constexpr int kSensors = 50;
 
-std::string sensor_name(int sensor) { return "s" + std::to_string(sensor); }
+std::string sensor_name(int sensor) {
+  return "s" + std::to_string(sensor);
+}
 
 // `rows` readings of kSensors sensors, one a second each, with values that follow from the row's number.
 void write_csv(const std::filesystem::path& path, int rows) {
@@ -172,7 +174,8 @@ TEST_F(PipelineTest, BrokenMessagesAreQuarantinedAndThePartitionMovesOn) {
   const auto payloads = column("SELECT payload FROM varve_quarantine WHERE reason = 'bad_time'");
   ASSERT_EQ(payloads.size(), 1U);
   EXPECT_NE(payloads[0].find("not a time"), std::string::npos);
-  EXPECT_EQ(number("SELECT \"offset\" FROM varve_quarantine WHERE topic = 'readings' AND reason = 'bad_time'"), 1);
+  EXPECT_EQ(
+      number("SELECT \"offset\" FROM varve_quarantine WHERE topic = 'readings' AND reason = 'bad_time'"), 1);
 }
 
 TEST_F(PipelineTest, AnUnreachableBrokerIsAStateAndQueriesAreServedMeanwhile) {
@@ -193,8 +196,8 @@ TEST_F(PipelineTest, AnUnreachableBrokerIsAStateAndQueriesAreServedMeanwhile) {
 TEST_F(PipelineTest, ProduceFailsWhenAMessageIsNotDelivered) {
   write_csv(folder_ / "readings.csv", 10);
   kafka_->stop();
-  const Finished produced = run({VARVE_BINARY, "produce", "--brokers", kafka_->bootstrap(), "--topic", "readings",
-                                 "--csv", (folder_ / "readings.csv").string()},
+  const Finished produced = run({VARVE_BINARY, "produce", "--brokers", kafka_->bootstrap(), "--topic",
+                                 "readings", "--csv", (folder_ / "readings.csv").string()},
                                 seconds(90));
   EXPECT_EQ(produced.exit_code, 1);
   EXPECT_NE(produced.err.find("10"), std::string::npos) << produced.err;

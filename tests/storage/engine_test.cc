@@ -171,7 +171,8 @@ TEST_F(EngineTest, LimitsNameThemselves) {
   EXPECT_EQ(reason(one_row("c", 1, "v", 1.0)), "series_limit");
   EXPECT_EQ(reason(one_row("a", 1, "w", 1.0)), "column_limit");
   EXPECT_EQ(reason(one_row("a", 1, "time", 1.0)), "invalid_name");
-  EXPECT_EQ(reason(one_row("a", 1, "site", 1.0)), "no_field");  // a tag's name: the builder did not take the field
+  EXPECT_EQ(reason(one_row("a", 1, "site", 1.0)),
+            "no_field");  // a tag's name: the builder did not take the field
   RowBatch other = one_row("a", 1, "v", 1.0);
   other.table = "second";
   EXPECT_EQ(reason(other), "table_limit");

@@ -164,7 +164,8 @@ MemoryEngine::Table& MemoryEngine::table(std::string_view database, std::string_
   return place->second;
 }
 
-void MemoryEngine::declare(std::string_view database, std::string_view name, std::vector<ColumnInfo> columns) {
+void MemoryEngine::declare(std::string_view database, std::string_view name,
+                           std::vector<ColumnInfo> columns) {
   auto& into = table(database, name).info.columns;
   into.insert(into.end(), columns.begin(), columns.end());
 }
@@ -196,7 +197,9 @@ AdmittedWrite MemoryEngine::admit(std::vector<RowBatch>) {
   VARVE_CHECK(false);  // tests fill it with insert()
 }
 
-Result<void> MemoryEngine::append(AdmittedWrite&&, AppendDone) { return unavailable("this engine only reads"); }
+Result<void> MemoryEngine::append(AdmittedWrite&&, AppendDone) {
+  return unavailable("this engine only reads");
+}
 
 Result<std::unique_ptr<LogCursor>> MemoryEngine::open_cursor(std::string_view) {
   return unavailable("this engine has no log");

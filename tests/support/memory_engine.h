@@ -26,7 +26,8 @@ class MemoryEngine : public Engine {
 
   void declare(std::string_view database, std::string_view table, std::vector<ColumnInfo> columns);
   // Columns not declared yet are added with the value's type. A row of the same series and time is overwritten.
-  void insert(std::string_view database, std::string_view table, int64_t time, const Tags& tags, const Fields& fields);
+  void insert(std::string_view database, std::string_view table, int64_t time, const Tags& tags,
+              const Fields& fields);
 
   AdmittedWrite admit(std::vector<RowBatch> batches) override;
   Result<void> append(AdmittedWrite&& write, AppendDone done) override;

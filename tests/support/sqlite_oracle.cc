@@ -47,9 +47,12 @@ void bind(sqlite3_stmt* statement, int index, const Value& value) {
 
 Value column(sqlite3_stmt* statement, int index) {
   switch (sqlite3_column_type(statement, index)) {
-    case SQLITE_INTEGER: return static_cast<int64_t>(sqlite3_column_int64(statement, index));
-    case SQLITE_FLOAT: return sqlite3_column_double(statement, index);
-    case SQLITE_NULL: return {};
+    case SQLITE_INTEGER:
+      return static_cast<int64_t>(sqlite3_column_int64(statement, index));
+    case SQLITE_FLOAT:
+      return sqlite3_column_double(statement, index);
+    case SQLITE_NULL:
+      return {};
     default: {
       const auto bytes = static_cast<size_t>(sqlite3_column_bytes(statement, index));
       return std::string(static_cast<const char*>(sqlite3_column_blob(statement, index)), bytes);
@@ -65,7 +68,9 @@ SqliteOracle::SqliteOracle() {
   sqlite3_create_function(database_, "last", 2, SQLITE_UTF8, nullptr, nullptr, edge_step<true>, edge_final);
 }
 
-SqliteOracle::~SqliteOracle() { sqlite3_close(database_); }
+SqliteOracle::~SqliteOracle() {
+  sqlite3_close(database_);
+}
 
 SqliteOracle::Answer SqliteOracle::run(const std::string& sql, const std::vector<Value>& bindings) {
   Answer answer;

@@ -20,7 +20,7 @@ class SqliteOracle {
   SqliteOracle& operator=(const SqliteOracle&) = delete;
 
   struct Answer {
-    std::string error;  // empty = it worked
+    std::string error;                     // empty = it worked
     std::vector<std::vector<Value>> rows;  // bools come as int64
   };
   Answer run(const std::string& sql, const std::vector<Value>& bindings = {});

@@ -53,9 +53,9 @@ Rows normal_rows(Rows rows, bool ordered) {
 
 bool alike(const Rows& a, const Rows& b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](const auto& x, const auto& y) {
-           return x.size() == y.size() && std::equal(x.begin(), x.end(), y.begin(), [](const Value& v, const Value& w) {
-                    return alike(v, w);
-                  });
+           return x.size() == y.size() &&
+                  std::equal(x.begin(), x.end(), y.begin(),
+                             [](const Value& v, const Value& w) { return alike(v, w); });
          });
 }
 
@@ -94,7 +94,9 @@ void fill(QueryGenerator& random, MemoryEngine& engine, SqliteOracle& oracle) {
                   {"j", ColumnKind::kField, FieldType::kInt64},
                   {"s", ColumnKind::kField, FieldType::kString},
                   {"f", ColumnKind::kField, FieldType::kBool}});
-  oracle.run("CREATE TABLE t (time INTEGER, a TEXT, b TEXT, x REAL, y REAL, i INTEGER, j INTEGER, s TEXT, f INTEGER)");
+  oracle.run(
+      "CREATE TABLE t (time INTEGER, a TEXT, b TEXT, x REAL, y REAL, i INTEGER, j INTEGER, s TEXT, f "
+      "INTEGER)");
   oracle.run("BEGIN");
   const char* const names[] = {"", "a", "b", "A", "ab", "c d"};
   const char* const texts[] = {"", "a", "B", "aab", "x_y", "%", "c d"};
@@ -109,13 +111,22 @@ void fill(QueryGenerator& random, MemoryEngine& engine, SqliteOracle& oracle) {
                              random.below(QueryGenerator::kSecondsMax - QueryGenerator::kSecondsMin);
       const int64_t time = second * kNsPerSecond + k * 1000 + r;
       const auto quarter = [&] { return static_cast<double>(random.below(80) - 40) / 4; };
-      std::vector<Value> fields{quarter(), quarter(), random.below(21) - 10, random.below(5),
-                                std::string(texts[random.below(7)]), random.chance(50)};
+      std::vector<Value> fields{quarter(),
+                                quarter(),
+                                random.below(21) - 10,
+                                random.below(5),
+                                std::string(texts[random.below(7)]),
+                                random.chance(50)};
       for (Value& field : fields) {
         if (random.chance(nulls)) field = Value{};
       }
       engine.insert(kDefaultDatabase, "t", time, {{"a", a}, {"b", b}},
-                    {{"x", fields[0]}, {"y", fields[1]}, {"i", fields[2]}, {"j", fields[3]}, {"s", fields[4]}, {"f", fields[5]}});
+                    {{"x", fields[0]},
+                     {"y", fields[1]},
+                     {"i", fields[2]},
+                     {"j", fields[3]},
+                     {"s", fields[4]},
+                     {"f", fields[5]}});
       std::vector<Value> bindings{time, a.empty() ? Value{} : Value(a), b.empty() ? Value{} : Value(b)};
       bindings.insert(bindings.end(), fields.begin(), fields.end());
       oracle.run("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", bindings);
@@ -152,8 +163,10 @@ TEST(Differential, AnswersAsSqliteDoes) {
         const Rows ours = normal_rows(result.values, query.ordered);
         ASSERT_TRUE(alike(ours, rows)) << "VARVE_SEED=" << seed << " dataset " << dataset << ", statistics "
                                        << statistics << ", blocks of " << engine.block_rows << "\n"
-                                       << query.sql.varve << "\nSQLite:\n" << query.sql.sqlite << "\nvarve gave:\n"
-                                       << shown(ours) << "expected:\n" << shown(rows);
+                                       << query.sql.varve << "\nSQLite:\n"
+                                       << query.sql.sqlite << "\nvarve gave:\n"
+                                       << shown(ours) << "expected:\n"
+                                       << shown(rows);
         ++compared;
       }
     }

@@ -8,17 +8,22 @@
 namespace varve {
 namespace {
 
-TwoSpellings same(const std::string& text) { return {text, text}; }
+TwoSpellings same(const std::string& text) {
+  return {text, text};
+}
 
 // "({} + {})" with both operands filled in, in both spellings.
 template <class... Parts>
 TwoSpellings join(const char* pattern, const Parts&... parts) {
-  return {fmt::format(fmt::runtime(pattern), parts.varve...), fmt::format(fmt::runtime(pattern), parts.sqlite...)};
+  return {fmt::format(fmt::runtime(pattern), parts.varve...),
+          fmt::format(fmt::runtime(pattern), parts.sqlite...)};
 }
 
 }  // namespace
 
-std::string QueryGenerator::timestamp(int64_t seconds) { return format_timestamp(seconds * kNsPerSecond); }
+std::string QueryGenerator::timestamp(int64_t seconds) {
+  return format_timestamp(seconds * kNsPerSecond);
+}
 
 std::string QueryGenerator::text_literal() {
   return "'" + pick({"", "a", "b", "A", "aa", "ab", "Ba", "c d", "%", "x_y"}) + "'";
@@ -29,15 +34,24 @@ TwoSpellings QueryGenerator::ints(int depth) {
     return same(chance(60) ? pick({"i", "j"}) : pick({"0", "1", "2", "-3", "7", "100", "-1"}));
   }
   switch (below(9)) {
-    case 0: return join("({} + {})", ints(depth - 1), ints(depth - 1));
-    case 1: return join("({} - {})", ints(depth - 1), ints(depth - 1));
-    case 2: return join("({} * {})", ints(depth - 1), ints(0));
-    case 3: return join("({} / {})", ints(depth - 1), ints(depth - 1));
-    case 4: return join("({} % {})", ints(depth - 1), ints(depth - 1));
-    case 5: return join("abs({})", ints(depth - 1));
-    case 6: return join("coalesce({}, {})", ints(depth - 1), ints(depth - 1));
-    case 7: return join("(- {})", ints(depth - 1));
-    default: return join("CASE WHEN {} THEN {} ELSE {} END", condition(depth - 1), ints(depth - 1), ints(depth - 1));
+    case 0:
+      return join("({} + {})", ints(depth - 1), ints(depth - 1));
+    case 1:
+      return join("({} - {})", ints(depth - 1), ints(depth - 1));
+    case 2:
+      return join("({} * {})", ints(depth - 1), ints(0));
+    case 3:
+      return join("({} / {})", ints(depth - 1), ints(depth - 1));
+    case 4:
+      return join("({} % {})", ints(depth - 1), ints(depth - 1));
+    case 5:
+      return join("abs({})", ints(depth - 1));
+    case 6:
+      return join("coalesce({}, {})", ints(depth - 1), ints(depth - 1));
+    case 7:
+      return join("(- {})", ints(depth - 1));
+    default:
+      return join("CASE WHEN {} THEN {} ELSE {} END", condition(depth - 1), ints(depth - 1), ints(depth - 1));
   }
 }
 
@@ -46,28 +60,44 @@ TwoSpellings QueryGenerator::doubles(int depth) {
     return same(chance(70) ? pick({"x", "y"}) : pick({"0.5", "2.0", "-1.25", "0.0", "10.75"}));
   }
   switch (below(9)) {
-    case 0: return join("({} + {})", doubles(depth - 1), number(depth - 1));
-    case 1: return join("({} - {})", number(depth - 1), doubles(depth - 1));
-    case 2: return join("({} * {})", doubles(depth - 1), number(0));
-    case 3: return join("({} % {})", doubles(depth - 1), doubles(0));
-    case 4: return join("abs({})", doubles(depth - 1));
-    case 5: return join("round({})", number(depth - 1));
-    case 6: return join("floor({})", doubles(depth - 1));
-    case 7: return join("coalesce({}, {})", doubles(depth - 1), doubles(depth - 1));
-    default: return join("CASE WHEN {} THEN {} END", condition(depth - 1), doubles(depth - 1));
+    case 0:
+      return join("({} + {})", doubles(depth - 1), number(depth - 1));
+    case 1:
+      return join("({} - {})", number(depth - 1), doubles(depth - 1));
+    case 2:
+      return join("({} * {})", doubles(depth - 1), number(0));
+    case 3:
+      return join("({} % {})", doubles(depth - 1), doubles(0));
+    case 4:
+      return join("abs({})", doubles(depth - 1));
+    case 5:
+      return join("round({})", number(depth - 1));
+    case 6:
+      return join("floor({})", doubles(depth - 1));
+    case 7:
+      return join("coalesce({}, {})", doubles(depth - 1), doubles(depth - 1));
+    default:
+      return join("CASE WHEN {} THEN {} END", condition(depth - 1), doubles(depth - 1));
   }
 }
 
-TwoSpellings QueryGenerator::number(int depth) { return chance(50) ? ints(depth) : doubles(depth); }
+TwoSpellings QueryGenerator::number(int depth) {
+  return chance(50) ? ints(depth) : doubles(depth);
+}
 
 TwoSpellings QueryGenerator::strings(int depth) {
   if (depth <= 0 || chance(40)) return same(chance(75) ? pick({"a", "b", "s"}) : text_literal());
   switch (below(5)) {
-    case 0: return join("upper({})", strings(depth - 1));
-    case 1: return join("lower({})", strings(depth - 1));
-    case 2: return join("({} || {})", strings(depth - 1), strings(depth - 1));
-    case 3: return join("coalesce({}, {})", strings(depth - 1), strings(depth - 1));
-    default: return join("CASE {} WHEN {} THEN {} ELSE {} END", ints(0), ints(0), strings(depth - 1), strings(0));
+    case 0:
+      return join("upper({})", strings(depth - 1));
+    case 1:
+      return join("lower({})", strings(depth - 1));
+    case 2:
+      return join("({} || {})", strings(depth - 1), strings(depth - 1));
+    case 3:
+      return join("coalesce({}, {})", strings(depth - 1), strings(depth - 1));
+    default:
+      return join("CASE {} WHEN {} THEN {} ELSE {} END", ints(0), ints(0), strings(depth - 1), strings(0));
   }
 }
 
@@ -103,9 +133,12 @@ TwoSpellings QueryGenerator::in_list(const TwoSpellings& needle, bool text) {
 TwoSpellings QueryGenerator::condition(int depth) {
   if (depth > 0 && chance(45)) {
     switch (below(3)) {
-      case 0: return join("({} AND {})", condition(depth - 1), condition(depth - 1));
-      case 1: return join("({} OR {})", condition(depth - 1), condition(depth - 1));
-      default: return join("(NOT {})", condition(depth - 1));
+      case 0:
+        return join("({} AND {})", condition(depth - 1), condition(depth - 1));
+      case 1:
+        return join("({} OR {})", condition(depth - 1), condition(depth - 1));
+      default:
+        return join("(NOT {})", condition(depth - 1));
     }
   }
   const auto compare = [&](const TwoSpellings& left, const TwoSpellings& right) {
@@ -114,45 +147,68 @@ TwoSpellings QueryGenerator::condition(int depth) {
   };
   switch (below(12)) {
     case 0:
-    case 1: return compare(number(depth), number(depth));
-    case 2: return compare(strings(depth), strings(depth));
-    case 3: return compare(same("time"), time_value());
-    case 4: return join("(time BETWEEN {} AND {})", time_value(), time_value());
+    case 1:
+      return compare(number(depth), number(depth));
+    case 2:
+      return compare(strings(depth), strings(depth));
+    case 3:
+      return compare(same("time"), time_value());
+    case 4:
+      return join("(time BETWEEN {} AND {})", time_value(), time_value());
     case 5:
-      return join(chance(30) ? "({} NOT BETWEEN {} AND {})" : "({} BETWEEN {} AND {})", number(depth), number(0),
-                  number(0));
-    case 6: return in_list(number(0), false);
-    case 7: return in_list(strings(0), true);
-    case 8: return join(chance(30) ? "({} IS NOT NULL)" : "({} IS NULL)", any(depth));
+      return join(chance(30) ? "({} NOT BETWEEN {} AND {})" : "({} BETWEEN {} AND {})", number(depth),
+                  number(0), number(0));
+    case 6:
+      return in_list(number(0), false);
+    case 7:
+      return in_list(strings(0), true);
+    case 8:
+      return join(chance(30) ? "({} IS NOT NULL)" : "({} IS NULL)", any(depth));
     case 9:
       return join(chance(30) ? "({} NOT LIKE {})" : "({} LIKE {})", strings(depth),
                   same("'" + pick({"a%", "%b", "_a", "%", "", "A_", "%a%b%", "x_y"}) + "'"));
-    case 10: return same(pick({"f", "(f = TRUE)", "(f IS NULL)", "(f <> (i > 2))", "(f IN (TRUE))"}));
-    default: return compare(same(pick({"a", "b"})), same(text_literal()));
+    case 10:
+      return same(pick({"f", "(f = TRUE)", "(f IS NULL)", "(f <> (i > 2))", "(f IN (TRUE))"}));
+    default:
+      return compare(same(pick({"a", "b"})), same(text_literal()));
   }
 }
 
 TwoSpellings QueryGenerator::any(int depth) {
   switch (below(5)) {
-    case 0: return ints(depth);
-    case 1: return doubles(depth);
-    case 2: return strings(depth);
-    case 3: return same(pick({"f", "time"}));
-    default: return condition(depth - 1);
+    case 0:
+      return ints(depth);
+    case 1:
+      return doubles(depth);
+    case 2:
+      return strings(depth);
+    case 3:
+      return same(pick({"f", "time"}));
+    default:
+      return condition(depth - 1);
   }
 }
 
 // Division makes sums depend on their order, so it stays out of sum and avg of doubles (the generator has none there).
 TwoSpellings QueryGenerator::aggregate() {
   switch (below(10)) {
-    case 0: return same("count(*)");
-    case 1: return join("count({})", any(1));
-    case 2: return join("sum({})", number(1));
-    case 3: return join("avg({})", number(1));
-    case 4: return join(chance(50) ? "min({})" : "max({})", chance(50) ? number(1) : strings(1));
-    case 5: return join("count(DISTINCT {})", chance(50) ? ints(0) : strings(0));
-    case 6: return same(pick({"sum(x)", "avg(y)", "min(x)", "max(y)", "sum(i)", "avg(j)", "min(i)", "max(j)"}));
-    case 7: return same(pick({"count(x)", "count(a)", "count(s)", "count(time)", "min(time)", "max(time)", "count(f)"}));
+    case 0:
+      return same("count(*)");
+    case 1:
+      return join("count({})", any(1));
+    case 2:
+      return join("sum({})", number(1));
+    case 3:
+      return join("avg({})", number(1));
+    case 4:
+      return join(chance(50) ? "min({})" : "max({})", chance(50) ? number(1) : strings(1));
+    case 5:
+      return join("count(DISTINCT {})", chance(50) ? ints(0) : strings(0));
+    case 6:
+      return same(pick({"sum(x)", "avg(y)", "min(x)", "max(y)", "sum(i)", "avg(j)", "min(i)", "max(j)"}));
+    case 7:
+      return same(
+          pick({"count(x)", "count(a)", "count(s)", "count(time)", "min(time)", "max(time)", "count(f)"}));
     default: {
       const std::string column = pick({"x", "y", "i", "j", "x + i"});
       const std::string name = pick({"first", "last"});
@@ -165,12 +221,17 @@ TwoSpellings QueryGenerator::group_key() {
   switch (below(8)) {
     case 0:
     case 1:
-    case 2: return same(pick({"a", "b"}));
+    case 2:
+      return same(pick({"a", "b"}));
     case 3:
-    case 4: return bucket();
-    case 5: return strings(1);
-    case 6: return ints(1);
-    default: return condition(0);
+    case 4:
+      return bucket();
+    case 5:
+      return strings(1);
+    case 6:
+      return ints(1);
+    default:
+      return condition(0);
   }
 }
 
@@ -210,8 +271,8 @@ GeneratedQuery QueryGenerator::select() {
     std::string order;
     const int64_t first = below(outputs);
     for (int64_t k = 0; k < outputs; ++k) {
-      order += fmt::format("{}{}{}{}", k > 0 ? ", " : "", (first + k) % outputs + 1, chance(40) ? " DESC" : "",
-                           chance(20) ? " NULLS LAST" : "");
+      order += fmt::format("{}{}{}{}", k > 0 ? ", " : "", (first + k) % outputs + 1,
+                           chance(40) ? " DESC" : "", chance(20) ? " NULLS LAST" : "");
     }
     tail = join("{} ORDER BY {}", tail, same(order));
     if (chance(50)) tail = join("{} LIMIT {}", tail, same(std::to_string(below(20))));

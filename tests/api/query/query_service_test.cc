@@ -37,7 +37,8 @@ TEST(QueryService, PushesTimeAndTagsIntoTheScan) {
   engine.block_rows = 10;
   fill(engine, 5, 100);
   const CollectedResult result = run_query(
-      engine, "SELECT v FROM t WHERE s = 's3' AND time >= '1970-01-01T00:00:10Z' AND time < '1970-01-01T00:00:30Z'");
+      engine,
+      "SELECT v FROM t WHERE s = 's3' AND time >= '1970-01-01T00:00:10Z' AND time < '1970-01-01T00:00:30Z'");
   EXPECT_EQ(result.values.size(), 20U);
   EXPECT_EQ(result.stats.rows_scanned, 20U);
   EXPECT_EQ(result.stats.engine, "native");
@@ -107,10 +108,13 @@ TEST(QueryService, TreatsNanAsNull) {
 TEST(QueryService, TakesTypedParameters) {
   MemoryEngine engine;
   fill(engine, 2, 10);
-  const QueryParameters parameters{{"site", std::string("s1")}, {"from", std::string("1970-01-01T00:00:07Z")},
-                                   {"most", int64_t{2}}, {"none", Value{}}};
-  EXPECT_EQ(run_query(engine, "SELECT n FROM t WHERE s = $site AND time >= $from LIMIT $most", parameters).lines(),
-            (std::vector<std::string>{"7", "8"}));
+  const QueryParameters parameters{{"site", std::string("s1")},
+                                   {"from", std::string("1970-01-01T00:00:07Z")},
+                                   {"most", int64_t{2}},
+                                   {"none", Value{}}};
+  EXPECT_EQ(
+      run_query(engine, "SELECT n FROM t WHERE s = $site AND time >= $from LIMIT $most", parameters).lines(),
+      (std::vector<std::string>{"7", "8"}));
   EXPECT_EQ(run_query(engine, "SELECT $none IS NULL, $most + 1", parameters).line(0), "true | 3");
   EXPECT_EQ(run_query(engine, "SELECT $sites", parameters).outcome(),
             "missing_parameter at 7: no value for $sites (did you mean `site`?)");
@@ -148,13 +152,15 @@ TEST(QueryService, NamesTheLimitThatWasHit) {
   QueryOptions options;
   options.max_rows = 100;
   EXPECT_EQ(run_query(engine, "SELECT * FROM t", {}, options).outcome(),
-            "row_limit: the result has more than query.max_rows = 100 rows (add LIMIT or group, or raise query.max_rows)");
+            "row_limit: the result has more than query.max_rows = 100 rows (add LIMIT or group, or raise "
+            "query.max_rows)");
   EXPECT_EQ(run_query(engine, "SELECT * FROM t LIMIT 100", {}, options).outcome(), "ok");
   options.max_rows = 1'000'000;
   options.max_memory_bytes = 100'000;
-  for (const char* sql : {"SELECT n, s, count(*) FROM t GROUP BY n, s", "SELECT time, count(*) FROM t GROUP BY time",
-                          "SELECT DISTINCT n FROM t", "SELECT * FROM t ORDER BY v", "SELECT median(v) FROM t",
-                          "SELECT count(DISTINCT n) FROM t", "SELECT count(*) FROM t GROUP BY time_bucket('1s', time)"}) {
+  for (const char* sql :
+       {"SELECT n, s, count(*) FROM t GROUP BY n, s", "SELECT time, count(*) FROM t GROUP BY time",
+        "SELECT DISTINCT n FROM t", "SELECT * FROM t ORDER BY v", "SELECT median(v) FROM t",
+        "SELECT count(DISTINCT n) FROM t", "SELECT count(*) FROM t GROUP BY time_bucket('1s', time)"}) {
     const CollectedResult result = run_query(engine, sql, {}, options);
     ASSERT_TRUE(result.error) << sql;
     EXPECT_EQ(result.error->kind, QueryErrorKind::kLimit) << sql;
@@ -265,7 +271,8 @@ TEST(QueryService, WaitsForAPlaceThatComesFree) {
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&] {
       CollectedResult sink;
-      if (service.run({"SELECT s, avg(v), stddev(n) FROM t WHERE n % 2 = 0 GROUP BY s", {}}, sink)) ++answered;
+      if (service.run({"SELECT s, avg(v), stddev(n) FROM t WHERE n % 2 = 0 GROUP BY s", {}}, sink))
+        ++answered;
     });
   }
   threads.clear();

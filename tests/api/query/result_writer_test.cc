@@ -57,7 +57,8 @@ std::string written(ResultFormat format, TimeFormat time_format = TimeFormat::kR
 
 TEST(ResultWriter, WritesTheJsonOfTheContract) {
   EXPECT_EQ(written(ResultFormat::kJson),
-            "{\"columns\":[{\"name\":\"time\",\"type\":\"timestamp\"},{\"name\":\"ph \\\"x\\\"\",\"type\":\"double\"},"
+            "{\"columns\":[{\"name\":\"time\",\"type\":\"timestamp\"},{\"name\":\"ph "
+            "\\\"x\\\"\",\"type\":\"double\"},"
             "{\"name\":\"n\",\"type\":\"int64\"},{\"name\":\"ok\",\"type\":\"bool\"},"
             "{\"name\":\"note\",\"type\":\"string\"}],\"rows\":["
             "[\"2026-01-01T00:00:00Z\",7.31,-5,true,\"a,b \\\"c\\\"\\n\"],"
@@ -92,7 +93,9 @@ TEST(ResultWriter, WritesOneObjectALine) {
   std::istringstream lines(written(ResultFormat::kNdjson, TimeFormat::kMs));
   std::string line;
   ASSERT_TRUE(std::getline(lines, line));
-  EXPECT_EQ(line, "{\"time\":1767225600000,\"ph \\\"x\\\"\":7.31,\"n\":-5,\"ok\":true,\"note\":\"a,b \\\"c\\\"\\n\"}");
+  EXPECT_EQ(
+      line,
+      "{\"time\":1767225600000,\"ph \\\"x\\\"\":7.31,\"n\":-5,\"ok\":true,\"note\":\"a,b \\\"c\\\"\\n\"}");
   int count = 1;
   for (; std::getline(lines, line); ++count) EXPECT_TRUE(nlohmann::json::accept(line)) << line;
   EXPECT_EQ(count, 4);

@@ -31,7 +31,8 @@ void insert(MemoryEngine& engine, const std::string& line) {
   std::string time;
   in >> word >> table >> time;
   const size_t dot = table.find('.');
-  const std::string database = dot == std::string::npos ? std::string(kDefaultDatabase) : table.substr(0, dot);
+  const std::string database =
+      dot == std::string::npos ? std::string(kDefaultDatabase) : table.substr(0, dot);
   if (dot != std::string::npos) table.erase(0, dot + 1);
   MemoryEngine::Tags tags;
   MemoryEngine::Fields fields;

@@ -20,7 +20,8 @@ TEST(Interval, ReadsWordsAndCompounds) {
 }
 
 TEST(Interval, RefusesWhatHasNoFixedLength) {
-  for (const char* text : {"", " ", "m", "5", "5 moons", "1mo", "1 year", "1.5h", "--1h", "1h-1m", "300000 weeks", "99999999999999999999s"}) {
+  for (const char* text : {"", " ", "m", "5", "5 moons", "1mo", "1 year", "1.5h", "--1h", "1h-1m",
+                           "300000 weeks", "99999999999999999999s"}) {
     EXPECT_FALSE(parse_interval(text)) << text;
   }
 }

@@ -9,25 +9,48 @@ namespace {
 std::string shown(const AstExpr& expr) {
   std::string text;
   switch (expr.kind) {
-    case AstKind::kColumn: return expr.qualifier.empty() ? expr.name : expr.qualifier + "." + expr.name;
-    case AstKind::kParameter: return "$" + expr.name;
+    case AstKind::kColumn:
+      return expr.qualifier.empty() ? expr.name : expr.qualifier + "." + expr.name;
+    case AstKind::kParameter:
+      return "$" + expr.name;
     case AstKind::kLiteral:
       if (const auto* whole = std::get_if<int64_t>(&expr.value)) return std::to_string(*whole);
       if (const auto* real = std::get_if<double>(&expr.value)) return std::to_string(*real);
       if (const auto* string = std::get_if<std::string>(&expr.value)) return "'" + *string + "'";
       if (const auto* flag = std::get_if<bool>(&expr.value)) return *flag ? "true" : "false";
       return "null";
-    case AstKind::kAnd: text = "and"; break;
-    case AstKind::kOr: text = "or"; break;
-    case AstKind::kNot: text = "not"; break;
-    case AstKind::kIsNull: text = "isnull"; break;
-    case AstKind::kBetween: text = "between"; break;
-    case AstKind::kIn: text = "in"; break;
-    case AstKind::kLike: text = "like"; break;
-    case AstKind::kCase: text = "case"; break;
-    case AstKind::kCast: text = "cast:" + expr.name; break;
-    case AstKind::kCall: text = expr.name + (expr.star ? "*" : expr.distinct ? "!" : ""); break;
-    default: text = expr.op;
+    case AstKind::kAnd:
+      text = "and";
+      break;
+    case AstKind::kOr:
+      text = "or";
+      break;
+    case AstKind::kNot:
+      text = "not";
+      break;
+    case AstKind::kIsNull:
+      text = "isnull";
+      break;
+    case AstKind::kBetween:
+      text = "between";
+      break;
+    case AstKind::kIn:
+      text = "in";
+      break;
+    case AstKind::kLike:
+      text = "like";
+      break;
+    case AstKind::kCase:
+      text = "case";
+      break;
+    case AstKind::kCast:
+      text = "cast:" + expr.name;
+      break;
+    case AstKind::kCall:
+      text = expr.name + (expr.star ? "*" : expr.distinct ? "!" : "");
+      break;
+    default:
+      text = expr.op;
   }
   if (expr.negated) text = "!" + text;
   text = "(" + text;
@@ -43,7 +66,8 @@ std::string parsed(const std::string& expression) {
 
 std::string failure(const std::string& sql) {
   auto statement = parse_sql(sql);
-  return statement ? "ok" : statement.error().code + " at " + std::to_string(statement.error().position.value());
+  return statement ? "ok"
+                   : statement.error().code + " at " + std::to_string(statement.error().position.value());
 }
 
 std::string repeated(std::string_view text, size_t count) {
@@ -79,7 +103,8 @@ TEST(SqlParser, ReadsLiteralsNamesAndCalls) {
 }
 
 TEST(SqlParser, KeepsTheTextOfItems) {
-  auto statement = parse_sql("SELECT  1 +  2 , ( a ) x, b AS \"B\" FROM db.t AS u ORDER BY 1 DESC NULLS LAST LIMIT 5 OFFSET 2;");
+  auto statement = parse_sql(
+      "SELECT  1 +  2 , ( a ) x, b AS \"B\" FROM db.t AS u ORDER BY 1 DESC NULLS LAST LIMIT 5 OFFSET 2;");
   ASSERT_TRUE(statement);
   const auto& select = std::get<SelectStatement>(*statement);
   EXPECT_EQ(select.items[0].text, "1 +  2");
@@ -119,7 +144,8 @@ TEST(SqlParser, SaysWhatItDoesNotDoYet) {
 // A million of anything is a clean error within the size limit, never a deep recursion.
 TEST(SqlParser, BoundsDepthAndSize) {
   EXPECT_EQ(failure("SELECT " + std::string(1'000'000, '(')), "sql_too_deep at 263");
-  EXPECT_EQ(failure("SELECT " + std::string(1'000'000, '-').replace(1, 0, " ")).substr(0, 10), "sql_syntax");  // a comment
+  EXPECT_EQ(failure("SELECT " + std::string(1'000'000, '-').replace(1, 0, " ")).substr(0, 10),
+            "sql_syntax");  // a comment
   EXPECT_EQ(failure("SELECT " + repeated("- ", 500'000)), "sql_too_deep at 519");
   EXPECT_EQ(failure("SELECT " + repeated("NOT ", 250'000)), "sql_too_deep at 1031");
   EXPECT_EQ(failure("SELECT " + repeated("f(", 500'000)).substr(0, 12), "sql_too_deep");

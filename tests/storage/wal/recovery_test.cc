@@ -68,8 +68,8 @@ TEST_F(WalRecoveryTest, KeepsTheLastWholeRecordOfALogCutAtEveryByte) {
       EXPECT_TRUE(recovery.damage.empty());
       EXPECT_EQ(files_.bytes(log_file(1)).size(), cut + tail.size()) << "nothing is cut on disk";
       // Zeros look like reserved space: the first bytes of a checksum may be just that.
-      const bool visible = cut > offset_of(last + 1) &&
-                           whole.substr(0, cut).find_first_not_of('\0', offset_of(last + 1)) != std::string::npos;
+      const bool visible = cut > offset_of(last + 1) && whole.substr(0, cut).find_first_not_of(
+                                                            '\0', offset_of(last + 1)) != std::string::npos;
       if (cut > kWalFirstRecordOffset && tail.empty() && visible && cut < whole.size()) {
         ASSERT_TRUE(recovery.torn_tail);
         EXPECT_EQ(recovery.torn_tail->file, log_file(1));
