@@ -5,7 +5,7 @@
 namespace varve {
 namespace {
 
-// The page's build makes no inline script, but charts and editors set inline styles.
+// The page has no inline scripts or styles, and nobody else may frame it.
 constexpr std::string_view kContentSecurityPolicy =
     "default-src 'self'; frame-ancestors 'none'; base-uri 'none'";
 
