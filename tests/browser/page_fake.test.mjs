@@ -172,7 +172,7 @@ describe('the page', () => {
       await server.start();
       await until('2000 rows', async () => (await numberAt(page, 'rows')) === 2000);
       await until('live again', async () => (await page.locator('#connection').innerText()) === 'Live');
-      assert.equal(await page.getByRole('alert').count(), 0);
+      await until('the alert to go', async () => (await page.getByRole('alert').count()) === 0);
       assert.equal(await page.getByLabel('Field').inputValue(), 'ph');
       const asked = server.queries.length;
       await until('the chart to refresh', () => server.queries.length > asked);
