@@ -86,19 +86,12 @@ Kernel int_division_kernel(bool remainder) {
   };
 }
 
-int64_t truncate_to_int(double value) {
-  constexpr double kLimit = 9223372036854775808.0;  // 2^63
-  if (value >= kLimit) return INT64_MAX;
-  if (value < -kLimit) return INT64_MIN;
-  return static_cast<int64_t>(value);
-}
-
 // SQLite takes the remainder of the whole parts.
 double double_remainder(double x, double y) {
-  const int64_t divisor = truncate_to_int(y);
+  const int64_t divisor = int_from_double(y);
   if (divisor == 0) return NAN;
   if (divisor == -1) return 0;
-  return static_cast<double>(truncate_to_int(x) % divisor);
+  return static_cast<double>(int_from_double(x) % divisor);
 }
 
 Kernel arithmetic_kernel(char op, SqlType type, bool& can_fail) {

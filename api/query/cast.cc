@@ -28,12 +28,6 @@ Kernel map_kernel(std::vector<To> ColumnVector::*values, F f) {
   };
 }
 
-int64_t int_from_double(double value) {  // toward zero, clamped
-  if (value >= 0x1p63) return INT64_MAX;
-  if (value < -0x1p63) return INT64_MIN;
-  return static_cast<int64_t>(value);
-}
-
 std::string_view trimmed_number(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || (text.front() >= '\t' && text.front() <= '\r'))) {
     text.remove_prefix(1);
@@ -131,6 +125,12 @@ Kernel cast_kernel(SqlType from, SqlType to) {
 }
 
 }  // namespace
+
+int64_t int_from_double(double value) {
+  if (value >= 0x1p63) return INT64_MAX;
+  if (value < -0x1p63) return INT64_MIN;
+  return std::isnan(value) ? 0 : static_cast<int64_t>(value);
+}
 
 QueryResult<SqlType> cast_type(std::string_view name, size_t position) {
   struct Named {

@@ -209,6 +209,7 @@ int compare_exact(int64_t a, double b) {
     const auto real = static_cast<double>(a);
     return real < b ? -1 : (real > b ? 1 : 0);
   }
+  if (std::isnan(b)) return 0;  // of a row that is NULL: any answer will do
   if (b >= 0x1p63) return -1;
   if (b < -0x1p63) return 1;
   const double whole = std::trunc(b);

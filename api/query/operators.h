@@ -65,6 +65,8 @@ QueryResult<SqlType> unify_types(std::vector<ScalarPtr*> operands, std::string_v
 // A string literal as time or duration; anything else comes back as it is.
 QueryResult<ScalarPtr> literal_as(ScalarPtr operand, SqlType type);
 
+// Toward zero, clamped to the type's range; NaN (of a row that is NULL) is 0.
+int64_t int_from_double(double value);
 // -1, 0, 1: exact, whatever the magnitude.
 int compare_exact(int64_t a, double b);
 // By Unicode code points would need decoding; SQLite's BINARY order by bytes is the rule.

@@ -7,6 +7,34 @@
 
 namespace varve {
 
+namespace {
+
+constexpr int kPlainDecimals = 4;
+constexpr double kPlainScale = 10'000;
+constexpr double kPlainScaledMax = 1e15;  // 15 digits: no two such decimals are the same double
+
+// Readings are mostly short decimals. Such a number times 10^4 is whole, and dividing the whole number gives
+// it back exactly; then its digits are the shortest text that reads back as the value. False: not such a
+// number.
+bool append_plain_decimal(std::string& out, double value) {
+  const double scaled = std::nearbyint(value * kPlainScale);
+  const bool plain = std::fabs(scaled) < kPlainScaledMax && scaled / kPlainScale == value;
+  if (!plain || (value == 0 && std::signbit(value))) return false;
+  const auto digits = static_cast<uint64_t>(std::fabs(scaled));
+  const auto scale = static_cast<uint64_t>(kPlainScale);
+  if (value < 0) out.push_back('-');
+  append_int(out, static_cast<int64_t>(digits / scale));
+  char fraction[1 + kPlainDecimals] = {'.'};
+  uint64_t rest = digits % scale;
+  for (int i = kPlainDecimals; i > 0; --i, rest /= 10) fraction[i] = static_cast<char>('0' + rest % 10);
+  size_t length = sizeof(fraction);
+  while (length > 2 && fraction[length - 1] == '0') --length;  // one digit stays: 7.0
+  out.append(fraction, length);
+  return true;
+}
+
+}  // namespace
+
 void append_double(std::string& out, double value) {
   if (std::isnan(value)) {
     out += "NaN";
@@ -16,6 +44,7 @@ void append_double(std::string& out, double value) {
     out += value > 0 ? "Inf" : "-Inf";
     return;
   }
+  if (append_plain_decimal(out, value)) return;
   char text[40];
   const auto [end, failed] = std::to_chars(text, text + sizeof(text), value);
   const std::string_view written(text, static_cast<size_t>(end - text));

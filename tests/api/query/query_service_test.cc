@@ -103,6 +103,9 @@ TEST(QueryService, TreatsNanAsNull) {
   EXPECT_EQ(run_query(engine, "SELECT count(v), min(v), last(v) FROM t").line(0), "2 | 1.0 | Inf");
   EXPECT_EQ(run_query(engine, "SELECT v IS NULL, v - v FROM t").lines(),
             (std::vector<std::string>{"false | 0.0", "true | NULL", "false | NULL"}));
+  EXPECT_EQ(run_query(engine, "SELECT v < 9007199254740993, cast(v AS int64), v % 2 FROM t WHERE v IS NULL")
+                .line(0),
+            "NULL | NULL | NULL");
 }
 
 TEST(QueryService, TakesTypedParameters) {

@@ -1,8 +1,14 @@
 // Small pure parts of the query engine: intervals, buckets, LIKE, exact comparison, name hints.
 #include <gtest/gtest.h>
 
+#include <bit>
+#include <cmath>
+#include <cstdlib>
+#include <random>
+
 #include "api/query/interval.h"
 #include "api/query/operators.h"
+#include "api/query/text_value.h"
 #include "storage/base/clock.h"
 
 namespace varve {
@@ -60,6 +66,32 @@ TEST(CompareExact, IsExactWhereDoublesAreNot) {
   EXPECT_EQ(compare_exact(INT64_MIN, -1e300), 1);
   EXPECT_EQ(compare_exact(3, 3.5), -1);
   EXPECT_EQ(compare_exact(-3, -3.5), 1);
+}
+
+TEST(AppendDouble, WritesTheShortestTextThatReadsBack) {
+  const auto text = [](double value) {
+    std::string out;
+    append_double(out, value);
+    return out;
+  };
+  EXPECT_EQ(text(7.31), "7.31");
+  EXPECT_EQ(text(-0.5), "-0.5");
+  EXPECT_EQ(text(7), "7.0");
+  EXPECT_EQ(text(100'000), "100000.0");
+  EXPECT_EQ(text(0.0001), "0.0001");
+  EXPECT_EQ(text(0.00001), "1e-05");
+  EXPECT_EQ(text(0.1 + 0.2), "0.30000000000000004");
+  EXPECT_EQ(text(-0.0), "-0.0");
+  EXPECT_EQ(text(1e300), "1e+300");
+  EXPECT_EQ(text(INFINITY), "Inf");
+  std::mt19937_64 random(1);
+  for (int n = 0; n < 100'000; ++n) {
+    const double value = n % 2 == 0
+                             ? std::bit_cast<double>(random())
+                             : static_cast<double>(static_cast<int64_t>(random() >> (random() % 64))) / 1000;
+    if (!std::isfinite(value)) continue;
+    ASSERT_EQ(std::strtod(text(value).c_str(), nullptr), value) << text(value);
+  }
 }
 
 TEST(NearestHint, SuggestsOnlySlipsOfTheFingers) {
