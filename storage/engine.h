@@ -40,6 +40,7 @@ struct EngineOptions {
   uint64_t columns_per_table_max = 4096;  // guessed: wide machines have hundreds
   uint64_t tables_max = 10'000;
   FileSystem* file_system = &real_file_system();
+  std::string catalog_vfs;  // an SQLite VFS for the catalog's file; empty = the system's. For tests, with file_system
   const Clock* clock = &real_clock();
   MetricsRegistry* metrics = nullptr;  // required
 };

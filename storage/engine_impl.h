@@ -74,6 +74,11 @@ class EngineImpl : public Engine {
   void run_flush();
   void flush_due_tables();
   Result<void> flush_table(Table& table);
+  CatalogChange change_of(const Table& table) const;  // that changes nothing yet
+  // A commit of unknown outcome stops all writes.
+  Result<void> commit(const CatalogChange& change);
+  // Unlinks files of committed removals, below the data folder. What cannot be removed now is at the next start.
+  void remove_files(const std::vector<std::string>& files);
   void drop_expired(Table& table);
   void trim_log();
   // Every record before it is in segments, for every table, once `frozen` of `flushed` is.

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "storage/base/log.h"
 #include "storage/engine_impl.h"
@@ -83,35 +84,75 @@ Result<void> EngineImpl::flush_table(Table& table) {
     table.cancel_flush();
     return opened.error();
   }
-  FlushPublication publication;
-  publication.table_id = table.options().id;
-  publication.database = table.options().database;
-  publication.table = table.options().name;
-  publication.columns = table.columns();
-  publication.columns.erase(publication.columns.begin());  // time
-  publication.flushed_lsn = frozen.last_lsn;
-  publication.segments = *written;
-  publication.replay_from_lsn = replay_from_after(table, frozen);
+  CatalogChange change = change_of(table);
+  CatalogProgress progress;
+  progress.flushed_lsn = frozen.last_lsn;
+  progress.replay_from_lsn = replay_from_after(table, frozen);
   {
     const std::lock_guard lock(positions_mutex_);
-    publication.positions_lsn = positions_lsn_;
+    progress.positions_lsn = positions_lsn_;
     for (const auto& [key, next_offset] : positions_) {
-      publication.positions.push_back({key.first, key.second, next_offset});
+      progress.positions.push_back({key.first, key.second, next_offset});
     }
   }
-  if (const auto published = catalog_->publish_flush(publication); !published) {
-    // The catalog may or may not hold the commit: nothing may be built on either, so writes stop.
-    stop_writes("the catalog did not commit: " + published.error().message);
+  const Lsn replay_from = progress.replay_from_lsn;
+  change.added_segments = *written;
+  change.progress = std::move(progress);
+  if (const auto published = commit(change); !published) {
     table.cancel_flush();
     return published.error();
   }
   table.publish_flush(frozen, std::move(segments));
   {
     const std::lock_guard lock(state_mutex_);
-    published_replay_from_ = std::max(published_replay_from_, publication.replay_from_lsn);
+    published_replay_from_ = std::max(published_replay_from_, replay_from);
   }
   flush_seconds_.observe_ns(clock_.monotonic_ns() - started);
   return {};
+}
+
+CatalogChange EngineImpl::change_of(const Table& table) const {
+  CatalogChange change;
+  change.table_id = table.options().id;
+  change.database = table.options().database;
+  change.table = table.options().name;
+  change.columns = table.columns();
+  change.columns.erase(change.columns.begin());  // time
+  return change;
+}
+
+Result<void> EngineImpl::commit(const CatalogChange& change) {
+  auto committed = catalog_->commit(change);
+  if (!committed && committed.error().code == ErrorCode::kIo) {
+    // The catalog may or may not hold the commit: nothing may be built on either, so writes stop.
+    stop_writes("the catalog did not commit: " + committed.error().message);
+  }
+  return committed;
+}
+
+void EngineImpl::remove_files(const std::vector<std::string>& files) {
+  std::vector<std::string> gone;
+  std::set<std::string> folders;
+  for (const std::string& file : files) {
+    const std::string path = join_path(options_.data_directory, file);
+    const auto removed = fs_.remove(path);
+    if (!removed && removed.error().code != ErrorCode::kNotFound) {
+      log_warn(kComponent, "a file nobody needs stays until the next start: " + removed.error().message);
+      continue;
+    }
+    gone.push_back(file);
+    folders.insert(parent_directory(path));
+  }
+  for (const std::string& folder : folders) {
+    if (const auto synced = fs_.sync_directory(folder); !synced) {
+      log_warn(kComponent, synced.error().message);
+      return;
+    }
+  }
+  if (gone.empty()) return;
+  if (const auto finished = catalog_->finish_removals(gone); !finished) {
+    log_warn(kComponent, finished.error().message);
+  }
 }
 
 Result<void> EngineImpl::open_segments(Table& table, const std::vector<CatalogSegment>& records,
@@ -151,21 +192,21 @@ void EngineImpl::drop_expired(Table& table) {
   // Never later than the newest row: a wall clock that jumps ahead deletes nothing.
   const int64_t now = std::min(clock_.wall_ns(), info.time_max);
   std::vector<uint64_t> expired;
-  std::vector<std::string> paths;
+  std::vector<std::string> files;
   for (const auto& segment : table.segments()) {
     if (segment->time_range().max >= now - retention) continue;
     expired.push_back(segment->id());
-    paths.push_back(segment->path());
+    files.push_back("segments/" + segment->record().file);
   }
   if (expired.empty()) return;
-  if (const auto dropped = catalog_->drop_segments(expired); !dropped) {
+  CatalogChange change = change_of(table);
+  change.removed_segments = expired;
+  if (const auto dropped = commit(change); !dropped) {
     log_error(kComponent, fmt::format("retention of table `{}`: {}", info.name, dropped.error().message));
     return;
   }
   table.drop_segments(expired);
-  for (const std::string& path : paths) {
-    if (const auto removed = fs_.remove(path); !removed) log_warn(kComponent, removed.error().message);
-  }
+  remove_files(files);
   log_info(kComponent,
            fmt::format("retention: dropped {} segments of table `{}`", expired.size(), info.name));
 }

@@ -33,7 +33,7 @@ Result<void> EngineImpl::start() {
   }
   lock_ = std::move(*held);
   VARVE_TRY(fs_.create_directories(join_path(data, "segments")));
-  VARVE_ASSIGN(catalog_, Catalog::open(join_path(data, "catalog.db")));
+  VARVE_ASSIGN(catalog_, Catalog::open(join_path(data, "catalog.db"), options_.catalog_vfs));
   VARVE_ASSIGN(const CatalogState state, catalog_->load());
   VARVE_TRY(restore(state));
   VARVE_TRY(remove_unlisted_segments(state));
@@ -126,8 +126,12 @@ Result<void> EngineImpl::remove_unlisted_segments(const CatalogState& state) {
                       options_.data_directory, directory, names.size()));
     }
   }
+  remove_files(state.removals);
   for (const std::string& name : names) {
-    if (listed.contains(name)) continue;
+    if (listed.contains(name) ||
+        std::find(state.removals.begin(), state.removals.end(), "segments/" + name) != state.removals.end()) {
+      continue;
+    }
     log_info(kComponent, fmt::format("removing {}, left over by an unfinished flush", name));
     VARVE_TRY(fs_.remove(join_path(directory, name)));
   }

@@ -66,6 +66,16 @@ FieldSelection select_fields(const Table& table, const FrozenMemtable& frozen) {
   return selection;
 }
 
+// Where each tag, then each field of `schema` stands among the table's columns.
+std::vector<uint32_t> positions_of(const SegmentSchema& schema, const std::vector<ColumnInfo>& columns) {
+  std::map<std::string_view, uint32_t> places;
+  for (uint32_t i = 0; i < columns.size(); ++i) places.emplace(columns[i].name, i);
+  std::vector<uint32_t> positions;
+  for (const std::string& tag : schema.tags) positions.push_back(places.at(tag));
+  for (const SegmentField& field : schema.fields) positions.push_back(places.at(field.name));
+  return positions;
+}
+
 struct KeyedSeries {
   std::string key;
   SeriesId series;
@@ -159,6 +169,7 @@ class PartitionWriters {
     record.time_max = open.time_max;
     record.first_lsn = identity_.first_lsn;
     record.last_lsn = identity_.last_lsn;
+    record.applied_lsn = identity_.applied_lsn;
     VARVE_ASSIGN(const std::string image, open.writer->finish());
     record.bytes = image.size();
     const std::string temporary = path_of(record.file) + ".tmp";
@@ -228,9 +239,11 @@ Result<std::vector<CatalogSegment>> write_segments(const Table& table, const Fro
   schema.tags = table.series().snapshot()->tag_names();
   std::sort(schema.tags.begin(), schema.tags.end());
   schema.fields = fields.schema;
+  schema.positions = positions_of(schema, table.columns());
   SegmentIdentity identity;
   identity.first_lsn = frozen.first_lsn;
   identity.last_lsn = frozen.last_lsn;
+  identity.applied_lsn = frozen.last_lsn;
   PartitionWriters writers(target, std::move(schema), std::move(identity),
                            partition_width(frozen, target.partition_ns));
   Result<std::vector<CatalogSegment>> written = [&]() -> Result<std::vector<CatalogSegment>> {

@@ -373,6 +373,8 @@ Lsn Table::flushed_lsn() const {
 void Table::restore_segments(std::vector<std::shared_ptr<const StoredSegment>> segments, Lsn flushed_lsn) {
   const std::lock_guard lock(rows_mutex_);
   segments_ = std::move(segments);
+  std::stable_sort(segments_.begin(), segments_.end(),
+                   [](const auto& a, const auto& b) { return a->record().last_lsn < b->record().last_lsn; });
   flushed_lsn_ = flushed_lsn;
   last_lsn_ = flushed_lsn;
 }

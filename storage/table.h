@@ -37,7 +37,7 @@ struct TableOptions {
 
 // What a scan reads: nothing in it changes.
 struct TableVersion {
-  std::vector<std::shared_ptr<const StoredSegment>> segments;  // older first
+  std::vector<std::shared_ptr<const StoredSegment>> segments;  // by last_lsn: the later write comes later
   std::vector<std::shared_ptr<const SortedRun>> runs;          // older first, all newer than the segments
 };
 

@@ -16,8 +16,9 @@
 //
 //   index = varint section count | varint byte length of each section | the sections:
 //     summary      string database | string table | varint n, n tag names, ascending
-//                  varint n, n * (string name, u8 type) | varint first LSN | varint last LSN
-//                  varint n, n * u64 replaced segment ids
+//                  varint n, n * (string name, u8 type) | varint n, n * varint position of the column
+//                  varint first LSN | varint last LSN | varint applied LSN
+//                  varint n, n * u64 replaced segment ids | varint n, n * u64 ids of the other parts
 //                  varint series | varint blocks | varint region bytes of each column
 //     directory    per tag: varint n | n values, ascending, as string pages
 //                           INTS code of each series (0 = it lacks the tag, k = value k - 1)
@@ -79,6 +80,8 @@ struct SegmentSchema {
   std::string table;
   std::vector<std::string> tags;  // ascending
   std::vector<SegmentField> fields;
+  // Where the table lists each tag, then each field, among its columns; empty when not known.
+  std::vector<uint32_t> positions;
   bool operator==(const SegmentSchema&) const = default;
 };
 
@@ -87,7 +90,11 @@ struct SegmentIdentity {
   uint64_t id = 0;
   uint64_t first_lsn = 0;  // log records its rows came from
   uint64_t last_lsn = 0;
-  std::vector<uint64_t> replaces;  // ids of the segments merged into this one
+  uint64_t applied_lsn = 0;  // deletes up to this record are out of its rows
+  // Of the last output of a merge: the ids merged, and the ids of the other outputs. The merged segments are
+  // superseded only once this file and all those parts are whole.
+  std::vector<uint64_t> replaces;
+  std::vector<uint64_t> parts;
 };
 
 struct SegmentFooter {

@@ -79,10 +79,15 @@ void SegmentSummary::encode(std::string& out) const {
     writer.string(field.name);
     writer.u8(static_cast<uint8_t>(field.type));
   }
+  writer.varint(schema.positions.size());
+  for (const uint32_t position : schema.positions) writer.varint(position);
   writer.varint(identity.first_lsn);
   writer.varint(identity.last_lsn);
-  writer.varint(identity.replaces.size());
-  for (const uint64_t id : identity.replaces) writer.fixed(id);
+  writer.varint(identity.applied_lsn);
+  for (const auto* ids : {&identity.replaces, &identity.parts}) {
+    writer.varint(ids->size());
+    for (const uint64_t id : *ids) writer.fixed(id);
+  }
   writer.varint(series);
   writer.varint(blocks);
   for (const uint64_t bytes : region_bytes) writer.varint(bytes);
@@ -105,12 +110,22 @@ Result<SegmentSummary> SegmentSummary::decode(ByteReader& reader) {
     field.type = *type;
     summary.schema.fields.push_back(std::move(field));
   }
+  const uint64_t positions = reader.varint();
+  if (positions != 0 && positions != tags + fields)
+    return corruption("index summary: wrong count of positions");
+  for (uint64_t i = 0; i < positions && reader.ok(); ++i) {
+    const uint64_t position = reader.varint();
+    if (position > UINT32_MAX) return corruption("index summary: impossible position of a column");
+    summary.schema.positions.push_back(static_cast<uint32_t>(position));
+  }
   summary.identity.first_lsn = reader.varint();
   summary.identity.last_lsn = reader.varint();
-  const uint64_t replaced = reader.varint();
-  if (replaced > kReplacedMax) return corruption("index summary: too many replaced segments");
-  for (uint64_t i = 0; i < replaced && reader.ok(); ++i)
-    summary.identity.replaces.push_back(reader.fixed<uint64_t>());
+  summary.identity.applied_lsn = reader.varint();
+  for (auto* ids : {&summary.identity.replaces, &summary.identity.parts}) {
+    const uint64_t count = reader.varint();
+    if (count > kReplacedMax) return corruption("index summary: too many replaced segments");
+    for (uint64_t i = 0; i < count && reader.ok(); ++i) ids->push_back(reader.fixed<uint64_t>());
+  }
   summary.series = reader.varint();
   summary.blocks = reader.varint();
   for (uint64_t c = 0; c <= fields && reader.ok(); ++c) summary.region_bytes.push_back(reader.varint());

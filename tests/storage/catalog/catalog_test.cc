@@ -1,5 +1,6 @@
 #include "storage/catalog/catalog.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <functional>
@@ -15,6 +16,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 class CatalogTest : public ::testing::Test {
  protected:
@@ -55,17 +57,21 @@ class CatalogTest : public ::testing::Test {
     made.last_lsn = 9;
     return made;
   }
-  static FlushPublication publication_of(uint32_t table_id, Lsn flushed_lsn) {
-    FlushPublication publication;
-    publication.table_id = table_id;
-    publication.database = "varve";
-    publication.table = "table " + std::to_string(table_id);
-    publication.flushed_lsn = flushed_lsn;
-    return publication;
+  static CatalogChange change_of(uint32_t table_id) {
+    CatalogChange change;
+    change.table_id = table_id;
+    change.database = "varve";
+    change.table = "table " + std::to_string(table_id);
+    return change;
   }
-  void publish(const FlushPublication& publication) {
-    const auto published = catalog_->publish_flush(publication);
-    ASSERT_TRUE(published) << published.error().message;
+  static CatalogChange flush_of(uint32_t table_id, Lsn flushed_lsn) {
+    CatalogChange change = change_of(table_id);
+    change.progress.emplace().flushed_lsn = flushed_lsn;
+    return change;
+  }
+  void commit(const CatalogChange& change) {
+    const auto committed = catalog_->commit(change);
+    ASSERT_TRUE(committed) << committed.error().message;
   }
 
   test::TempDir folder_;
@@ -93,16 +99,16 @@ TEST_F(CatalogTest, ANewOneIsEmptyAndKeepsItsStoreId) {
 
 TEST_F(CatalogTest, PublishesEverythingOfAFlushAtOnceAndDurably) {
   open();
-  FlushPublication flush = publication_of(4, 9);
+  CatalogChange flush = flush_of(4, 9);
   flush.columns = {{"sensor", ColumnKind::kTag, FieldType::kDouble},
                    {"level", ColumnKind::kField, FieldType::kDouble},
                    {"count", ColumnKind::kField, FieldType::kInt64},
                    {"note", ColumnKind::kField, FieldType::kString}};
-  flush.segments = {segment(INT64_MIN), segment(5)};
-  flush.positions = {{"kafka:readings", 3, 1234}, {"kafka:readings", 0, -1}};
-  flush.positions_lsn = 9;
-  flush.replay_from_lsn = 8;
-  publish(flush);
+  flush.added_segments = {segment(INT64_MIN), segment(5)};
+  flush.progress->positions = {{"kafka:readings", 3, 1234}, {"kafka:readings", 0, -1}};
+  flush.progress->positions_lsn = 9;
+  flush.progress->replay_from_lsn = 8;
+  commit(flush);
   crash_and_reopen();
   const CatalogState found = load();
   EXPECT_EQ(found.positions_lsn, 9U);
@@ -125,8 +131,8 @@ TEST_F(CatalogTest, PublishesEverythingOfAFlushAtOnceAndDurably) {
   EXPECT_EQ(table.columns[3].name, "note");
   ASSERT_EQ(table.segments.size(), 2U);
   const CatalogSegment& first = table.segments[0];
-  EXPECT_EQ(first.id, flush.segments[0].id);
-  EXPECT_EQ(first.file, flush.segments[0].file);
+  EXPECT_EQ(first.id, flush.added_segments[0].id);
+  EXPECT_EQ(first.file, flush.added_segments[0].file);
   EXPECT_EQ(first.rows, 1000U);
   EXPECT_EQ(first.bytes, 4096U);
   EXPECT_EQ(first.series, 7U);
@@ -138,19 +144,19 @@ TEST_F(CatalogTest, PublishesEverythingOfAFlushAtOnceAndDurably) {
 
 TEST_F(CatalogTest, ALaterFlushAddsSegmentsAndColumnsAndWidens) {
   open();
-  FlushPublication flush = publication_of(1, 1);
+  CatalogChange flush = flush_of(1, 1);
   flush.columns = {{"z", ColumnKind::kField, FieldType::kInt64}, {"a", ColumnKind::kTag, FieldType::kDouble}};
-  flush.segments = {segment(0)};
-  flush.positions = {{"s", 0, 200}, {"s", 1, 10}};
-  publish(flush);
-  flush = publication_of(1, 7);
+  flush.added_segments = {segment(0)};
+  flush.progress->positions = {{"s", 0, 200}, {"s", 1, 10}};
+  commit(flush);
+  flush = flush_of(1, 7);
   flush.columns = {{"z", ColumnKind::kField, FieldType::kDouble},
                    {"a", ColumnKind::kTag, FieldType::kDouble},
                    {"m", ColumnKind::kField, FieldType::kBool}};
-  flush.segments = {segment(10)};
-  flush.positions = {{"s", 0, 50}};  // a topic made anew starts again
-  publish(flush);
-  publish(publication_of(2, 3));
+  flush.added_segments = {segment(10)};
+  flush.progress->positions = {{"s", 0, 50}};  // a topic made anew starts again
+  commit(flush);
+  commit(flush_of(2, 3));
   const CatalogState found = load();
   ASSERT_EQ(found.tables.size(), 2U);
   const CatalogTable& table = found.tables[0];
@@ -167,17 +173,17 @@ TEST_F(CatalogTest, ALaterFlushAddsSegmentsAndColumnsAndWidens) {
 
 TEST_F(CatalogTest, AFailedPublicationChangesNothing) {
   open();
-  FlushPublication good = publication_of(1, 1);
-  good.segments = {segment(0)};
-  publish(good);
-  const auto refused = [&](const std::function<void(FlushPublication&)>& spoil) {
-    FlushPublication bad = publication_of(1, 50);
+  CatalogChange good = flush_of(1, 1);
+  good.added_segments = {segment(0)};
+  commit(good);
+  const auto refused = [&](const std::function<void(CatalogChange&)>& spoil) {
+    CatalogChange bad = flush_of(1, 50);
     bad.columns = {{"new", ColumnKind::kField, FieldType::kBool}};
-    bad.segments = {segment(10), segment(20)};
-    bad.positions = {{"s", 0, 1}};
-    bad.positions_lsn = 50;
+    bad.added_segments = {segment(10), segment(20)};
+    bad.progress->positions = {{"s", 0, 1}};
+    bad.progress->positions_lsn = 50;
     spoil(bad);
-    const auto published = catalog_->publish_flush(bad);
+    const auto published = catalog_->commit(bad);
     ASSERT_FALSE(published);
     EXPECT_EQ(published.error().code, ErrorCode::kInvalidArgument) << published.error().message;
     const CatalogState found = load();
@@ -188,8 +194,8 @@ TEST_F(CatalogTest, AFailedPublicationChangesNothing) {
     EXPECT_THAT(found.positions, IsEmpty());
     EXPECT_EQ(found.positions_lsn, 0U);
   };
-  refused([&](auto& bad) { bad.segments[1].id = good.segments[0].id; });
-  refused([&](auto& bad) { bad.segments[1].id = bad.segments[0].id; });
+  refused([&](auto& bad) { bad.added_segments[1].id = good.added_segments[0].id; });
+  refused([&](auto& bad) { bad.added_segments[1].id = bad.added_segments[0].id; });
   refused([&](auto& bad) { bad.table_id = 2, bad.table = good.table; });
 }
 
@@ -209,25 +215,130 @@ TEST_F(CatalogTest, NeverGivesASegmentIdTwice) {
       });
     }
     for (auto& thread : threads) thread.join();
-    FlushPublication flush = publication_of(1, 1);
-    flush.segments = {segment(round)};
-    publish(flush);
-    ASSERT_TRUE(catalog_->drop_segments({flush.segments[0].id}));
-    EXPECT_TRUE(ids.insert(flush.segments[0].id).second);
+    CatalogChange flush = flush_of(1, 1);
+    flush.added_segments = {segment(round)};
+    commit(flush);
+    CatalogChange drop = change_of(1);
+    drop.removed_segments = {flush.added_segments[0].id};
+    commit(drop);
+    EXPECT_TRUE(ids.insert(flush.added_segments[0].id).second);
     crash_and_reopen();
   }
 }
 
 TEST_F(CatalogTest, DropsSegmentsForGood) {
   open();
-  FlushPublication flush = publication_of(1, 1);
-  flush.segments = {segment(0), segment(1), segment(2)};
-  publish(flush);
-  ASSERT_TRUE(catalog_->drop_segments({flush.segments[0].id, flush.segments[2].id}));
-  ASSERT_TRUE(catalog_->drop_segments({flush.segments[0].id})) << "dropping again is fine";
+  CatalogChange flush = flush_of(1, 1);
+  flush.added_segments = {segment(0), segment(1), segment(2)};
+  commit(flush);
+  CatalogChange drop = change_of(1);
+  drop.removed_segments = {flush.added_segments[0].id, flush.added_segments[2].id};
+  commit(drop);
+  drop.removed_segments.pop_back();
+  commit(drop);  // dropping again is fine
   crash_and_reopen();
-  ASSERT_EQ(load().tables[0].segments.size(), 1U);
-  EXPECT_EQ(load().tables[0].segments[0].id, flush.segments[1].id);
+  CatalogState found = load();
+  ASSERT_EQ(found.tables[0].segments.size(), 1U);
+  EXPECT_EQ(found.tables[0].segments[0].id, flush.added_segments[1].id);
+  EXPECT_EQ(found.tables[0].flushed_lsn, 1U) << "a change without progress keeps it";
+  EXPECT_THAT(found.removals, UnorderedElementsAre("segments/" + flush.added_segments[0].file,
+                                                   "segments/" + flush.added_segments[2].file));
+  ASSERT_TRUE(catalog_->finish_removals({"segments/" + flush.added_segments[0].file, "segments/unknown"}));
+  crash_and_reopen();
+  EXPECT_THAT(load().removals, UnorderedElementsAre("segments/" + flush.added_segments[2].file));
+}
+
+TEST_F(CatalogTest, AMergePutsSegmentsInThePlaceOfOthersAtOnce) {
+  open();
+  CatalogChange flush = flush_of(1, 9);
+  flush.added_segments = {segment(0), segment(1)};
+  commit(flush);
+  CatalogChange merge = change_of(1);
+  merge.added_segments = {segment(0)};
+  merge.added_segments[0].applied_lsn = 12;
+  merge.removed_segments = {flush.added_segments[0].id, flush.added_segments[1].id};
+  commit(merge);
+  crash_and_reopen();
+  const CatalogTable table = load().tables[0];
+  ASSERT_EQ(table.segments.size(), 1U);
+  EXPECT_EQ(table.segments[0].id, merge.added_segments[0].id);
+  EXPECT_EQ(table.segments[0].applied_lsn, 12U);
+  EXPECT_EQ(table.flushed_lsn, 9U);
+}
+
+TEST_F(CatalogTest, KeepsTombstonesUntilTheyAreRemoved) {
+  open();
+  CatalogChange change = flush_of(3, 8);
+  change.added_tombstones = {{*catalog_->allocate_segment_id(), "a.del", 5},
+                             {*catalog_->allocate_segment_id(), "b.del", 7}};
+  commit(change);
+  crash_and_reopen();
+  ASSERT_EQ(load().tables[0].tombstones.size(), 2U);
+  EXPECT_EQ(load().tables[0].tombstones[0].file, "a.del");
+  EXPECT_EQ(load().tables[0].tombstones[1].lsn, 7U);
+  CatalogChange drop = change_of(3);
+  drop.removed_tombstones = {change.added_tombstones[0].id};
+  commit(drop);
+  EXPECT_EQ(load().tables[0].tombstones.size(), 1U);
+  EXPECT_THAT(load().removals, UnorderedElementsAre("tombstones/a.del"));
+}
+
+TEST_F(CatalogTest, SkipsIdsThatFilesUseAlready) {
+  open();
+  const uint64_t first = *catalog_->allocate_segment_id();
+  ASSERT_TRUE(catalog_->skip_segment_ids(first));
+  ASSERT_TRUE(catalog_->skip_segment_ids(1000));
+  EXPECT_EQ(*catalog_->allocate_segment_id(), 1001U);
+  ASSERT_TRUE(catalog_->skip_segment_ids(5));
+  EXPECT_EQ(*catalog_->allocate_segment_id(), 1002U);
+}
+
+// One bit of every byte of the file: an error, or the same catalog.
+TEST_F(CatalogTest, NoFlippedBitChangesWhatItSays) {
+  open();
+  CatalogChange flush = flush_of(1, 9);
+  flush.columns = {{"sensor", ColumnKind::kTag, FieldType::kDouble},
+                   {"level", ColumnKind::kField, FieldType::kDouble}};
+  flush.added_segments = {segment(0), segment(5)};
+  flush.added_tombstones = {{*catalog_->allocate_segment_id(), "a.del", 5}};
+  flush.progress->positions = {{"kafka:readings", 3, 1234}};
+  flush.progress->positions_lsn = 9;
+  flush.progress->replay_from_lsn = 8;
+  commit(flush);
+  ASSERT_TRUE(catalog_->save_cursor("mirror", 7));
+  const auto text = [](const CatalogState& state) {
+    std::string out = state.store_id +
+                      fmt::format(" {} {} {}", state.positions_lsn, state.replay_from_lsn, state.cursors_lsn);
+    for (const auto& p : state.positions)
+      out += fmt::format(" {} {} {}", p.stream, p.partition, p.next_offset);
+    for (const auto& t : state.tables) {
+      out += fmt::format(" table {} {} {} {}", t.id, t.database, t.name, t.flushed_lsn);
+      for (const auto& c : t.columns) out += fmt::format(" {} {} {}", c.name, int(c.kind), int(c.type));
+      for (const auto& s : t.segments) {
+        out += fmt::format(" {} {} {} {} {} {} {} {} {} {}", s.id, s.file, s.rows, s.bytes, s.series,
+                           s.time_min, s.time_max, s.first_lsn, s.last_lsn, s.applied_lsn);
+      }
+      for (const auto& d : t.tombstones) out += fmt::format(" {} {} {}", d.id, d.file, d.lsn);
+    }
+    return out;
+  };
+  const std::string expected = text(load());
+  catalog_.reset();
+  const std::string good = *real_file_system().read_all(path_);
+  int refused = 0;
+  for (size_t at = 0; at < good.size(); ++at) {
+    std::string bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ (1 << (at % 8)));
+    ASSERT_TRUE(real_file_system().write_atomically(path_, bad));
+    auto opened = Catalog::open(path_);
+    const auto loaded = opened ? (*opened)->load() : Result<CatalogState>(opened.error());
+    if (loaded) {
+      ASSERT_EQ(text(*loaded), expected) << "byte " << at;
+    } else {
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 300);
 }
 
 TEST_F(CatalogTest, KeepsCursors) {
@@ -259,11 +370,11 @@ TEST_F(CatalogTest, HostileNamesAreOnlyNames) {
                                           "a ",
                                           std::string(100'000, 'x')};
   for (size_t i = 0; i < names.size(); ++i) {
-    FlushPublication flush = publication_of(static_cast<uint32_t>(i), 1);
+    CatalogChange flush = flush_of(static_cast<uint32_t>(i), 1);
     flush.database = flush.table = names[i];
     flush.columns = {{names[i], ColumnKind::kTag, FieldType::kDouble}};
-    flush.positions = {{names[i], 0, 1}};
-    publish(flush);
+    flush.progress->positions = {{names[i], 0, 1}};
+    commit(flush);
     ASSERT_TRUE(catalog_->save_cursor(names[i], i));
   }
   ASSERT_TRUE(catalog_->save_cursor(std::string_view(), 2)) << "an empty view is an empty name";
@@ -286,7 +397,7 @@ TEST_F(CatalogTest, RefusesWhatIsNotACatalogAndSaysWhatToDo) {
   ASSERT_FALSE(garbage);
   EXPECT_EQ(garbage.error().code, ErrorCode::kCorruption);
   EXPECT_THAT(garbage.error().message, HasSubstr(path_));
-  EXPECT_THAT(garbage.error().message, HasSubstr("restore it from a backup"));
+  EXPECT_THAT(garbage.error().message, HasSubstr("varve check --repair"));
   EXPECT_EQ(*real_file_system().read_all(path_), std::string(8192, 'x')) << "left as it was";
 }
 
@@ -310,7 +421,7 @@ TEST_F(CatalogTest, RefusesAnotherProgramsOrANewerFile) {
 TEST_F(CatalogTest, RefusesTheFileOfAnotherProgram) {
   // A plain SQLite file: ours without its mark.
   open();
-  publish(publication_of(1, 1));
+  commit(flush_of(1, 1));
   catalog_.reset();
   std::string bytes = *real_file_system().read_all(path_);
   bytes.replace(60, 4, 4, '\0');  // user version
@@ -327,10 +438,10 @@ TEST_F(CatalogTest, RefusesTheFileOfAnotherProgram) {
 TEST_F(CatalogTest, SurvivesDamageToAnyPage) {
   open();
   for (int i = 0; i < 200; ++i) {
-    FlushPublication flush = publication_of(static_cast<uint32_t>(i), 1);
+    CatalogChange flush = flush_of(static_cast<uint32_t>(i), 1);
     flush.columns = {{"v", ColumnKind::kField, FieldType::kDouble}};
-    flush.segments = {segment(i)};
-    publish(flush);
+    flush.added_segments = {segment(i)};
+    commit(flush);
   }
   catalog_.reset();
   const std::string good = *real_file_system().read_all(path_);
