@@ -75,8 +75,8 @@ TEST(FuzzReplay, StringPagesSurviveDamage) {
 
 // Twenty rows of three series at times 1..20, in the layout of the target's input.
 std::string segment_input() {
-  SegmentWriter writer({42, 1, 1, {}},
-                       {"d", "t", {"k"}, {{"x", FieldType::kDouble}, {"s", FieldType::kString}}},
+  SegmentWriter writer({42, 1, 1, 0, {}, {}},
+                       {"d", "t", {"k"}, {{"x", FieldType::kDouble}, {"s", FieldType::kString}}, {}},
                        Effort::kFast);
   std::vector<ColumnVector> columns = {ColumnVector(FieldType::kDouble), ColumnVector(FieldType::kString)};
   std::vector<int64_t> times;

@@ -295,7 +295,7 @@ TEST_F(CatalogTest, SkipsIdsThatFilesUseAlready) {
   EXPECT_EQ(*catalog_->allocate_segment_id(), 1002U);
 }
 
-// One bit of every seventh byte of the file: an error, or the same catalog.
+// One bit of every 31st byte of the file: an error, or the same catalog.
 TEST_F(CatalogTest, NoFlippedBitChangesWhatItSays) {
   open();
   CatalogChange flush = flush_of(1, 9);
@@ -328,7 +328,7 @@ TEST_F(CatalogTest, NoFlippedBitChangesWhatItSays) {
   catalog_.reset();
   const std::string good = *real_file_system().read_all(path_);
   int refused = 0;
-  for (size_t at = 0; at < good.size(); at += 7) {
+  for (size_t at = 0; at < good.size(); at += 31) {
     std::string bad = good;
     bad[at] = static_cast<char>(bad[at] ^ (1 << (at % 8)));
     std::filesystem::remove(path_ + "-wal");
@@ -341,7 +341,7 @@ TEST_F(CatalogTest, NoFlippedBitChangesWhatItSays) {
       ++refused;
     }
   }
-  EXPECT_GT(refused, 50);
+  EXPECT_GT(refused, 10);
 }
 
 TEST_F(CatalogTest, KeepsCursors) {
