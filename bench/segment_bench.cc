@@ -41,7 +41,8 @@ const SegmentSchema& schema() {
                                       {"turbidity", FieldType::kDouble},
                                       {"oxygen", FieldType::kDouble},
                                       {"conductivity", FieldType::kInt64},
-                                      {"battery", FieldType::kInt64}}};
+                                      {"battery", FieldType::kInt64}},
+                                     {}};
   return kSchema;
 }
 
@@ -78,7 +79,7 @@ std::vector<Sensor> sensors(const Shape& shape) {
 }
 
 std::string write(const std::vector<Sensor>& all, Effort effort) {
-  SegmentWriter writer({1, 1, 1, {}}, schema(), effort);
+  SegmentWriter writer({1, 1, 1, 0, {}, {}}, schema(), effort);
   for (const Sensor& sensor : all) {
     VARVE_CHECK(writer.begin_series({{"sensor_id", sensor.id}, {"site", sensor.site}}));
     VARVE_CHECK(writer.append(sensor.times, sensor.columns, 0));
