@@ -3,6 +3,7 @@
 
 #include <tuple>
 
+#include "storage/codec/bool_page.h"
 #include "storage/codec/double_page.h"
 #include "storage/codec/string_page.h"
 #include "storage/segment/writer.h"
@@ -62,6 +63,17 @@ TEST(FuzzReplay, DoublePagesSurviveDamage) {
         encode_double_page(testing::doubles(random, seed % testing::kDoubleShapes, n), Effort::kFast, out);
       },
       fuzz::double_page);
+}
+
+TEST(FuzzReplay, BoolPagesSurviveDamage) {
+  replay(
+      [](Random& random, int, size_t n, std::string& out) {
+        std::vector<uint8_t> values(n);
+        const size_t share = 1 + testing::below(random, 40);
+        for (uint8_t& value : values) value = testing::below(random, share) == 0;
+        encode_bool_page(values, Effort::kFast, out);
+      },
+      fuzz::bool_page);
 }
 
 TEST(FuzzReplay, StringPagesSurviveDamage) {
