@@ -332,7 +332,7 @@ Result<void> Wal::refuse_unsettled(std::vector<Pending>& group, const Error& rea
     epoch = this->epoch() + 1;
     epoch_.store(epoch, std::memory_order_release);
   }
-  const Error error = unavailable("nothing of this write was kept: " + reason.message);
+  const Error error = unavailable(reason.message + "; nothing of this write was kept");
   log_warn("wal", fmt::format("{} records refused: {}", refused.size(), reason.message));
   for (Pending& pending : refused) pending.done(error);
   options_.on_no_space(epoch);

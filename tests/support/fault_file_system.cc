@@ -271,13 +271,15 @@ void FaultFileSystem::set_disk(uint64_t free_bytes, uint64_t total_bytes) {
   total_bytes_ = total_bytes;
 }
 
-Result<uint64_t> FaultFileSystem::free_bytes(const std::string&) {
+Result<uint64_t> FaultFileSystem::free_bytes(const std::string& path) {
   const std::lock_guard lock(mutex_);
+  if (auto failed = count_call(FileCall::kDiskSpace, path)) return *failed;
   return uint64_t{free_bytes_};
 }
 
-Result<uint64_t> FaultFileSystem::total_bytes(const std::string&) {
+Result<uint64_t> FaultFileSystem::total_bytes(const std::string& path) {
   const std::lock_guard lock(mutex_);
+  if (auto failed = count_call(FileCall::kDiskSpace, path)) return *failed;
   return uint64_t{total_bytes_};
 }
 

@@ -32,6 +32,7 @@ enum class FileCall {
   kList,
   kExists,
   kLock,
+  kDiskSpace,  // free_bytes, total_bytes
   kCount
 };
 
