@@ -127,13 +127,7 @@ class PartitionWriters {
     return written_;
   }
 
-  void remove_written() {
-    for (const CatalogSegment& record : written_) {
-      if (const auto removed = target_.file_system.remove(path_of(record.file)); !removed) {
-        log_warn("store", removed.error().message);
-      }
-    }
-  }
+  void remove_written() { remove_segments(written_, target_); }
 
  private:
   struct Open {
@@ -173,14 +167,17 @@ class PartitionWriters {
     VARVE_ASSIGN(const std::string image, open.writer->finish());
     record.bytes = image.size();
     const std::string temporary = path_of(record.file) + ".tmp";
-    {
+    const auto write = [&]() -> Result<void> {
       VARVE_ASSIGN(auto file, target_.file_system.create(temporary));
       VARVE_TRY(file->append(image));
       VARVE_TRY(file->sync());
-    }
-    VARVE_TRY(target_.file_system.rename(temporary, path_of(record.file)));
-    written_.push_back(std::move(record));
-    return {};
+      return target_.file_system.rename(temporary, path_of(record.file));
+    };
+    const auto done = write();
+    // The next try has another name: on a full disk the remains of each would take what is left.
+    if (!done) (void)target_.file_system.remove(temporary);
+    if (done) written_.push_back(std::move(record));
+    return done;
   }
 
   const FlushTarget& target_;
@@ -225,6 +222,13 @@ Result<void> write_series(const Table& table, const FrozenMemtable& frozen, cons
 }
 
 }  // namespace
+
+void remove_segments(const std::vector<CatalogSegment>& segments, const FlushTarget& target) {
+  for (const CatalogSegment& segment : segments) {
+    const auto removed = target.file_system.remove(join_path(target.segment_directory, segment.file));
+    if (!removed) log_warn("store", removed.error().message);
+  }
+}
 
 std::string segment_file_name(uint64_t segment_id) {
   return fmt::format("{:016x}.seg", segment_id);

@@ -115,9 +115,10 @@ void Table::check_tags(const RowBatch& batch, Limits limits, Refusals& refusals)
           fmt::format("`{}` is a field of table `{}`, not a tag", tag.name, options_.name));
     } else if (std::any_of(tag.codes.begin(), tag.codes.end(), [](uint32_t c) { return c != kAbsentTag; }) &&
                !add_column(tag.name, ColumnKind::kTag, FieldType::kString, limits)) {
-      refusals.refuse_with_tag(tag, "column_limit",
-                               fmt::format("table `{}` has its {} columns; tag `{}` would be one more",
-                                           options_.name, options_.columns_max, tag.name));
+      refusals.refuse_with_tag(
+          tag, "column_limit",
+          fmt::format("table `{}` has its {} columns (storage.columns_per_table); tag `{}` would be one more",
+                      options_.name, options_.columns_max, tag.name));
     }
   }
 }
@@ -152,9 +153,11 @@ void Table::check_fields(const RowBatch& batch, Limits limits, Refusals& refusal
         continue;
       }
       if (!add_column(field.name, ColumnKind::kField, field.data.type, limits)) {
-        refusals.refuse_with_field(field, "column_limit",
-                                   fmt::format("table `{}` has its {} columns; field `{}` would be one more",
-                                               options_.name, options_.columns_max, field.name));
+        refusals.refuse_with_field(
+            field, "column_limit",
+            fmt::format(
+                "table `{}` has its {} columns (storage.columns_per_table); field `{}` would be one more",
+                options_.name, options_.columns_max, field.name));
         continue;
       }
       known = field_positions_.find(field.name);
@@ -209,9 +212,10 @@ CheckedBatch Table::check_batch(RowBatch batch, size_t batch_number, std::vector
       continue;
     }
     keep[row] = 0;
-    refusals.refuse(original[row], "series_limit",
-                    fmt::format("table `{}` has its {} series; tag `{}` has the most values", options_.name,
-                                options_.series_max, widest_tag));
+    refusals.refuse(
+        original[row], "series_limit",
+        fmt::format("table `{}` has its {} series (storage.series_per_table); tag `{}` has the most values",
+                    options_.name, options_.series_max, widest_tag));
   }
   if (checked.series.size() != batch.rows()) batch.filter(keep);
   checked.batch = std::move(batch);

@@ -265,8 +265,22 @@ Result<bool> FaultFileSystem::exists(const std::string& path) {
   return names_.contains(path) || folders_.contains(path);
 }
 
-Result<uint64_t> FaultFileSystem::free_bytes(const std::string&) {
-  return uint64_t{1} << 40;
+void FaultFileSystem::set_disk(uint64_t free_bytes, uint64_t total_bytes) {
+  const std::lock_guard lock(mutex_);
+  free_bytes_ = free_bytes;
+  total_bytes_ = total_bytes;
+}
+
+Result<uint64_t> FaultFileSystem::free_bytes(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  if (auto failed = count_call(FileCall::kDiskSpace, path)) return *failed;
+  return uint64_t{free_bytes_};
+}
+
+Result<uint64_t> FaultFileSystem::total_bytes(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  if (auto failed = count_call(FileCall::kDiskSpace, path)) return *failed;
+  return uint64_t{total_bytes_};
 }
 
 Result<std::unique_ptr<FileLock>> FaultFileSystem::lock(const std::string& path) {

@@ -32,6 +32,7 @@ enum class FileCall {
   kList,
   kExists,
   kLock,
+  kDiskSpace,  // free_bytes, total_bytes
   kCount
 };
 
@@ -48,6 +49,7 @@ class FaultFileSystem : public FileSystem {
   void clear_faults();
   int calls(FileCall call) const;  // since the start
   void power_cut(std::optional<uint64_t> seed = std::nullopt);
+  void set_disk(uint64_t free_bytes, uint64_t total_bytes);  // what the calls of these names say
 
   // ---- bytes, for tests to look at and damage; durable at once ----
   std::string bytes(const std::string& path) const;
@@ -64,6 +66,7 @@ class FaultFileSystem : public FileSystem {
   Result<std::vector<std::string>> list(const std::string& path) override;
   Result<bool> exists(const std::string& path) override;
   Result<uint64_t> free_bytes(const std::string& path) override;
+  Result<uint64_t> total_bytes(const std::string& path) override;
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
 
  private:
@@ -93,6 +96,8 @@ class FaultFileSystem : public FileSystem {
   std::array<int, static_cast<size_t>(FileCall::kCount)> calls_{};
   std::array<Fault, static_cast<size_t>(FileCall::kCount)> faults_{};
   uint64_t power_cuts_ = 0;  // a handle from before the last one is dead
+  uint64_t free_bytes_ = uint64_t{1} << 40;
+  uint64_t total_bytes_ = uint64_t{1} << 41;
 };
 
 }  // namespace varve
