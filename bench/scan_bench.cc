@@ -84,8 +84,8 @@ void measure(const char* what, size_t repeats, const Run& run) {
     best = std::min(best, ms_since(start));
   }
   fmt::print("{:<44} {:>8.2f} ms  {:>7.2f} ns/value  avg {:.6f} of {}\n", what, best,
-             best * 1e6 / static_cast<double>(average.count), average.sum / static_cast<double>(average.count),
-             average.count);
+             best * 1e6 / static_cast<double>(average.count),
+             average.sum / static_cast<double>(average.count), average.count);
 }
 
 void bench_avg(const std::string& folder, size_t repeats) {
@@ -129,10 +129,13 @@ void bench_open(const std::string& folder, size_t segments) {
     MetricsRegistry metrics;
     auto engine = open_store(options_for(folder, metrics));
     CpuRows source(kHosts, 10);
-    for (size_t i = 0; i < segments; ++i) {
+    uint64_t rows = 0;
+    while (engine->status().segments < segments) {
       std::vector<RowBatch> one;
       one.push_back(source.next());
+      rows += one.front().rows();
       append_rows(*engine, std::move(one));
+      wait_until_written(*engine, rows);
       if (auto done = engine->flush(); !done) give_up(done.error());
     }
   }
