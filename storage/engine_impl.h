@@ -92,6 +92,7 @@ class EngineImpl : public Engine {
 
   const EngineOptions options_;
   FileSystem& fs_;
+  const std::shared_ptr<OpenFiles> segment_files_;
   const Clock& clock_;
   Counter& rows_total_;
   Counter& log_bytes_total_;

@@ -169,7 +169,7 @@ Result<void> EngineImpl::open_segments(Table& table, const std::vector<CatalogSe
   const std::string directory = join_path(options_.data_directory, "segments");
   for (const CatalogSegment& record : records) {
     VARVE_ASSIGN(auto segment,
-                 StoredSegment::open(fs_, join_path(directory, record.file), record, table.series()));
+                 StoredSegment::open(*segment_files_, join_path(directory, record.file), record, table.series()));
     out.push_back(std::move(segment));
   }
   return {};

@@ -47,6 +47,8 @@ class SegmentReader {
   // strings).
   Result<std::optional<ColumnStatistics>> statistics(size_t block, size_t field) const;
 
+  Result<void> hold_file() const { return source_->hold(); }
+
   // Reads everything: checksums, order of keys and times, statistics against rows.
   Result<void> verify() const;
 
