@@ -4,8 +4,7 @@
 
 namespace varve {
 
-Result<std::shared_ptr<const StoredSegment>> StoredSegment::open(OpenFiles& files,
-                                                                 const std::string& path,
+Result<std::shared_ptr<const StoredSegment>> StoredSegment::open(OpenFiles& files, const std::string& path,
                                                                  const CatalogSegment& record,
                                                                  SeriesIndex& series) {
   auto segment = std::make_shared<StoredSegment>();

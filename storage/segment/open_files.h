@@ -40,8 +40,8 @@ class OpenFiles : public std::enable_shared_from_this<OpenFiles> {
 
   FileSystem& file_system_;
   const size_t open_max_;
-  mutable std::mutex mutex_;   // guards what follows
-  std::list<Entry> recent_;    // the last one read comes first
+  mutable std::mutex mutex_;  // guards what follows
+  std::list<Entry> recent_;   // the last one read comes first
   std::unordered_map<const void*, std::list<Entry>::iterator> places_;
 };
 
