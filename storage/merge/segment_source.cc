@@ -16,8 +16,11 @@ void fill_doubles(ColumnStatistics& statistics) {
 
 }  // namespace
 
-SegmentSource::SegmentSource(std::shared_ptr<const StoredSegment> segment, std::vector<std::string> fields)
-    : segment_(std::move(segment)), field_names_(std::move(fields)), blocks_(segment_->shared_reader()) {}
+SegmentSource::SegmentSource(std::shared_ptr<const StoredSegment> segment, std::vector<std::string> fields,
+                             size_t ahead_bytes_max)
+    : segment_(std::move(segment)),
+      field_names_(std::move(fields)),
+      blocks_(segment_->shared_reader(), ahead_bytes_max) {}
 
 Result<void> SegmentSource::open() {
   VARVE_ASSIGN(directory_, segment_->reader().directory());

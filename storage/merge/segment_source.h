@@ -17,7 +17,8 @@ namespace varve {
 class SegmentSource : public RowSource {
  public:
   // `fields`: names of the wanted fields. Call open() before anything else.
-  SegmentSource(std::shared_ptr<const StoredSegment> segment, std::vector<std::string> fields);
+  SegmentSource(std::shared_ptr<const StoredSegment> segment, std::vector<std::string> fields,
+                size_t ahead_bytes_max = kReadAheadBytesMax);
   Result<void> open();
 
   std::span<const SeriesId> series() const override { return segment_->series(); }

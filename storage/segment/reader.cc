@@ -10,9 +10,6 @@
 namespace varve {
 namespace {
 
-// Of one column in one read. Guessed: a hundred pages, and small against the memory of a query.
-constexpr size_t kReadAheadBytes = 128 << 10;
-
 std::span<uint8_t> writable(std::string& bytes) {
   return {reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()};
 }
@@ -160,8 +157,10 @@ Result<std::optional<ColumnStatistics>> SegmentReader::statistics(size_t block, 
 
 // ---- BlockReader ----
 
-BlockReader::BlockReader(std::shared_ptr<const SegmentReader> segment)
-    : segment_(std::move(segment)), windows_(segment_->schema().fields.size() + 1) {}
+BlockReader::BlockReader(std::shared_ptr<const SegmentReader> segment, size_t ahead_bytes_max)
+    : segment_(std::move(segment)),
+      windows_(segment_->schema().fields.size() + 1),
+      ahead_bytes_max_(ahead_bytes_max) {}
 
 Result<std::string_view> BlockReader::page(size_t column, size_t block, const ColumnIndex& index) {
   const uint64_t begin = segment_->region_begin_[column] + index.page_begin[block];
@@ -172,10 +171,12 @@ Result<std::string_view> BlockReader::page(size_t column, size_t block, const Co
   } else {
     Window& window = windows_[column];
     if (begin < window.begin || begin + bytes > window.begin + window.bytes.size()) {
-      // This page, and those expected after it while they fit.
+      // This page, and those after it when the last window ended here: a scan goes on, a look-up does not.
+      const bool goes_on = !window.bytes.empty() && begin == window.begin + window.bytes.size();
+      window.ahead = goes_on ? std::min(ahead_bytes_max_, 4 * std::max(window.ahead, bytes)) : 0;
+      const size_t last = index.page_begin.size() - 1;
       size_t end = block + 1;
-      const size_t last = std::min(expected_ + 1, index.page_begin.size() - 1);
-      while (end < last && index.page_begin[end + 1] - index.page_begin[block] <= kReadAheadBytes) ++end;
+      while (end < last && index.page_begin[end + 1] - index.page_begin[block] <= window.ahead) ++end;
       window.begin = begin;
       window.bytes.resize(index.page_begin[end] - index.page_begin[block]);
       const auto got = segment_->source_->read(begin, writable(window.bytes));

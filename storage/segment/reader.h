@@ -22,6 +22,9 @@
 
 namespace varve {
 
+// Guessed: a hundred pages, and small against the memory of a query.
+constexpr size_t kReadAheadBytesMax = size_t{128} << 10;
+
 class SegmentReader {
  public:
   // `name` starts every error message: the path, or "segment 42".
@@ -81,14 +84,13 @@ class SegmentReader {
   mutable std::unique_ptr<std::atomic<uint64_t>[]> verified_;  // one bit a page, column-major
 };
 
-// Reads pages of one segment, block by block. Neighbouring pages of a column come in one read: say how far
-// with expect_until().
+// Reads pages of one segment, block by block. Who reads the pages of a column one after the other gets more and more
+// of them in one read.
 class BlockReader {
  public:
-  explicit BlockReader(std::shared_ptr<const SegmentReader> segment);
-
-  // Blocks up to and with `last_block` will be asked for in ascending order.
-  void expect_until(size_t last_block) { expected_ = last_block; }
+  // Reads ahead at most `ahead_bytes_max` of a column: so much memory it may take for each.
+  explicit BlockReader(std::shared_ptr<const SegmentReader> segment,
+                       size_t ahead_bytes_max = kReadAheadBytesMax);
 
   // `out` gets the block's rows.
   Result<void> read_times(size_t block, std::vector<int64_t>& out);
@@ -99,12 +101,13 @@ class BlockReader {
   struct Window {
     uint64_t begin = 0;
     std::string bytes;
+    size_t ahead = 0;  // bytes to read next time, if that is where these end
   };
   Result<std::string_view> page(size_t column, size_t block, const ColumnIndex& index);
 
   const std::shared_ptr<const SegmentReader> segment_;
   std::vector<Window> windows_;  // by column; empty for sources in memory
-  size_t expected_ = 0;
+  const size_t ahead_bytes_max_;
   // Scratch of read_field.
   std::vector<uint8_t> presence_;
   std::vector<double> doubles_;
