@@ -31,7 +31,8 @@ class SegmentSource : public RowSource {
   const std::shared_ptr<const StoredSegment> segment_;
   const std::vector<std::string> field_names_;
   const SegmentDirectory* directory_ = nullptr;
-  std::vector<std::optional<size_t>> fields_;  // of the segment, by wanted field
+  std::vector<std::optional<size_t>> fields_;           // of the segment, by wanted field
+  std::vector<std::optional<FieldBlocks>> statistics_;  // the same
   BlockReader blocks_;
   std::shared_ptr<DecodedBlock> decoded_;  // the last one: small series share a block
 };

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/base/checksum.h"
 #include "storage/segment/byte_source.h"
 #include "storage/segment/index.h"
 
@@ -41,11 +42,17 @@ class SegmentReader {
   TimeRange time_range() const { return {footer_.time_min, footer_.time_max}; }
   std::optional<size_t> find_field(std::string_view name) const;
 
+  // Equal in segments of equal series (and tags), in the order of their keys: what was found for the series of one
+  // then serves the others, whose directory need not be decoded.
+  Hash128 series_hash() const;
+
   // Decoded at the first call, then shared. The pointers live as long as the reader.
   Result<const SegmentDirectory*> directory() const;
   // The index of field `field`; its statistics are by block.
   Result<const ColumnIndex*> field_index(size_t field) const { return column_index(field + 1); }
 
+  // For many blocks: counts and statistics of the field as arrays. Lives as long as the reader.
+  Result<FieldBlocks> field_blocks(size_t field) const;
   // Statistics of one field in one block; nullopt when they may not stand for the rows (NaN, overflow,
   // strings).
   Result<std::optional<ColumnStatistics>> statistics(size_t block, size_t field) const;
