@@ -75,7 +75,8 @@ EngineImpl::EngineImpl(EngineOptions options)
           options_.metrics->counter("varve_log_payload_bytes_total", "Bytes of rows handed to the log.")),
       flush_seconds_(
           options_.metrics->histogram("varve_flush_seconds", "Time to write a memtable to segments.")),
-      disk_guard_(fs_, clock_, options_.data_directory, options_.disk_reserve_bytes) {}
+      disk_guard_(fs_, clock_, options_.data_directory, options_.disk_reserve_bytes),
+      clock_guard_(clock_) {}
 
 EngineImpl::~EngineImpl() {
   close();
@@ -319,6 +320,8 @@ EngineStatus EngineImpl::status() const {
     }
   }
   status.disk_free_bytes = disk_guard_.free_bytes();
+  status.retention_suspended_reason = clock_guard_.reason();
+  status.wal_sync = options_.wal_sync;
   status.rows_written = rows_total_.value();
   status.bytes_written = log_bytes_total_.value();
   const std::lock_guard lock(state_mutex_);

@@ -3,7 +3,8 @@
 //   log     (in Wal)  writes and syncs groups of records, hands them to apply
 //   apply             puts synced records into memtables in log order, calls done
 //   flush             flushes, retention, removal of log files nobody needs
-// Lock order: flush_mutex_, record_mutex_, then a Table's own; the other mutexes are held alone.
+// Lock order: flush_mutex_, record_mutex_, then a Table's own; state_mutex_ before those of the log, the disk guard and
+// the metrics; the other mutexes are held alone.
 #pragma once
 
 #include <atomic>
@@ -17,6 +18,7 @@
 
 #include "storage/admitted_write.h"
 #include "storage/catalog/catalog.h"
+#include "storage/clock_guard.h"
 #include "storage/disk_guard.h"
 #include "storage/engine.h"
 #include "storage/flush.h"
@@ -84,8 +86,10 @@ class EngineImpl : public Engine {
   Result<void> commit(const CatalogChange& change);
   // Unlinks files of committed removals, below the data folder. What cannot be removed now is at the next start.
   void remove_files(const std::vector<std::string>& files);
-  void drop_expired(Table& table);
-  void trim_log();
+  void drop_expired(Table& table, int64_t wall_ns);  // that the clock guard trusts
+  void trim_log();  // log_cursor.cc, with what follows
+  Lsn needed_by_cursors() const;
+  void note_dropped(Lsn limit);
   // Every record before it is in segments, for every table, once `frozen` of `flushed` is.
   Lsn replay_from_after(const Table& flushed, const FrozenMemtable& frozen) const;
   void stop_writes(const std::string& reason);
@@ -103,6 +107,8 @@ class EngineImpl : public Engine {
   std::unique_ptr<Wal> wal_;
   std::string store_id_;
   DiskGuard disk_guard_;
+  ClockGuard clock_guard_;
+  int64_t opened_ns_ = 0;
 
   mutable std::mutex tables_mutex_;  // guards tables_
   std::map<TableKey, std::shared_ptr<Table>, std::less<>> tables_;
@@ -129,9 +135,14 @@ class EngineImpl : public Engine {
   std::condition_variable flush_work_;
   bool flush_wanted_ = false;
   bool closing_ = false;
-  std::string failure_;                              // why writes stopped for good
-  std::map<std::string, Lsn, std::less<>> cursors_;  // opened in this process: name -> saved
-  Lsn published_replay_from_ = 0;                    // as of the last catalog commit
+  std::string failure_;  // why writes stopped for good
+  struct Cursor {
+    Lsn saved = 0;
+    bool opened = false;  // in this process; else known from the catalog
+    Lsn told_to = 0;      // records before it that are gone were counted
+  };
+  std::map<std::string, Cursor, std::less<>> cursors_;
+  Lsn published_replay_from_ = 0;  // as of the last catalog commit
   Lsn trimmed_to_ = 0;
 
   std::thread apply_thread_;

@@ -32,7 +32,9 @@ void EngineImpl::run_flush() {
     flush_due_tables();
     if (clock_.monotonic_ns() < next_upkeep) continue;
     next_upkeep = clock_.monotonic_ns() + kUpkeepNs;
-    for (const auto& table : all_tables()) drop_expired(*table);
+    if (const auto wall_ns = clock_guard_.trusted_wall_ns()) {
+      for (const auto& table : all_tables()) drop_expired(*table, *wall_ns);
+    }
     trim_log();
   }
 }
@@ -193,13 +195,14 @@ Result<void> EngineImpl::flush() {
   return {};
 }
 
-void EngineImpl::drop_expired(Table& table) {
+void EngineImpl::drop_expired(Table& table, int64_t wall_ns) {
   const int64_t retention = table.options().retention_ns;
   if (retention == 0) return;
   const std::lock_guard one_at_a_time(flush_mutex_);
   const TableInfo info = table.info();
   // Never later than the newest row: a wall clock that jumps ahead deletes nothing.
-  const int64_t now = std::min(clock_.wall_ns(), info.time_max);
+  const int64_t now = std::min(wall_ns, info.time_max);
+  if (now < INT64_MIN + retention) return;
   std::vector<uint64_t> expired;
   std::vector<std::string> files;
   for (const auto& segment : table.segments()) {
@@ -218,20 +221,6 @@ void EngineImpl::drop_expired(Table& table) {
   remove_files(files);
   log_info(kComponent,
            fmt::format("retention: dropped {} segments of table `{}`", expired.size(), info.name));
-}
-
-void EngineImpl::trim_log() {
-  Lsn before = 0;
-  {
-    const std::lock_guard lock(state_mutex_);
-    before = published_replay_from_;
-    for (const auto& [name, saved] : cursors_) before = std::min(before, saved + 1);
-    if (before <= trimmed_to_) return;
-    trimmed_to_ = before;
-  }
-  if (const auto removed = wal_->remove_before(before); !removed) {
-    log_warn(kComponent, "old log files stay: " + removed.error().message);
-  }
 }
 
 void EngineImpl::close() {

@@ -54,6 +54,7 @@ Result<void> EngineImpl::start() {
   WalOptions log;
   log.directory = log_directory;
   log.sync = options_.wal_sync;
+  log.file_bytes = options_.wal_file_bytes;
   log.file_system = &fs_;
   log.clock = &clock_;
   log.metrics = options_.metrics;
@@ -72,6 +73,7 @@ Result<void> EngineImpl::start() {
   auto& segment_bytes = metrics.gauge("varve_segment_bytes", "Bytes of live segment files.");
   auto& log_bytes = metrics.gauge("varve_wal_bytes", "Bytes of the write-ahead log kept.");
   auto& read_only = metrics.gauge("varve_read_only", "1 when the store refuses writes, see /api/v1/status.");
+  auto& suspended = metrics.gauge("varve_retention_suspended", "1 while the wall clock is not trusted.");
   auto& disk_free = metrics.gauge("varve_disk_free_bytes", "Free space of the disk with the data folder.");
   auto& disk_reserve =
       metrics.gauge("varve_disk_reserve_bytes", "Free space below which writes are refused.");
@@ -83,6 +85,7 @@ Result<void> EngineImpl::start() {
     segment_bytes.set(static_cast<double>(now.segment_bytes));
     log_bytes.set(static_cast<double>(now.wal_bytes));
     read_only.set(now.read_only_reason.empty() ? 0 : 1);
+    suspended.set(now.retention_suspended_reason.empty() ? 0 : 1);
     disk_free.set(static_cast<double>(now.disk_free_bytes));
     disk_reserve.set(static_cast<double>(disk_guard_.reserve()));
   });
@@ -114,6 +117,8 @@ Result<void> EngineImpl::restore(const CatalogState& state) {
   }
   positions_lsn_ = state.positions_lsn;
   published_replay_from_ = state.replay_from_lsn;
+  for (const auto& [name, saved] : state.cursors) cursors_[name].saved = saved;
+  opened_ns_ = clock_.monotonic_ns();
   return {};
 }
 

@@ -98,6 +98,7 @@ class SqliteCatalog : public Catalog {
           {std::string(row.text(0)), static_cast<int32_t>(row.integer(1)), row.integer(2)});
     }));
     VARVE_TRY(db_->read("cursors", [&](const Statement& row) {
+      state.cursors.emplace(row.text(0), row.count(1));
       state.cursors_lsn = std::max(state.cursors_lsn, row.count(1));
     }));
     return state;

@@ -10,6 +10,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,9 +59,10 @@ struct CatalogState {
   std::vector<std::string>
       removals;  // files to unlink, below the data folder: "segments/0000000000000001.seg"
   std::vector<StreamPosition> positions;
-  Lsn positions_lsn = 0;    // the positions are as of this record
-  Lsn replay_from_lsn = 0;  // every record before it is in files, for every table
-  Lsn cursors_lsn = 0;      // the furthest any cursor was saved: no later record may get an lsn up to it
+  Lsn positions_lsn = 0;                            // the positions are as of this record
+  Lsn replay_from_lsn = 0;                          // every record before it is in files, for every table
+  std::map<std::string, Lsn, std::less<>> cursors;  // name -> saved
+  Lsn cursors_lsn = 0;  // the furthest any cursor was saved: no later record may get an lsn up to it
 };
 
 // How far the log is in files, as of one commit.

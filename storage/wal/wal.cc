@@ -226,7 +226,7 @@ bool Wal::take_group(std::vector<Pending>& group) {
     int64_t deadline = INT64_MAX;
     if (!queue_.empty()) {
       const bool may_wait =
-          options_.sync == WalSync::kGroup && queue_bytes_ < options_.group_bytes && !closing_;
+          options_.sync == WalSync::kGroup && queue_bytes_ < options_.group_bytes && !closing_ && !lone_;
       deadline = may_wait ? queue_.front().queued_ns + options_.group_delay_ns : now;
       if (deadline <= now) break;
     } else {
@@ -308,6 +308,7 @@ void Wal::acknowledge(std::vector<Pending>& group) {
     const std::lock_guard lock(mutex_);
     unacked_bytes_ -= bytes;
     durable_lsn_.store(group.back().lsn, std::memory_order_release);
+    lone_ = group.size() == 1 && queue_.empty();
   }
   durable_.notify_all();
   for (Pending& pending : group) pending.done(pending.lsn);
@@ -431,6 +432,17 @@ uint64_t Wal::bytes_after(Lsn lsn) const {
     if (files_[i].first_lsn <= lsn + 1) break;
   }
   return bytes;
+}
+
+Lsn Wal::first_lsn_within(uint64_t bytes) const {
+  const std::lock_guard lock(mutex_);
+  Lsn first = next_lsn_;
+  for (size_t i = files_.size(); i-- > 0;) {
+    if (i + 1 < files_.size() && files_[i].bytes > bytes) break;
+    bytes -= std::min(bytes, files_[i].bytes);
+    first = files_[i].first_lsn;
+  }
+  return first;
 }
 
 void Wal::close() {
