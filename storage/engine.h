@@ -40,6 +40,7 @@ struct EngineOptions {
   uint64_t series_per_table_max = 1'000'000;
   uint64_t columns_per_table_max = 4096;  // guessed: wide machines have hundreds
   uint64_t tables_max = 10'000;
+  uint64_t log_file_bytes = 64ULL << 20;       // the log is removed in whole files
   uint64_t disk_reserve_bytes = 512ULL << 20;  // disk_guard.h; guessed: the files of a flush or two
   FileSystem* file_system = &real_file_system();
   std::string

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "storage/base/kill_point.h"
 #include "storage/base/log.h"
 
 namespace varve {
@@ -28,7 +29,9 @@ Result<bool> WalCursor::next(LogRecord& record, int64_t timeout_ns) {
 }
 
 Result<void> WalCursor::save(Lsn lsn) {
+  kill_point("cursor.before_save");
   VARVE_TRY(engine_.catalog_->save_cursor(name_, lsn));
+  kill_point("cursor.after_save");
   saved_ = lsn;
   const std::lock_guard lock(engine_.state_mutex_);
   engine_.cursors_[name_] = lsn;
