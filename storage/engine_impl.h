@@ -47,6 +47,9 @@ class EngineImpl : public Engine {
 
  private:
   friend class WalCursor;
+  // The log waits so long for the sinks of an earlier run; one that was taken out of the configuration does not come
+  // back, and must not keep the log for ever (guessed: sinks open their cursors within a second of the store).
+  static constexpr int64_t kUnopenedCursorNs = 300 * kNsPerSecond;
   using TableKey = std::pair<std::string, std::string>;  // database, name
   struct Pending {                                       // in the log, not yet applied
     AdmittedWrite write;
@@ -128,9 +131,11 @@ class EngineImpl : public Engine {
   std::condition_variable flush_work_;
   bool flush_wanted_ = false;
   bool closing_ = false;
-  std::string failure_;                              // why writes stopped for good
-  std::map<std::string, Lsn, std::less<>> cursors_;  // opened in this process: name -> saved
-  Lsn published_replay_from_ = 0;                    // as of the last catalog commit
+  std::string failure_;                                       // why writes stopped for good
+  std::map<std::string, Lsn, std::less<>> cursors_;           // opened in this process: name -> saved
+  std::map<std::string, Lsn, std::less<>> unopened_cursors_;  // of the catalog, not opened yet
+  int64_t unopened_cursors_until_ns_ = 0;                     // monotonic; then they hold the log no longer
+  Lsn published_replay_from_ = 0;                             // as of the last catalog commit
   Lsn trimmed_to_ = 0;
 
   std::thread apply_thread_;

@@ -237,6 +237,9 @@ void EngineImpl::trim_log() {
     const std::lock_guard lock(state_mutex_);
     before = published_replay_from_;
     for (const auto& [name, saved] : cursors_) before = std::min(before, saved + 1);
+    if (clock_.monotonic_ns() < unopened_cursors_until_ns_) {
+      for (const auto& [name, saved] : unopened_cursors_) before = std::min(before, saved + 1);
+    }
     if (before <= trimmed_to_) return;
     trimmed_to_ = before;
   }

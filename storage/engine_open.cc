@@ -118,6 +118,8 @@ Result<void> EngineImpl::restore(const CatalogState& state) {
   }
   positions_lsn_ = state.positions_lsn;
   published_replay_from_ = state.replay_from_lsn;
+  unopened_cursors_.insert(state.cursors.begin(), state.cursors.end());
+  unopened_cursors_until_ns_ = clock_.monotonic_ns() + kUnopenedCursorNs;
   return {};
 }
 

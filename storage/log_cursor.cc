@@ -62,6 +62,7 @@ Result<std::unique_ptr<LogCursor>> EngineImpl::open_cursor(std::string_view name
   {
     const std::lock_guard lock(state_mutex_);
     cursors_[std::string(name)] = saved;
+    unopened_cursors_.erase(std::string(name));
   }
   return std::unique_ptr<LogCursor>(
       std::make_unique<WalCursor>(*this, std::string(name), saved, std::move(reader)));

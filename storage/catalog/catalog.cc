@@ -100,6 +100,7 @@ class SqliteCatalog : public Catalog {
     }));
     VARVE_TRY(db_->read("cursors", [&](const Statement& row) {
       state.cursors_lsn = std::max(state.cursors_lsn, row.count(1));
+      state.cursors.emplace(row.text(0), row.count(1));
     }));
     return state;
   }

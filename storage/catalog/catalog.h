@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -60,6 +61,7 @@ struct CatalogState {
   Lsn positions_lsn = 0;    // the positions are as of this record
   Lsn replay_from_lsn = 0;  // every record before it is in files, for every table
   Lsn cursors_lsn = 0;      // the furthest any cursor was saved: no later record may get an lsn up to it
+  std::map<std::string, Lsn> cursors;  // name -> saved
 };
 
 // How far the log is in files, as of one commit.
