@@ -120,25 +120,27 @@ int64_t row_number(const ScanBlock& block, size_t at, int64_t rows_sent) {
 void check_kept(Engine& engine, const Plan& plan, StoreCheck& check) {
   Problems problems(check.problems);
   Seen seen{std::vector<std::vector<uint8_t>>(static_cast<size_t>(plan.writers))};
-  scan_table(engine, plan, kKeptTable, kKeptFields, problems,
-             [&](int writer, std::string_view sensor, const ScanBlock& block, size_t at) {
-               ++check.rows;
-               const int64_t position = check.positions[static_cast<size_t>(writer)];
-               const int64_t row = row_number(block, at, position * plan.rows_per_step);
-               if (row < 0) {
-                 problems.add(fmt::format("kept: writer {} has a row at {} beyond position {}", writer,
-                                          block.times[at], position));
-                 return;
-               }
-               if (!seen.mark(writer, row))
-                 problems.add(fmt::format("kept: writer {} row {} is there twice", writer, row));
-               const std::string wrong = compare_kept(plan, writer, row, position, block, at, sensor);
-               if (!wrong.empty()) problems.add(fmt::format("kept: writer {} row {} {}", writer, row, wrong));
-             });
+  scan_table(
+      engine, plan, kKeptTable, kKeptFields, problems,
+      [&](int writer, std::string_view sensor, const ScanBlock& block, size_t at) {
+        ++check.rows;
+        const int64_t position = check.positions[static_cast<size_t>(writer)];
+        const int64_t row = row_number(block, at, position * plan.rows_per_step);
+        if (row < 0) {
+          problems.add(fmt::format("kept: writer {} has a row at {} without a number below position {}",
+                                   writer, block.times[at], position));
+          return;
+        }
+        if (!seen.mark(writer, row))
+          problems.add(fmt::format("kept: writer {} row {} is there twice", writer, row));
+        const std::string wrong = compare_kept(plan, writer, row, position, block, at, sensor);
+        if (!wrong.empty()) problems.add(fmt::format("kept: writer {} row {} {}", writer, row, wrong));
+      });
+  Problems lost(check.problems);
   for (int writer = 0; writer < plan.writers; ++writer) {
     const int64_t rows = check.positions[static_cast<size_t>(writer)] * plan.rows_per_step;
     for (int64_t row = 0; row < rows; ++row) {
-      if (!seen.has(writer, row)) problems.add(fmt::format("kept: writer {} row {} is lost", writer, row));
+      if (!seen.has(writer, row)) lost.add(fmt::format("kept: writer {} row {} is lost", writer, row));
     }
   }
 }

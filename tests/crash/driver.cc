@@ -1,9 +1,10 @@
 // The process that the kill tests kill.
-//   crash_driver write FOLDER SEED MILLISECONDS [PLANT]   open, check, say "ready", write, close
+//   crash_driver write FOLDER SEED MILLISECONDS [HOW]     open, check, say "ready", write, close
 //   crash_driver check FOLDER SEED                        open, check, and read the sink's cursor to the end
 // FOLDER has the store in data/ and the ledgers in ledger/. Exit code 0; kWrong when the store is not what the ledgers
 // say (the problems are on stdout); kFailed when the store refused to open or to work.
-// PLANT is a bug on purpose, to prove that the checker sees it: see Plant.
+// HOW is "tight": memory for a few steps only, so that a replay has to flush; or a bug on purpose, to prove that the
+// checker sees it: see Plant.
 // Threads: one a writer, one for the sink, one that flushes at random; done callbacks run on the engine's.
 #include <fmt/format.h>
 
@@ -12,6 +13,7 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <mutex>
 #include <random>
 #include <string>
@@ -26,6 +28,7 @@ namespace {
 
 constexpr int kWrong = 10;
 constexpr int kFailed = 11;
+constexpr uint64_t kTightBytes = 8 << 10;
 
 // Bugs of a system under test, one per run.
 struct Plant {
@@ -39,22 +42,16 @@ struct Plant {
 
 Plant plant_named(const std::string& name) {
   Plant plant;
-  if (name == "acknowledges_early")
-    plant.acknowledges_early = true;
-  else if (name == "loses_a_row")
-    plant.loses_a_row = true;
-  else if (name == "writes_a_row_twice")
-    plant.writes_a_row_twice = true;
-  else if (name == "changes_a_value")
-    plant.changes_a_value = true;
-  else if (name == "saves_before_delivery")
-    plant.saves_before_delivery = true;
-  else if (name == "invents_steps")
-    plant.invents_steps = true;
-  else if (!name.empty()) {
-    fmt::print(stderr, "crash_driver: no such plant: {}\n", name);
+  const std::map<std::string, bool*> plants = {
+      {"acknowledges_early", &plant.acknowledges_early},       {"loses_a_row", &plant.loses_a_row},
+      {"writes_a_row_twice", &plant.writes_a_row_twice},       {"changes_a_value", &plant.changes_a_value},
+      {"saves_before_delivery", &plant.saves_before_delivery}, {"invents_steps", &plant.invents_steps}};
+  const auto found = plants.find(name);
+  if (found == plants.end()) {
+    fmt::print(stderr, "crash_driver: no such HOW: {}\n", name);
     std::exit(kFailed);
   }
+  *found->second = true;
   return plant;
 }
 
@@ -188,17 +185,19 @@ class Driver {
 int run_driver(const std::vector<std::string>& arguments) {
   const bool writing = arguments.size() >= 4 && arguments[0] == "write";
   if (!writing && !(arguments.size() == 3 && arguments[0] == "check")) {
-    fmt::print(stderr, "usage: crash_driver write FOLDER SEED MILLISECONDS [PLANT] | check FOLDER SEED\n");
+    fmt::print(stderr, "usage: crash_driver write FOLDER SEED MILLISECONDS [HOW] | check FOLDER SEED\n");
     return 2;
   }
   const std::string& folder = arguments[1];
   const std::string ledger_folder = folder + "/ledger";
   std::filesystem::create_directories(ledger_folder);
   const Plan plan = make_plan(std::strtoull(arguments[2].c_str(), nullptr, 10), folder + "/data");
-  const Plant plant = plant_named(arguments.size() > 4 ? arguments[4] : "");
+  const std::string how = arguments.size() > 4 ? arguments[4] : "";
+  const Plant plant = how.empty() || how == "tight" ? Plant{} : plant_named(how);
   MetricsRegistry metrics;
   EngineOptions options = plan.engine;
   options.metrics = &metrics;
+  if (how == "tight") options.memtable_bytes_max = kTightBytes;
   const int64_t began = real_clock().monotonic_ns();
   auto engine = Engine::open(std::move(options));
   if (!engine) give_up(engine.error());

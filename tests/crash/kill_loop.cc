@@ -16,7 +16,7 @@ namespace varve::test {
 namespace {
 
 constexpr int kCyclesPerLife = 12;
-constexpr int64_t kRunMs = 2500;         // a driver that nothing kills writes so long, then closes
+constexpr int64_t kRunMs = 800;          // a driver that nothing kills writes so long, then closes
 constexpr auto kEndLimit = seconds(60);  // a driver that runs longer hangs
 constexpr int kKilledBySignal = 128 + SIGKILL;
 
@@ -42,10 +42,10 @@ void wait_before_kill(Process& driver, const Kill& kill) {
 
 }  // namespace
 
-CycleResult StoreLife::cycle(const Kill& kill, const std::string& plant) {
+CycleResult StoreLife::cycle(const Kill& kill) {
   std::vector<std::string> argv = {VARVE_CRASH_DRIVER, "write", folder(), std::to_string(seed_),
                                    std::to_string(kRunMs)};
-  if (!plant.empty()) argv.push_back(plant);
+  if (!kill.how.empty()) argv.push_back(kill.how);
   Process::Options options;
   if (!kill.point.empty()) options.environment["VARVE_KILL"] = fmt::format("{}:{}", kill.point, kill.pass);
   Process driver(argv, options);
@@ -90,19 +90,17 @@ KillCounts kill_at_random(uint64_t seed, int64_t kills,
     int64_t unjudged = 0;
     for (int number = 0; number < kCyclesPerLife && counts.kills < kills; ++number) {
       Kill kill;
-      switch (pick(0, 9)) {
-        case 0:
-          kill.from_start = true;
-          kill.after_ms = pick(0, 60);
-          break;
-        case 1:
-        case 2:
-          kill.point = points[static_cast<size_t>(pick(0, static_cast<int64_t>(points.size()) - 1))];
-          kill.pass = pick(1, 30);
-          break;
-        default:
-          kill.after_ms = pick(20, 300);
+      const int64_t way = pick(0, 9);
+      if (way == 0) {
+        kill.from_start = true;
+        kill.after_ms = pick(0, 60);
+      } else if (way <= 2) {
+        kill.point = points[static_cast<size_t>(pick(0, static_cast<int64_t>(points.size()) - 1))];
+        kill.pass = pick(1, 30);
+      } else {
+        kill.after_ms = pick(20, 300);
       }
+      if (pick(0, 9) == 0) kill.how = "tight";
       const CycleResult result = life.cycle(kill);
       if (result.ready) counts.judged += std::exchange(unjudged, 0);
       counts.opened_ms_max = std::max(counts.opened_ms_max, result.opened_ms);

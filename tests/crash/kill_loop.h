@@ -16,10 +16,11 @@ namespace varve::test {
 
 // Where the process dies.
 struct Kill {
-  std::string point;  // of the code, with its pass; empty = from outside
+  std::string point = {};  // of the code, with its pass; empty = from outside
   int64_t pass = 1;
   bool from_start = false;  // the moment counts from the start of the process, not from when it is ready
   int64_t after_ms = 0;
+  std::string how = {};  // the driver's HOW
 };
 
 struct CycleResult {
@@ -33,7 +34,7 @@ class StoreLife {
  public:
   explicit StoreLife(uint64_t seed) : seed_(seed) {}
 
-  CycleResult cycle(const Kill& kill, const std::string& plant = {});
+  CycleResult cycle(const Kill& kill);
   // Opens it once more, checks everything, drains the sink. Empty = all is well.
   std::string finish();
 
