@@ -9,6 +9,7 @@
 
 #include "tests/crash/kill_loop.h"
 #include "tests/crash/workload.h"
+#include "tests/support/process.h"
 
 namespace varve::test {
 namespace {
@@ -19,6 +20,14 @@ TEST(KillPoints, AreNamedOnceAndAreMany) {
   const std::vector<std::string> points = kill_points_in_code();
   EXPECT_GE(points.size(), kPointsMin);
   EXPECT_EQ(std::adjacent_find(points.begin(), points.end()), points.end()) << "a name stands twice";
+}
+
+TEST(KillPoints, AVariableThatNamesNoneEndsTheProcessAtItsStart) {
+  for (const char* const wrong : {"flush", "flush:", ":1", "flush:0", "flush:1x", ""}) {
+    Process driver({VARVE_CRASH_DRIVER, "check", "unused", "1"}, {.environment = {{"VARVE_KILL", wrong}}});
+    EXPECT_EQ(driver.wait(seconds(30)), 2) << wrong;
+    EXPECT_EQ(driver.err(), fmt::format("varve: VARVE_KILL={}: want NAME:N, N from 1\n", wrong));
+  }
 }
 
 // Ways to leave a store that the next start has work with; a point of opening is passed after one of them.
