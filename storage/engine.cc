@@ -6,6 +6,7 @@
 #include <future>
 
 #include "storage/base/check.h"
+#include "storage/base/kill_point.h"
 #include "storage/base/log.h"
 #include "storage/base/units.h"
 #include "storage/table_scan.h"
@@ -238,6 +239,7 @@ void EngineImpl::apply(Pending& pending) {
     const Error& error = pending.outcome.error();
     error.code == ErrorCode::kIo ? stop_writes(error.message) : disk_guard_.note_full(error.message);
   } else {
+    kill_point("apply.before_insert");
     const Lsn lsn = *pending.outcome;
     const int64_t now = clock_.monotonic_ns();
     size_t rows = 0;
@@ -254,6 +256,7 @@ void EngineImpl::apply(Pending& pending) {
     memtable_bytes_ += pending.bytes;
   }
   pending_bytes_ -= pending.bytes;
+  kill_point("apply.before_done");
   pending.done(std::move(pending.outcome));
 }
 

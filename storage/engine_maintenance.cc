@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "storage/base/kill_point.h"
 #include "storage/base/log.h"
 #include "storage/engine_impl.h"
 
@@ -83,6 +84,7 @@ Result<void> EngineImpl::flush_table(Table& table) {
     table.cancel_flush();
     return {};
   }
+  kill_point("flush.frozen");
   const FlushTarget target{fs_, join_path(options_.data_directory, "segments"), options_.partition_ns,
                            [&] { return catalog_->allocate_segment_id(); }};
   const auto written = write_segments(table, frozen, target);
@@ -107,13 +109,16 @@ Result<void> EngineImpl::flush_table(Table& table) {
   const Lsn replay_from = progress.replay_from_lsn;
   change.added_segments = *written;
   change.progress = std::move(progress);
+  kill_point("flush.before_commit");
   if (const auto published = commit(change); !published) {
     table.cancel_flush();
     // Rolled back for sure: the next try writes them anew.
     if (published.error().code == ErrorCode::kExhausted) remove_segments(*written, target);
     return published.error();
   }
+  kill_point("flush.before_publish");
   table.publish_flush(frozen, std::move(segments));
+  kill_point("flush.after_publish");
   {
     const std::lock_guard lock(state_mutex_);
     published_replay_from_ = std::max(published_replay_from_, replay_from);
@@ -146,7 +151,9 @@ void EngineImpl::remove_files(const std::vector<std::string>& files) {
   std::set<std::string> folders;
   for (const std::string& file : files) {
     const std::string path = join_path(options_.data_directory, file);
+    kill_point("removal.before_unlink");
     const auto removed = fs_.remove(path);
+    kill_point("removal.after_unlink");
     if (!removed && removed.error().code != ErrorCode::kNotFound) {
       log_warn(kComponent, "a file nobody needs stays until the next start: " + removed.error().message);
       continue;
@@ -155,12 +162,14 @@ void EngineImpl::remove_files(const std::vector<std::string>& files) {
     folders.insert(parent_directory(path));
   }
   for (const std::string& folder : folders) {
+    kill_point("removal.before_directory_sync");
     if (const auto synced = fs_.sync_directory(folder); !synced) {
       log_warn(kComponent, synced.error().message);
       return;
     }
   }
   if (gone.empty()) return;
+  kill_point("removal.before_finish");
   if (const auto finished = catalog_->finish_removals(gone); !finished) {
     log_warn(kComponent, finished.error().message);
   }
@@ -213,10 +222,12 @@ void EngineImpl::drop_expired(Table& table, int64_t wall_ns) {
   if (expired.empty()) return;
   CatalogChange change = change_of(table);
   change.removed_segments = expired;
+  kill_point("retention.before_commit");
   if (const auto dropped = commit(change); !dropped) {
     log_error(kComponent, fmt::format("retention of table `{}`: {}", info.name, dropped.error().message));
     return;
   }
+  kill_point("retention.before_unlink");
   table.drop_segments(expired);
   remove_files(files);
   log_info(kComponent,
@@ -240,9 +251,11 @@ void EngineImpl::close() {
   }
   if (apply_thread_.joinable()) apply_thread_.join();
   if (wal_ == nullptr || catalog_ == nullptr) return;
+  kill_point("close.before_flush");
   if (const auto flushed = flush(); !flushed) {
     log_warn(kComponent, "the last flush failed, the log will be replayed: " + flushed.error().message);
   }
+  kill_point("close.after_flush");
 }
 
 }  // namespace varve

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <set>
 
+#include "storage/base/kill_point.h"
 #include "storage/base/log.h"
 #include "storage/base/units.h"
 #include "storage/engine_impl.h"
@@ -63,7 +64,9 @@ Result<void> EngineImpl::start() {
     heard->epoch_heard = epoch;
     queue_for_apply(std::move(heard));
   };
+  kill_point("open.before_log");
   VARVE_ASSIGN(wal_, Wal::open(std::move(log), next_lsn));
+  kill_point("open.after_log");
   disk_guard_.check();
 
   auto& metrics = *options_.metrics;
@@ -149,7 +152,9 @@ Result<void> EngineImpl::remove_unlisted_segments(const CatalogState& state) {
       continue;
     }
     log_info(kComponent, fmt::format("removing {}, left over by an unfinished flush", name));
+    kill_point("open.before_leftover_removal");
     VARVE_TRY(fs_.remove(join_path(directory, name)));
+    kill_point("open.after_leftover_removal");
   }
   return {};
 }
@@ -171,10 +176,12 @@ Result<void> EngineImpl::replay_record(Lsn lsn, std::string_view payload) {
     table->insert(checked, lsn, clock_.monotonic_ns());
     memtable_bytes_ += checked.batch.memory_bytes();
   }
+  kill_point("open.record_replayed");
   note_positions(entry->positions, lsn);
   applied_lsn_ = lsn;
   if (memtable_bytes_ > options_.memtable_bytes_max) {
     for (const auto& table : all_tables()) VARVE_TRY(flush_table(*table));
+    kill_point("open.replay_flushed");
     memtable_bytes_ = 0;
   }
   return {};

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/base/kill_point.h"
 #include "storage/base/log.h"
 #include "storage/base/units.h"
 
@@ -40,7 +41,9 @@ Result<bool> WalCursor::next(LogRecord& record, int64_t timeout_ns) {
 }
 
 Result<void> WalCursor::save(Lsn lsn) {
+  kill_point("cursor.before_save");
   VARVE_TRY(engine_.catalog_->save_cursor(name_, lsn));
+  kill_point("cursor.after_save");
   saved_ = lsn;
   const std::lock_guard lock(engine_.state_mutex_);
   engine_.cursors_[name_].saved = lsn;
@@ -100,10 +103,12 @@ void EngineImpl::trim_log() {
     before = std::min(published_replay_from_, std::max(needed, limit));
     if (before <= trimmed_to_) return;
   }
+  kill_point("trim.before_remove");
   if (const auto removed = wal_->remove_before(before); !removed) {
     log_warn("store", "old log files stay: " + removed.error().message);
     return;
   }
+  kill_point("trim.after_remove");
   const std::lock_guard lock(state_mutex_);
   trimmed_to_ = std::max(trimmed_to_, before);
 }

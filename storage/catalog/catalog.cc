@@ -7,6 +7,7 @@
 #include <mutex>
 #include <random>
 
+#include "storage/base/kill_point.h"
 #include "storage/catalog/database.h"
 
 namespace varve {
@@ -100,6 +101,7 @@ class SqliteCatalog : public Catalog {
     VARVE_TRY(db_->read("cursors", [&](const Statement& row) {
       state.cursors.emplace(row.text(0), row.count(1));
       state.cursors_lsn = std::max(state.cursors_lsn, row.count(1));
+      state.cursors.emplace(row.text(0), row.count(1));
     }));
     return state;
   }
@@ -109,6 +111,7 @@ class SqliteCatalog : public Catalog {
     if (next_segment_id_ == segment_ids_end_) {
       VARVE_ASSIGN(const int64_t next, next_segment_id_on_disk());
       VARVE_TRY(set_meta("next_segment_id", next + kSegmentIdLot));
+      kill_point("catalog.segment_ids_taken");
       next_segment_id_ = static_cast<uint64_t>(next);
       segment_ids_end_ = static_cast<uint64_t>(next + kSegmentIdLot);
     }

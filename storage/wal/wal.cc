@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "storage/base/check.h"
+#include "storage/base/kill_point.h"
 #include "storage/base/log.h"
 #include "storage/wal/format.h"
 #include "storage/wal/reader.h"
@@ -109,6 +110,7 @@ Result<void> Wal::clear_name(const std::string& path) {
   if (!taken) return {};
   VARVE_ASSIGN(const auto tail, reader->torn_tail());
   if (!tail || tail->offset + tail->bytes <= kWalFirstRecordOffset) {
+    kill_point("log.before_empty_removal");
     VARVE_TRY(files.remove(path));
     return files.sync_directory(options_.directory);
   }
@@ -154,11 +156,17 @@ Result<void> Wal::reserve_file(const std::string& path, uint64_t bytes) {
   // A file of this name holds no record: the caller has made sure at open, and settled since then.
   VARVE_ASSIGN(const bool left_over, files.exists(path));
   if (left_over) VARVE_TRY(files.remove(path));
+  kill_point("log.before_create");
   VARVE_ASSIGN(file_, files.create(path));
+  kill_point("log.before_preallocate");
   VARVE_TRY(file_->preallocate(bytes));
+  kill_point("log.before_header");
   VARVE_TRY(file_->append(encode_wal_file_start({file_first_lsn_, file_id_})));
+  kill_point("log.before_header_sync");
   VARVE_TRY(synced(file_->sync()));
+  kill_point("log.before_directory_sync");
   VARVE_TRY(synced(files.sync_directory(options_.directory)));
+  kill_point("log.after_directory_sync");
   file_bytes_max_ = bytes;
   return {};
 }
@@ -281,6 +289,7 @@ void Wal::settle() {
 
 Result<void> Wal::write_buffer() {
   if (buffer_.empty()) return {};
+  kill_point("log.before_write");
   VARVE_TRY(file_->append(buffer_));
   bytes_total_.add(buffer_.size());
   buffer_.clear();
@@ -291,7 +300,9 @@ Result<void> Wal::write_buffer() {
 Result<void> Wal::sync_file() {
   if (!unsynced_) return {};
   const int64_t start = options_.clock->monotonic_ns();
+  kill_point("log.before_sync");
   VARVE_TRY(synced(file_->sync()));
+  kill_point("log.after_sync");
   last_sync_ns_ = options_.clock->monotonic_ns();
   sync_seconds_.observe_ns(last_sync_ns_ - start);
   synced_lsn_ = written_lsn_;
@@ -311,6 +322,7 @@ void Wal::acknowledge(std::vector<Pending>& group) {
     lone_ = group.size() == 1 && queue_.empty();
   }
   durable_.notify_all();
+  kill_point("log.before_done");
   for (Pending& pending : group) pending.done(pending.lsn);
 }
 
@@ -381,13 +393,16 @@ void Wal::finish_active_file() {
   auto finished = has_records ? end_active_file() : options_.file_system->remove(path_of(file_first_lsn_));
   if (!finished) log_error("wal", fmt::format("closing the log: {}", finished.error().message));
   file_.reset();
+  kill_point("log.after_close");
 }
 
 Result<void> Wal::end_active_file() {
   VARVE_TRY(sync_file());
+  kill_point("log.before_end_mark");
   append_wal_end_mark(buffer_, {file_id_, file_bytes_, written_lsn_ + 1, synced_lsn_});
   file_bytes_ += buffer_.size();
   VARVE_TRY(write_buffer());
+  kill_point("log.before_truncate");
   return options_.file_system->truncate(path_of(file_first_lsn_), file_bytes_);  // syncs the mark as well
 }
 
@@ -401,7 +416,9 @@ Result<void> Wal::remove_before(Lsn lsn) {
   size_t removed = 0;
   Result<void> outcome;
   while (outcome && removed + 1 < all.size() && all[removed + 1].first_lsn <= lsn) {
+    kill_point("log.before_file_removal");
     outcome = options_.file_system->remove(path_of(all[removed].first_lsn));
+    kill_point("log.after_file_removal");
     if (!outcome && outcome.error().code == ErrorCode::kNotFound)
       outcome = {};  // an earlier call got this far
     if (outcome) ++removed;
