@@ -26,11 +26,14 @@ std::string mix(const std::string& durable, const std::string& now, std::mt19937
       return durable;
     case Remains::kAll:
       return now;
-    case Remains::kBeginning: {  // the new bytes up to somewhere, at the old length or cut there
-      const size_t until = random() % (now.size() + 1);
-      std::string mixed = now.substr(0, until);
-      if (random() % 2 == 0 && until < durable.size()) mixed += durable.substr(until);
-      return mixed.size() < durable.size() && now.size() >= durable.size() ? durable : mixed;
+    case Remains::kBeginning: {  // the new bytes up to somewhere, at any length between the two
+      const size_t shorter = std::min(durable.size(), now.size());
+      const size_t longer = std::max(durable.size(), now.size());
+      std::string mixed = durable;
+      mixed.resize(shorter + random() % (longer - shorter + 1), '\0');
+      const size_t until = random() % (std::min(mixed.size(), now.size()) + 1);
+      std::copy_n(now.begin(), until, mixed.begin());
+      return mixed;
     }
     default:
       break;
