@@ -54,6 +54,26 @@ TEST_F(FaultVfsTest, ACommitWhoseSyncDoesNothingIsLost) {
   EXPECT_EQ(saved("sink"), std::nullopt);
 }
 
+TEST_F(FaultVfsTest, WhatACatalogShowsAfterAKillSurvivesAPowerCut) {
+  {
+    auto catalog = Catalog::open(kPath, vfs_.name());
+    ASSERT_TRUE(catalog);
+    files_.lie([](FileCall call, std::string_view) { return call == FileCall::kSync; });
+    ASSERT_TRUE((*catalog)->save_cursor("sink", 7));
+    files_.cut_now();
+  }
+  files_.lie({});
+  files_.kill();
+  {
+    auto catalog = Catalog::open(kPath, vfs_.name());
+    ASSERT_TRUE(catalog);
+    EXPECT_EQ(*(*catalog)->cursor("sink"), 7U);
+    files_.cut_now();
+  }
+  files_.power_cut();
+  EXPECT_EQ(saved("sink"), 7U);
+}
+
 TEST_F(FaultVfsTest, AFailingCallFailsTheCommitAndNamesTheFile) {
   auto catalog = Catalog::open(kPath, vfs_.name());
   ASSERT_TRUE(catalog);
