@@ -140,7 +140,7 @@ class FaultFileSystem::PlacedFile : public InPlaceFile {
     const std::lock_guard lock(fs_.mutex_);
     if (power_cuts_ != fs_.power_cuts_) return power_is_off(path_);
     const Verdict verdict = fs_.judge(FileCall::kTruncate, path_);
-    if (verdict.acts) inode_->bytes.resize(size, '\0');
+    if (verdict.acts) resize(*inode_, size);
     if (verdict.error) return *verdict.error;
     return {};
   }
@@ -265,8 +265,13 @@ Result<void> FaultFileSystem::write(Inode& inode, FileCall call, const std::stri
 
 Result<void> FaultFileSystem::sync(Inode& inode, const std::string& path) {
   const Verdict verdict = judge(FileCall::kSync, path);
-  if (verdict.error) return *verdict.error;
-  if (verdict.acts) inode.durable = inode.bytes;
+  if (verdict.error) {
+    inode.unsyncable = !cut_;  // a kill in the middle leaves the bytes for a later sync
+    return *verdict.error;
+  }
+  if (!verdict.acts || inode.unsyncable) return {};
+  inode.durable = inode.bytes;
+  inode.untruncated.reset();
   return {};
 }
 
@@ -281,6 +286,21 @@ Result<size_t> FaultFileSystem::read(const Inode& inode, const std::string& path
 }
 
 // ---- power ----
+
+void FaultFileSystem::resize(Inode& inode, uint64_t bytes) {
+  if (bytes < inode.bytes.size()) {
+    if (!inode.untruncated) inode.shortest = inode.untruncated.emplace(inode.bytes).size();
+    inode.shortest = std::min<size_t>(inode.shortest, bytes);
+  }
+  inode.bytes.resize(bytes, '\0');
+}
+
+// A file cut shorter is so on disk or is not: no sector of the part cut off turns to zeros by itself.
+std::string FaultFileSystem::remains(const Inode& inode, std::mt19937_64& random) {
+  if (!inode.untruncated) return mix(inode.durable, inode.bytes, random);
+  if (random() % 2 == 0) return mix(inode.durable, *inode.untruncated, random);
+  return mix(inode.durable.substr(0, inode.shortest), inode.bytes, random);
+}
 
 void FaultFileSystem::cut_at(int nth) {
   const std::lock_guard lock(mutex_);
@@ -317,10 +337,20 @@ void FaultFileSystem::power_cut(std::optional<uint64_t> seed) {
   std::set<Inode*> settled;  // a rename that half happened leaves two names of one file
   for (const auto& [path, inode] : kept) {
     if (!settled.insert(inode.get()).second) continue;
-    inode->bytes = seed ? mix(inode->durable, inode->bytes, random) : inode->durable;
-    inode->durable = inode->bytes;
+    std::string left = seed ? remains(*inode, random) : inode->durable;
+    *inode = Inode();
+    inode->bytes = left;
+    inode->durable = std::move(left);
   }
   names_ = durable_names_ = kept;
+  locks_.clear();
+}
+
+void FaultFileSystem::kill() {
+  const std::lock_guard lock(mutex_);
+  ++power_cuts_;
+  cut_ = false;
+  calls_until_cut_ = 0;
   locks_.clear();
 }
 
@@ -397,9 +427,12 @@ Result<void> FaultFileSystem::truncate(const std::string& path, uint64_t bytes) 
   const Verdict verdict = judge(FileCall::kTruncate, path);
   if (!verdict.acts && verdict.error) return *verdict.error;
   VARVE_ASSIGN(const auto inode, find(path));
-  if (verdict.acts) inode->bytes.resize(bytes, '\0');
+  if (verdict.acts) resize(*inode, bytes);
   if (verdict.error) return *verdict.error;
-  if (verdict.acts) inode->durable = inode->bytes;
+  if (verdict.acts) {
+    inode->durable = inode->bytes;
+    inode->untruncated.reset();
+  }
   return {};
 }
 

@@ -2,6 +2,7 @@
 //   durable:      a file's bytes after its sync(); a name after sync_directory() of its folder; folders at once
 //   power_cut():  what is not durable goes (or, with a seed, a random part of it stays, in 512-byte sectors);
 //                 every open handle is dead afterwards
+// A sync that fails drops what it should have kept: the file stays readable, and no later sync makes it durable.
 // It can also lie: claim success and do nothing, as a broken disk or a program that forgot a call would.
 // Threads: any.
 #pragma once
@@ -12,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <set>
 #include <string>
 
@@ -88,6 +90,8 @@ class FaultFileSystem : public FileSystem {
   void cut_now();
   bool is_cut() const;
   void power_cut(std::optional<uint64_t> seed = std::nullopt);
+  // The program was killed and the machine runs on: open handles and locks go, what is written stays, not yet durable.
+  void kill();
 
   // ---- bytes, for tests to look at and damage; durable at once ----
   std::string bytes(const std::string& path) const;
@@ -117,6 +121,9 @@ class FaultFileSystem : public FileSystem {
   struct Inode {
     std::string bytes;
     std::string durable;
+    std::optional<std::string> untruncated;  // as it was before it was cut shorter, while that is not durable
+    size_t shortest = 0;                     // what it was cut to, at the least
+    bool unsyncable = false;                 // a sync failed; until the next power cut
   };
   struct Fault {
     int nth = 0;  // calls until it strikes; 0 = none
@@ -141,6 +148,8 @@ class FaultFileSystem : public FileSystem {
   Result<void> write(Inode& inode, FileCall call, const std::string& path, uint64_t& offset,
                      std::string_view bytes);
   Result<void> sync(Inode& inode, const std::string& path);
+  static void resize(Inode& inode, uint64_t bytes);
+  static std::string remains(const Inode& inode, std::mt19937_64& random);
   Result<size_t> read(const Inode& inode, const std::string& path, uint64_t offset, std::span<uint8_t> out);
   Result<std::shared_ptr<Inode>> find(const std::string& path) const;
 

@@ -20,7 +20,7 @@ struct VfsFile {
   FaultFileSystem* files;
   InPlaceFile* file;
   std::string* path;
-  bool name_unsynced;  // made by this open, and its name must last when its bytes do
+  bool name_unsynced;  // perhaps made by this open; its name must last when its bytes do
   bool remove_when_closed;
 };
 
@@ -126,15 +126,14 @@ int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags,
   open.base.pMethods = nullptr;
   if (name == nullptr) return SQLITE_CANTOPEN;  // temporary files: the catalog needs none
   const std::string path = name;
-  const auto known = as_files(vfs).exists(path);
-  if (!known) return SQLITE_CANTOPEN;
-  auto opened = as_files(vfs).open_in_place(path, (flags & SQLITE_OPEN_CREATE) != 0);
+  const bool create = (flags & SQLITE_OPEN_CREATE) != 0;
+  auto opened = as_files(vfs).open_in_place(path, create);
   if (!opened) return code_of(opened.error(), SQLITE_CANTOPEN);
   const bool beside = (flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL)) != 0;
   open.files = &as_files(vfs);
   open.file = opened->release();
   open.path = new std::string(path);
-  open.name_unsynced = !*known && beside;
+  open.name_unsynced = create && beside;
   open.remove_when_closed = (flags & SQLITE_OPEN_DELETEONCLOSE) != 0;
   open.base.pMethods = &kMethods;
   if (out_flags != nullptr) *out_flags = flags;

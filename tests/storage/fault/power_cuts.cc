@@ -37,7 +37,11 @@ class PowerCuts {
     if (!files_.is_cut()) files_.cut_now();
     store_.close();
     store_.forget_errors();
-    files_.power_cut(random_());
+    if (random_() % 4 == 0) {
+      files_.kill();
+    } else {
+      files_.power_cut(random_());
+    }
   }
 
   void cut_in_recovery() {
