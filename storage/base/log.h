@@ -7,7 +7,13 @@
 
 namespace varve {
 
-enum class LogLevel { kDebug, kInfo, kWarn, kError };
+enum class LogLevel {
+  kDebug,
+  kInfo,
+  kWarn,
+  kError,
+  kOff
+};  // kOff: for tests that provoke errors by the thousand
 
 void set_log_level(LogLevel lowest);
 void log_message(LogLevel level, std::string_view component, std::string_view message);

@@ -57,6 +57,9 @@ class SqliteCatalog : public Catalog {
     if (application != kApplicationId && objects != 0) return db_->damaged("it belongs to another program");
     VARVE_TRY(db_->execute("PRAGMA journal_mode=WAL"));
     VARVE_TRY(db_->execute("PRAGMA synchronous=FULL"));
+    // What a killed process committed last reads back and yet may not be durable; files are removed on its word, so
+    // it is put into the database itself, with a sync, first.
+    VARVE_TRY(db_->execute("PRAGMA wal_checkpoint(FULL)"));
     {
       VARVE_ASSIGN(Statement check, db_->statement("PRAGMA integrity_check(1)"));
       if (check.step() != SQLITE_ROW) return db_->failure("check");

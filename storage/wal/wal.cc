@@ -36,6 +36,15 @@ Result<void> synced(Result<void> outcome) {
   return outcome;
 }
 
+bool ends_in_order(std::string_view file) {
+  if (file.size() < kWalFirstRecordOffset + kWalRecordHeaderBytes) return false;
+  const auto start = decode_wal_file_header(file.substr(0, kWalFileHeaderBytes));
+  const uint64_t offset = file.size() - kWalRecordHeaderBytes;
+  if (!start) return false;
+  const auto last = decode_wal_record_header(file.substr(offset), start->file_id, offset);
+  return last && last->is_end_mark();
+}
+
 std::chrono::nanoseconds to_chrono(int64_t ns) {
   return std::chrono::nanoseconds(std::max<int64_t>(ns, 0));
 }
@@ -92,6 +101,20 @@ Result<void> Wal::adopt_files() {
     VARVE_ASSIGN(const uint64_t bytes, file->size());
     files_.push_back({*first_lsn, bytes});
   }
+  return files_.empty() ? Result<void>() : make_durable(files_.back());
+}
+
+// A killed process leaves records that read back and yet are not durable, and after a failed sync no later one can be
+// trusted. They are replayed, so the next power cut must not take them: the newest file is written anew. The files
+// before it were whole on disk when it was made, and one closed in order was when it got its end mark.
+Result<void> Wal::make_durable(File& file) {
+  FileSystem& files = *options_.file_system;
+  const std::string path = path_of(file.first_lsn);
+  VARVE_ASSIGN(std::string bytes, files.read_all(path));
+  if (ends_in_order(bytes)) return {};
+  bytes.resize(bytes.find_last_not_of('\0') + 1);  // without reserved space; npos + 1 is 0
+  VARVE_TRY(files.write_atomically(path, bytes));
+  file.bytes = bytes.size();
   return {};
 }
 

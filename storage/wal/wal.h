@@ -107,6 +107,7 @@ class Wal {
 
   Wal(WalOptions options, Lsn next_lsn);
   Result<void> adopt_files();
+  Result<void> make_durable(File& file);
   Result<void> clear_name(const std::string& path);
   Result<void> start_file(Lsn first_lsn);
   Result<void> reserve_file(const std::string& path, uint64_t bytes);

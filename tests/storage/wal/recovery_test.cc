@@ -91,6 +91,38 @@ TEST_F(WalRecoveryTest, GoesOnWritingAndReadingAfterATornTail) {
 }
 
 // One flipped bit anywhere costs at most the record it is in, and says so.
+TEST_F(WalRecoveryTest, WhatWasReplayedAfterAKillSurvivesAPowerCut) {
+  for (const bool sync_failed : {false, true}) {
+    FaultFileSystem files;
+    auto with = options();
+    with.file_system = &files;
+    {
+      const auto wal = open(1, with);
+      append(*wal, 3);
+      if (sync_failed) {
+        files.fail(FileCall::kSync, 1);
+      } else {
+        files.cut_at(2);  // in the sync after the write
+      }
+      ASSERT_TRUE(wal->append(payload_of(4), [](const Result<Lsn>& lsn) { EXPECT_FALSE(lsn); }));
+    }
+    files.kill();
+    const auto count = [&] {
+      auto recovery = recover_wal(files, kLogFolder, 1, [](Lsn, std::string_view) { return Result<void>(); });
+      EXPECT_TRUE(recovery && recovery->damage.empty());
+      return recovery ? recovery->records : 0;
+    };
+    ASSERT_EQ(count(), 4U) << "the page cache outlives the process";
+    {
+      const auto wal = open(5, with);
+      append(*wal, 1);
+      files.cut_now();
+    }
+    files.power_cut();
+    EXPECT_EQ(count(), 5U) << "sync failed: " << sync_failed;
+  }
+}
+
 TEST_F(WalRecoveryTest, AFlippedBitCostsAtMostItsOwnRecord) {
   write_log(1, 10);
   write_log(11, 15);

@@ -1,0 +1,82 @@
+// What was asked of a store and what it promised, and the rows that must follow: the model the fault tests compare with.
+// Every write record carries a position of its own partition, so positions() says exactly which records a store has;
+// its rows must then be those records in the order of the log, field by field, the later write winning.
+// Threads: values; nothing shared.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "storage/engine.h"
+
+namespace varve::test {
+
+struct Row {
+  std::string table;
+  std::string site;  // its one tag
+  int64_t time = 0;
+  std::map<std::string, Value> fields;
+};
+using Record = std::vector<Row>;  // one append
+
+struct RowKey {
+  std::string table;
+  std::string site;
+  int64_t time = 0;
+  auto operator<=>(const RowKey&) const = default;
+};
+// Values as text that is equal when they are equal bit for bit.
+using Rows = std::map<RowKey, std::map<std::string, std::string>>;
+
+std::string value_text(const Value& value);
+const std::vector<std::string>& field_names();  // every field a test row may have
+
+struct Event {
+  enum class State {
+    kUnknown,  // handed over; no answer, or an error after which it may be there
+    kAcknowledged,
+    kRefused,  // not taken: it must not be there
+  };
+  int32_t number = 0;  // its partition
+  int life = 0;        // between two openings of the store
+  State state = State::kUnknown;
+  Lsn lsn = 0;  // when acknowledged
+  Record record;
+};
+
+constexpr std::string_view kStream = "test";
+
+class History {
+ public:
+  Event& add(Record record);
+  Event& event(int32_t number) { return events_[static_cast<size_t>(number)]; }
+  const std::vector<Event>& events() const { return events_; }
+  void next_life() { ++life_; }
+
+  // What is wrong with a store that says it has the records of `positions` and shows `rows`; nothing = all is well.
+  // Afterwards the records it has count as acknowledged and the others as refused: they may not change their mind.
+  // `in_order`: of one life's records, a later one may be there only when every earlier one is.
+  std::optional<std::string> check(const std::vector<StreamPosition>& positions, const Rows& rows,
+                                   bool in_order);
+
+  Rows rows_of(const std::set<int32_t>& numbers) const;
+
+ private:
+  std::vector<Event> events_;
+  int life_ = 0;
+};
+
+std::optional<std::string> difference(const Rows& expected, const Rows& found);
+
+// Everything a store shows, by scans of each table. Errors are the scan's, or kCorruption when rows come out of order
+// or twice.
+Result<Rows> read_rows(const Engine& engine);
+// Counts and sums by statistics against the same over rows; nothing = they agree.
+std::optional<std::string> check_statistics(const Engine& engine);
+
+std::vector<RowBatch> to_batches(const Record& record);
+
+}  // namespace varve::test
