@@ -81,6 +81,7 @@ std::vector<Leftover> judge_leftovers(const std::vector<UnlistedSegment>& files,
 
 bool log_lacks(const CatalogState& state, const WalSpan& log) {
   const Lsn needed = std::max<Lsn>(state.replay_from_lsn, 1);
+  if (!log.folder) return !state.tables.empty();
   return log.files == 0 ? state.positions_lsn >= needed : log.oldest_lsn > needed;
 }
 

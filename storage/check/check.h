@@ -17,6 +17,7 @@
 
 #include "storage/base/file.h"
 #include "storage/check/inventory.h"
+#include "storage/check/salvage.h"
 
 namespace varve {
 
@@ -38,6 +39,14 @@ struct TableSummary {
   TimeRange time{INT64_MAX, INT64_MIN};
 };
 
+// Values that a repair could not save.
+struct LostValues {
+  std::string database;
+  std::string table;  // empty: not known
+  std::string file;
+  Loss loss;
+};
+
 struct CheckReport {
   std::vector<TableSummary> tables;  // by database, name; as the catalog lists them
   uint64_t tombstones = 0;
@@ -48,7 +57,8 @@ struct CheckReport {
   std::vector<std::string> problems;  // empty = clean
   std::vector<std::string> notes;     // what a crash leaves and the next start clears: no problem
   std::vector<std::string> repairs;   // what was done, in order
-  std::vector<std::string> losses;    // what could not be saved
+  std::vector<LostValues> lost;       // what could not be saved of segments
+  std::vector<std::string> losses;    // that, and all else, in words
 };
 
 Result<CheckReport> check_store(const CheckOptions& options);

@@ -88,6 +88,15 @@ Result<void> read_catalog_into(FileSystem& files, const std::string& path, Inven
   return {};
 }
 
+void note_times(const RowBatch& batch, LogFacts& log) {
+  if (batch.times.empty()) return;
+  const auto [first, last] = std::minmax_element(batch.times.begin(), batch.times.end());
+  TimeRange& range =
+      log.rows.try_emplace({batch.database, batch.table}, TimeRange{*first, *last}).first->second;
+  range.min = std::min(range.min, *first);
+  range.max = std::max(range.max, *last);
+}
+
 Result<LogFacts> read_log(FileSystem& files, const std::string& directory, Meter& meter) {
   LogFacts log;
   VARVE_ASSIGN(log.span, wal_span(files, directory));
@@ -107,6 +116,7 @@ Result<LogFacts> read_log(FileSystem& files, const std::string& directory, Meter
       continue;
     }
     if (entry->batches.empty() && entry->positions.empty()) log.blank.push_back(record.lsn);
+    for (const RowBatch& batch : entry->batches) note_times(batch, log);
     for (const StreamPosition& position : entry->positions) {
       positions[{position.stream, position.partition}] = position.next_offset;
     }

@@ -57,6 +57,7 @@ struct LogFacts {
   std::vector<Unreadable> unreadable;  // records that verify but are not what a record should be
   std::vector<Lsn> blank;  // records without content: an earlier repair put them where one was lost
   std::vector<StreamPosition> positions;  // as of the last record
+  std::map<TableName, TimeRange> rows;    // the times it has rows of
   // All of these records are there, as they were written.
   bool holds(Lsn first, Lsn last) const;
 };

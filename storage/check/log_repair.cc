@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 #include <random>
 #include <set>
 
@@ -85,19 +84,9 @@ class LogRepair {
   Result<void> run(std::vector<std::string>& repairs) {
     VARVE_ASSIGN(first_lsns_, log_files(files_, directory_));
     std::set<size_t> broken;
-    std::optional<size_t> headless;
-    for (const WalDamage& damage : log_.damage) {
-      const size_t index = file_of(damage.first_lost);
-      const bool no_record = index + 1 == first_lsns_.size() && damage.first_lost >= log_.next_lsn;
-      if (no_record) {
-        headless = index;
-      } else {
-        broken.insert(index);
-      }
-    }
+    for (const WalDamage& damage : log_.damage) broken.insert(file_of(damage.first_lost));
     for (const Lsn lsn : unreadable_) broken.insert(file_of(lsn));
     for (const size_t index : broken) VARVE_TRY(rewrite(index, repairs));
-    if (headless) VARVE_TRY(drop(*headless, repairs));
     return {};
   }
 
@@ -140,18 +129,6 @@ class LogRepair {
       if (!unreadable_.contains(record.lsn)) VARVE_TRY(writer.add(record.lsn, record.payload));
     }
     return writer.fill_until(end);
-  }
-
-  // The last file, without a header that can be read: nothing in it can be told from chance.
-  Result<void> drop(size_t index, std::vector<std::string>& repairs) {
-    const std::string name = name_of(index);
-    VARVE_ASSIGN(const std::string copy, keep_copy(files_, data_, "wal/" + name));
-    VARVE_TRY(write_report(files_, copy,
-                           fmt::format("wal/{}: its header is damaged, no record can be read\n", name)));
-    VARVE_TRY(files_.remove(join_path(directory_, name)));
-    VARVE_TRY(files_.sync_directory(directory_));
-    repairs.push_back(fmt::format("wal/{}: moved to {}: its header is damaged", name, copy));
-    return {};
   }
 
   std::string report_of(size_t index) const {

@@ -129,10 +129,18 @@ Lsn newest_of(const Inventory& inventory, const TableName& table) {
   return newest;
 }
 
-// Whether replaying the log from `first` on gives the table every write since then, in order.
+// Whether replaying the log from `first` on puts no older write of the table over a newer one: it has no holes, and
+// where it ends before the table's newest segments, those hold other times.
 bool log_replays(const Inventory& inventory, const TableName& table, Lsn first) {
   const LogFacts& log = inventory.log;
-  return log.next_lsn > newest_of(inventory, table) && log.holds(first, log.next_lsn - 1);
+  if (log.next_lsn <= first || !log.holds(first, log.next_lsn - 1)) return false;
+  const auto rows = log.rows.find(table);
+  if (rows == log.rows.end()) return true;
+  return std::none_of(inventory.segments.begin(), inventory.segments.end(), [&](const SegmentFile& file) {
+    return file.facts && TableName(file.facts->schema.database, file.facts->schema.table) == table &&
+           file.facts->identity.last_lsn >= log.next_lsn &&
+           file.facts->time.overlaps(rows->second.min, rows->second.max);
+  });
 }
 
 // Damaged segments whose rows the log still has are read from it again.
@@ -143,7 +151,9 @@ void take_from_log(const Inventory& inventory, CatalogPlan& plan) {
     const auto table = std::find_if(
         plan.state.tables.begin(), plan.state.tables.end(),
         [&](const CatalogTable& entry) { return TableName(entry.database, entry.name) == segment.table; });
-    if (first == 0 || table == plan.state.tables.end() || !log_replays(inventory, segment.table, first))
+    const bool held = inventory.log.next_lsn > segment.identity->last_lsn;
+    if (first == 0 || table == plan.state.tables.end() || !held ||
+        !log_replays(inventory, segment.table, first))
       continue;
     table->flushed_lsn = std::min(table->flushed_lsn, first - 1);
     plan.state.replay_from_lsn = std::min(std::max<Lsn>(plan.state.replay_from_lsn, 1), first);
@@ -247,8 +257,15 @@ CatalogPlan plan_rebuild(const Inventory& inventory) {
               [](const auto& a, const auto& b) { return a.id < b.id; });
     table.flushed_lsn = std::max(inventory.catalog ? table.flushed_lsn : 0, newest_of(inventory, name));
     const Lsn oldest = inventory.log.span.oldest_lsn;
-    if (oldest != 0 && log_replays(inventory, name, oldest))
+    if (oldest != 0 && log_replays(inventory, name, oldest)) {
       table.flushed_lsn = std::min(table.flushed_lsn, oldest - 1);
+    } else if (inventory.log.rows.contains(name) && oldest <= table.flushed_lsn) {
+      plan.doubts.push_back(
+          fmt::format("table `{}`: rows of log records {} to {} that were not yet in segments: the log has "
+                      "holes or ends before the "
+                      "table's newest segments, so what is older than those was not read again",
+                      table.name, oldest, std::min(table.flushed_lsn, inventory.log.next_lsn - 1)));
+    }
     plan.state.tables.push_back(std::move(table));
   }
   take_from_log(inventory, plan);

@@ -1,8 +1,9 @@
 // A catalog from what else there is: segment footers, the log, and the old catalog as far as it can be read.
 //   live        whole segments that no whole merge replaces; of a damaged merge whose inputs are all there, the inputs
 //   columns     in the order of arrival that the segments tell, a field widened when any segment has it as double
-//   flushed     a log without holes that reaches past a table's segments is replayed from its oldest record: re-applied
-//               in order it changes nothing that is there. Else only what is newer than the segments is.
+//   flushed     a log without holes is replayed from its oldest record: re-applied in order it changes nothing that is
+//               there. A log with holes, or one that ends before segments of the same times, is replayed only where it
+//               is newer than the table's segments, for an old row of it could cover a newer one.
 //   positions   of the log's records; with none left, of the old catalog
 //   cursors     none: sinks start at the oldest record kept
 // Threads: pure.
@@ -31,6 +32,7 @@ struct DamagedSegment {
 struct CatalogPlan {
   CatalogState state;
   std::vector<DamagedSegment> damaged;  // none is in `state`
+  std::vector<std::string> doubts;      // rows that may be missing
 };
 
 // The catalog of the inventory, less the segments that are damaged or missing.

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "storage/base/timestamp.h"
 #include "storage/check/log_repair.h"
 #include "storage/check/quarantine_copy.h"
 #include "storage/check/rebuild.h"
@@ -20,10 +19,6 @@ constexpr const char* kNewCatalogFile = "catalog.rebuilt.db";
 constexpr const char* kCatalogSuffixes[] = {"", "-wal", "-shm", "-journal"};
 // A lost catalog gave ids in lots: those of files that are gone must not come again.
 constexpr uint64_t kIdsSkipped = 1024;
-
-std::string range_text(const TimeRange& range) {
-  return fmt::format("{} to {}", format_timestamp(range.min), format_timestamp(range.max));
-}
 
 class Repair {
  public:
@@ -44,6 +39,7 @@ class Repair {
     if (findings_.catalog_unusable || !plan_.damaged.empty()) VARVE_TRY(write_catalog());
     catalog_.reset();
     VARVE_TRY(clear_away());
+    VARVE_TRY(files_.create_directories(join_path(data_, "wal")));
     note_lost_records();
     return repair_log(files_, data_, inventory_.log, report_.repairs);
   }
@@ -139,23 +135,25 @@ class Repair {
       lose_whole(segment, report);
       return Salvage();
     }
-    for (const Loss& loss : salvage->losses) {
-      const std::string text = fmt::format("table `{}`: {}", segment.table.second, describe(loss));
-      report += "lost: " + text + "\n";
-      report_.losses.push_back(text);
-    }
+    for (const Loss& loss : salvage->losses) lose(segment, loss, report);
     return salvage;
   }
 
-  void lose_whole(const DamagedSegment& segment, std::string& report) {
+  void lose(const DamagedSegment& segment, const Loss& loss, std::string& report) {
     const std::string text =
-        segment.identity
-            ? fmt::format("table `{}`: segments/{}: all its {} rows, {}; of which series is not known",
-                          segment.table.second, segment.file, segment.rows, range_text(segment.time))
-            : fmt::format("segments/{}: all its rows; of which table, series and time is not known",
-                          segment.file);
+        fmt::format("table `{}`: segments/{}: {}", segment.table.second, segment.file, describe(loss));
     report += "lost: " + text + "\n";
     report_.losses.push_back(text);
+    report_.lost.push_back({segment.table.first, segment.table.second, segment.file, loss});
+  }
+
+  void lose_whole(const DamagedSegment& segment, std::string& report) {
+    if (segment.identity) return lose(segment, {"", "", segment.time, segment.rows}, report);
+    const std::string text =
+        fmt::format("segments/{}: all its rows; of which table, series and time is not known", segment.file);
+    report += "lost: " + text + "\n";
+    report_.losses.push_back(text);
+    report_.lost.push_back({"", "", segment.file, {"", "", {}, 0}});
   }
 
   Result<void> add_salvage(const DamagedSegment& segment, const Salvage& salvage) {
@@ -206,6 +204,7 @@ class Repair {
   // ---- log ----
 
   void note_lost_records() {
+    report_.losses.insert(report_.losses.end(), plan_.doubts.begin(), plan_.doubts.end());
     std::vector<std::pair<Lsn, Lsn>> lost;
     for (const WalDamage& damage : inventory_.log.damage)
       lost.emplace_back(damage.first_lost, damage.last_lost);
@@ -214,7 +213,8 @@ class Repair {
     if (inventory_.catalog && log_lacks(*inventory_.catalog, inventory_.log.span)) {
       const Lsn needed = std::max<Lsn>(inventory_.catalog->replay_from_lsn, 1);
       const Lsn oldest = inventory_.log.span.oldest_lsn;
-      lost.emplace_back(needed, oldest == 0 ? inventory_.catalog->positions_lsn : oldest - 1);
+      lost.emplace_back(needed,
+                        oldest == 0 ? std::max(needed, inventory_.catalog->positions_lsn) : oldest - 1);
     }
     const Lsn in_files = inventory_.catalog ? inventory_.catalog->replay_from_lsn : 0;
     for (const auto& [first, last] : lost) {

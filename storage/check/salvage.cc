@@ -165,9 +165,10 @@ Result<Salvage> salvage_segment(const std::shared_ptr<const SegmentReader>& segm
 }
 
 std::string describe(const Loss& loss) {
-  return fmt::format("{}: {}{} rows from {} to {}", loss.series,
+  return fmt::format("{}{}{} rows from {} to {}", loss.series.empty() ? "" : loss.series + ": ",
                      loss.column.empty() ? "" : fmt::format("column {}: ", loss.column), loss.rows,
-                     format_timestamp(loss.time.min), format_timestamp(loss.time.max));
+                     format_timestamp(loss.time.min), format_timestamp(loss.time.max)) +
+         (loss.series.empty() ? "; of which series is not known" : "");
 }
 
 }  // namespace varve

@@ -14,7 +14,7 @@ namespace varve {
 
 // Values that are gone: of one series, in one segment.
 struct Loss {
-  std::string series;  // "site=a, sensor=7"; "(no tags)"
+  std::string series;  // "site=a, sensor=7"; "(no tags)"; empty = which ones is not known
   std::string column;  // empty = whole rows
   TimeRange time;      // every value the segment held of them in this range, and nothing else
   uint64_t rows = 0;

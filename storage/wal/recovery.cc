@@ -69,6 +69,7 @@ Result<WalSpan> wal_span(FileSystem& file_system, const std::string& directory) 
   const auto names = file_system.list(directory);
   if (!names && names.error().code == ErrorCode::kNotFound) return span;
   if (!names) return names.error();
+  span.folder = true;
   for (const std::string& name : *names) {
     const auto first_lsn = parse_wal_file_name(name);
     if (!first_lsn) continue;

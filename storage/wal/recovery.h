@@ -30,10 +30,11 @@ struct WalRecovery {
 };
 
 struct WalSpan {
+  bool folder = false;  // there is one: a store that ran once keeps it, if empty
   uint64_t files = 0;
   Lsn oldest_lsn = 0;  // the first one the files can hold
 };
-Result<WalSpan> wal_span(FileSystem& file_system, const std::string& directory);  // a missing folder is empty
+Result<WalSpan> wal_span(FileSystem& file_system, const std::string& directory);
 
 // A file gets records only after its header is durable: bytes beyond an unreadable header are damage.
 bool wal_tail_is_damage(const WalTornTail& tail);
