@@ -24,6 +24,7 @@
 #include "storage/flush.h"
 #include "storage/table.h"
 #include "storage/wal/reader.h"
+#include "storage/wal/recovery.h"
 #include "storage/wal/wal.h"
 
 namespace varve {
@@ -63,7 +64,10 @@ class EngineImpl : public Engine {
   Result<void> restore(const CatalogState& state);
   Result<void> open_segments(Table& table, const std::vector<CatalogSegment>& records,
                              std::vector<std::shared_ptr<const StoredSegment>>& out);
-  Result<void> remove_unlisted_segments(const CatalogState& state);
+  Result<void> refuse_lost_catalog();
+  Result<void> refuse_lost_log(const CatalogState& state, const std::string& log_directory);
+  Result<void> clear_leftovers(const CatalogState& state, const std::vector<std::string>& found,
+                               const WalRecovery& recovery);
   Result<void> replay_record(Lsn lsn, std::string_view payload);
 
   // ---- tables ----
@@ -84,10 +88,14 @@ class EngineImpl : public Engine {
   CatalogChange change_of(const Table& table) const;  // that changes nothing yet
   // A commit of unknown outcome stops all writes.
   Result<void> commit(const CatalogChange& change);
-  // Unlinks files of committed removals, below the data folder. What cannot be removed now is at the next start.
-  void remove_files(const std::vector<std::string>& files);
+  // Unlinks files of committed removals, below the data folder. What cannot be removed now, because a backup holds the
+  // files or the call fails, is tried again by the flush thread, and at the next start.
+  void remove_files(std::vector<std::string> files);
+  void remove_postponed_files();
+  // Null while another process holds DATA/hold: then no file of the store may be unlinked.
+  std::unique_ptr<FileLock> hold_files();
   void drop_expired(Table& table, int64_t wall_ns);  // that the clock guard trusts
-  void trim_log();  // log_cursor.cc, with what follows
+  void trim_log();                                   // log_cursor.cc, with what follows
   Lsn needed_by_cursors() const;
   void note_dropped(Lsn limit);
   // Every record before it is in segments, for every table, once `frozen` of `flushed` is.
@@ -144,6 +152,7 @@ class EngineImpl : public Engine {
   std::map<std::string, Cursor, std::less<>> cursors_;
   Lsn published_replay_from_ = 0;  // as of the last catalog commit
   Lsn trimmed_to_ = 0;
+  std::vector<std::string> postponed_removals_;
 
   std::thread apply_thread_;
   std::thread flush_thread_;

@@ -7,6 +7,7 @@
 #include "storage/base/kill_point.h"
 #include "storage/base/log.h"
 #include "storage/engine_impl.h"
+#include "storage/hold.h"
 
 namespace varve {
 namespace {
@@ -36,6 +37,7 @@ void EngineImpl::run_flush() {
     if (const auto wall_ns = clock_guard_.trusted_wall_ns()) {
       for (const auto& table : all_tables()) drop_expired(*table, *wall_ns);
     }
+    remove_postponed_files();
     trim_log();
   }
 }
@@ -146,20 +148,37 @@ Result<void> EngineImpl::commit(const CatalogChange& change) {
   return committed;
 }
 
-void EngineImpl::remove_files(const std::vector<std::string>& files) {
-  std::vector<std::string> gone;
+std::unique_ptr<FileLock> EngineImpl::hold_files() {
+  auto held = hold_store(fs_, options_.data_directory, 0);
+  if (held) return std::move(*held);
+  if (held.error().code != ErrorCode::kUnavailable) log_warn(kComponent, held.error().message);
+  return nullptr;
+}
+
+void EngineImpl::remove_files(std::vector<std::string> files) {
+  if (files.empty()) return;
+  std::vector<std::string> gone, kept;
   std::set<std::string> folders;
-  for (const std::string& file : files) {
-    const std::string path = join_path(options_.data_directory, file);
-    kill_point("removal.before_unlink");
-    const auto removed = fs_.remove(path);
-    kill_point("removal.after_unlink");
-    if (!removed && removed.error().code != ErrorCode::kNotFound) {
-      log_warn(kComponent, "a file nobody needs stays until the next start: " + removed.error().message);
-      continue;
+  if (const auto hold = hold_files()) {
+    for (const std::string& file : files) {
+      const std::string path = join_path(options_.data_directory, file);
+      kill_point("removal.before_unlink");
+      const auto removed = fs_.remove(path);
+      kill_point("removal.after_unlink");
+      if (!removed && removed.error().code != ErrorCode::kNotFound) {
+        log_warn(kComponent, "a file nobody needs stays for now: " + removed.error().message);
+        kept.push_back(file);
+        continue;
+      }
+      gone.push_back(file);
+      folders.insert(parent_directory(path));
     }
-    gone.push_back(file);
-    folders.insert(parent_directory(path));
+  } else {
+    kept = std::move(files);
+  }
+  if (!kept.empty()) {
+    const std::lock_guard lock(state_mutex_);
+    postponed_removals_.insert(postponed_removals_.end(), kept.begin(), kept.end());
   }
   for (const std::string& folder : folders) {
     kill_point("removal.before_directory_sync");
@@ -173,6 +192,15 @@ void EngineImpl::remove_files(const std::vector<std::string>& files) {
   if (const auto finished = catalog_->finish_removals(gone); !finished) {
     log_warn(kComponent, finished.error().message);
   }
+}
+
+void EngineImpl::remove_postponed_files() {
+  std::vector<std::string> files;
+  {
+    const std::lock_guard lock(state_mutex_);
+    files.swap(postponed_removals_);
+  }
+  remove_files(std::move(files));
 }
 
 Result<void> EngineImpl::open_segments(Table& table, const std::vector<CatalogSegment>& records,

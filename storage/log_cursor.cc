@@ -103,6 +103,8 @@ void EngineImpl::trim_log() {
     before = std::min(published_replay_from_, std::max(needed, limit));
     if (before <= trimmed_to_) return;
   }
+  const auto hold = hold_files();
+  if (hold == nullptr) return;  // the flush thread comes again
   kill_point("trim.before_remove");
   if (const auto removed = wal_->remove_before(before); !removed) {
     log_warn("store", "old log files stay: " + removed.error().message);

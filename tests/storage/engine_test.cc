@@ -131,7 +131,7 @@ TEST_F(EngineTest, ALostCatalogStopsTheStartAndRemovesNoSegment) {
     const auto engine = Engine::open(options);
     ASSERT_FALSE(engine);
     EXPECT_EQ(engine.error().code, ErrorCode::kCorruption);
-    EXPECT_NE(engine.error().message.find("restore catalog.db"), std::string::npos) << engine.error().message;
+    EXPECT_NE(engine.error().message.find("catalog.db is missing"), std::string::npos) << engine.error().message;
   }
   EXPECT_EQ(segments(), before);
 }

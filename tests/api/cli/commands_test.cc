@@ -210,6 +210,35 @@ TEST_F(Commands, DemoOnATakenPortFailsAndLeavesNothingBehind) {
   EXPECT_TRUE(std::filesystem::is_empty(temporary.path()));
 }
 
+TEST_F(Commands, BackupOfARunningServerIsCleanAndCheckNamesWhatIsBroken) {
+  const std::string data = (folder_ / "data").string();
+  const std::string copy = (folder_ / "copy").string();
+  const auto server = serve();
+  EXPECT_EQ(http_post(url() + "/write", "m,site=a v=1.5 1735689600000000000\n", "text/plain").status, 204);
+  const Finished busy = run({VARVE_BINARY, "check", "--data", data}, kPatience);
+  EXPECT_EQ(busy.exit_code, 1);
+  expect_one_error(busy.err, "is in use by a running varve");
+  const Finished backup = run({VARVE_BINARY, "backup", "--data", data, "--to", copy}, kPatience);
+  EXPECT_EQ(backup.exit_code, 0) << backup.err;
+  EXPECT_THAT(backup.out, HasSubstr("up to record 1"));
+  const Finished again = run({VARVE_BINARY, "backup", "--data", data, "--to", copy}, kPatience);
+  EXPECT_EQ(again.exit_code, 1);
+  expect_one_error(again.err, "is not empty");
+
+  const Finished clean = run({VARVE_BINARY, "check", "--data", copy}, kPatience);
+  EXPECT_EQ(clean.exit_code, 0) << clean.out << clean.err;
+  EXPECT_THAT(clean.out, HasSubstr("\nclean\n"));
+  std::filesystem::remove(copy + "/catalog.db");
+  const Finished broken = run({VARVE_BINARY, "check", "--data", copy}, kPatience);
+  EXPECT_EQ(broken.exit_code, 1);
+  EXPECT_THAT(broken.out, HasSubstr("problem: catalog.db is missing"));
+  EXPECT_EQ(run({VARVE_BINARY, "check", "--data", copy, "--repair"}, kPatience).exit_code, 1);
+  EXPECT_EQ(run({VARVE_BINARY, "check", "--data", copy}, kPatience).exit_code, 0);
+  const Finished nothing = run({VARVE_BINARY, "check", "--data", (folder_ / "absent").string()}, kPatience);
+  EXPECT_EQ(nothing.exit_code, 1);
+  expect_one_error(nothing.err, "is not the data folder of a varve store");
+}
+
 TEST_F(Commands, BadArgumentsExitTwo) {
   EXPECT_EQ(run({VARVE_BINARY}, kPatience).exit_code, 2);
   const Finished unknown = run({VARVE_BINARY, "token", "create"}, kPatience);
