@@ -79,10 +79,24 @@ class AdmittedWrite {
   std::unique_ptr<State> state_;
 };
 
+// Rows to delete: those of the matching series within a range of time that were acknowledged before.
+struct DeleteRequest {
+  std::string database;
+  std::string table;
+  TimeRange time;
+  // Empty = every series. An error gives the delete up, with nothing done.
+  std::function<Result<bool>(const SeriesTags&)> series_filter;
+};
+
+struct DeleteOutcome {
+  uint64_t series = 0;  // that matched, whether or not they have rows in the range
+  Lsn lsn = 0;          // of the delete's record; 0 when nothing matched and none was made
+};
+
 struct TableInfo {
   std::string database;
   std::string name;
-  uint64_t rows = 0;   // upper bound while overlapping rows wait for compaction
+  uint64_t rows = 0;   // upper bound while overlapping or deleted rows wait for compaction
   uint64_t bytes = 0;  // on disk
   uint64_t series = 0;
   int64_t time_min = 0;  // of an empty table: 0 and 0
@@ -97,6 +111,7 @@ struct EngineStatus {
   Lsn durable_lsn = 0;
   uint64_t wal_bytes = 0;
   uint64_t wal_files = 0;
+  uint64_t tombstones = 0;  // deletes that rows in segments or memtables wait for
   uint64_t segments = 0;
   uint64_t segment_bytes = 0;
   uint64_t memtable_rows = 0;
@@ -110,7 +125,7 @@ struct EngineStatus {
   WalSync wal_sync = WalSync::kGroup;
 };
 
-// One record as a sink sees it.
+// One record as a sink sees it; of a delete, without rows.
 struct LogRecord {
   Lsn lsn = 0;
   // Records before this one that went unread: damaged, or removed by EngineOptions::wal_bytes_max. How many.
@@ -153,6 +168,11 @@ class Engine {
   using AppendDone = std::function<void(Result<Lsn>)>;
   virtual Result<void> append(AdmittedWrite&& write, AppendDone done) = 0;
   Result<Lsn> append_and_wait(AdmittedWrite&& write);
+
+  // Returns when the delete is durable and no later scan sees the rows. Rows written again afterwards are seen, and a
+  // table without rows stays. Works while a full disk refuses writes, too: it makes room. Errors: kNotFound, kUnavailable (read-only, or kTombstonesPerTableMax deletes wait for
+  // compaction), kExhausted (the series matched do not fit kDeleteSeriesBytesMax), the filter's own.
+  virtual Result<DeleteOutcome> erase(DeleteRequest request) = 0;
 
   // Of every stream ever appended, as of the newest durable write.
   virtual std::vector<StreamPosition> positions() const = 0;

@@ -2,9 +2,9 @@
 // Threads, all started by start():
 //   log     (in Wal)  writes and syncs groups of records, hands them to apply
 //   apply             puts synced records into memtables in log order, calls done
-//   flush             flushes, retention, removal of log files nobody needs
-// Lock order: flush_mutex_, record_mutex_, then a Table's own; state_mutex_ before those of the log, the disk guard and
-// the metrics; the other mutexes are held alone.
+//   flush             flushes, retention, removal of what is deleted and of log files nobody needs
+// Lock order: erase_mutex_, flush_mutex_, record_mutex_, then a Table's own; state_mutex_ before those of the log, the
+// disk guard and the metrics; the other mutexes are held alone.
 #pragma once
 
 #include <atomic>
@@ -39,6 +39,7 @@ class EngineImpl : public Engine {
 
   AdmittedWrite admit(std::vector<RowBatch> batches) override;
   Result<void> append(AdmittedWrite&& write, AppendDone done) override;
+  Result<DeleteOutcome> erase(DeleteRequest request) override;
   std::vector<StreamPosition> positions() const override;
   std::vector<TableInfo> tables() const override;
   Result<TableInfo> describe(std::string_view database, std::string_view table) const override;
@@ -53,6 +54,8 @@ class EngineImpl : public Engine {
   using TableKey = std::pair<std::string, std::string>;  // database, name
   struct Pending {                                       // in the log, not yet applied
     AdmittedWrite write;
+    std::shared_ptr<Table> erased_table;  // of a delete, which has no write
+    std::shared_ptr<const Tombstone> tombstone;
     AppendDone done;
     uint64_t bytes = 0;
     Result<Lsn> outcome = Lsn{0};
@@ -68,7 +71,11 @@ class EngineImpl : public Engine {
   Result<void> refuse_lost_log(const CatalogState& state, const std::string& log_directory);
   Result<void> clear_leftovers(const CatalogState& state, const std::vector<std::string>& found,
                                const WalRecovery& recovery);
+  Result<void> remove_unlisted_tombstones(const CatalogState& state);
+  Result<std::vector<std::shared_ptr<const Tombstone>>> open_tombstones(
+      const Table& table, const std::vector<CatalogTombstone>& records);
   Result<void> replay_record(Lsn lsn, std::string_view payload);
+  void replay_delete(Lsn lsn, const RowDelete& rows);
 
   // ---- tables ----
   std::shared_ptr<Table> find_table(std::string_view database, std::string_view name) const;
@@ -76,7 +83,21 @@ class EngineImpl : public Engine {
   std::shared_ptr<Table> find_or_create_table(const RowBatch& batch, bool limited, RejectedRow& problem);
   std::vector<std::shared_ptr<Table>> all_tables() const;
 
+  // ---- deletes (engine_deletes.cc) ----
+  // The delete as it is logged, and its series here, ascending; none for all series.
+  Result<RowDelete> resolve_delete(const Table& table, const DeleteRequest& request,
+                                   std::vector<SeriesId>& series) const;
+  // Files the frozen deletes that rows in segments wait for. On failure no file is left.
+  Result<std::vector<CatalogTombstone>> write_tombstones(
+      const Table& table, const FrozenMemtable& frozen, std::vector<std::shared_ptr<const Tombstone>>& filed);
+  void remove_tombstone_files(const std::vector<CatalogTombstone>& files);
+  // Drops the segments whose rows are all deleted, then the deletes that hide nothing any more.
+  void settle_deletes(Table& table);
+
   // ---- threads ----
+  // Takes the record into the log, to be applied by the apply thread. On failure nothing is taken, and the memory
+  // reserved for it is given back.
+  Result<void> submit(std::string payload, uint64_t epoch, const std::shared_ptr<Pending>& pending);
   void run_apply();
   void apply(Pending& pending);
   void queue_for_apply(std::shared_ptr<Pending> pending);
@@ -137,6 +158,9 @@ class EngineImpl : public Engine {
   std::atomic<uint64_t> memtable_bytes_{0};  // refreshed by the flush thread, added to by apply
   std::atomic<Lsn> applied_lsn_{0};
   std::atomic<uint64_t> log_epoch_heard_{0};  // every writer has been told of the log's failures before it
+
+  std::mutex erase_mutex_;                    // one delete at a time, so that their number is exact
+  std::atomic<bool> deletes_applied_{false};  // since the flush thread looked
 
   std::mutex flush_mutex_;          // one flush or retention at a time
   mutable std::mutex state_mutex_;  // guards what follows

@@ -31,12 +31,16 @@ void EngineImpl::run_flush() {
       if (closing_) return;
     }
     disk_guard_.check_when_due();
+    if (deletes_applied_.exchange(false)) {
+      for (const auto& table : all_tables()) settle_deletes(*table);
+    }
     flush_due_tables();
     if (clock_.monotonic_ns() < next_upkeep) continue;
     next_upkeep = clock_.monotonic_ns() + kUpkeepNs;
     if (const auto wall_ns = clock_guard_.trusted_wall_ns()) {
       for (const auto& table : all_tables()) drop_expired(*table, *wall_ns);
     }
+    for (const auto& table : all_tables()) settle_deletes(*table);
     remove_postponed_files();
     trim_log();
   }
@@ -82,17 +86,25 @@ Result<void> EngineImpl::flush_table(Table& table) {
     const std::lock_guard between_records(record_mutex_);
     frozen = table.begin_flush();
   }
-  if (frozen.rows == 0) {
+  if (frozen.first_lsn == 0) {
     table.cancel_flush();
     return {};
   }
   kill_point("flush.frozen");
   const FlushTarget target{fs_, join_path(options_.data_directory, "segments"), options_.partition_ns,
                            [&] { return catalog_->allocate_segment_id(); }};
+  // Tombstones before segments: whoever finds the segments without a catalog finds the deletes they know of, too.
+  std::vector<std::shared_ptr<const Tombstone>> filed;
+  const auto tombstones = write_tombstones(table, frozen, filed);
+  if (!tombstones) {
+    table.cancel_flush();
+    return tombstones.error();
+  }
   const auto written = write_segments(table, frozen, target);
   std::vector<std::shared_ptr<const StoredSegment>> segments;
   const auto opened = written ? open_segments(table, *written, segments) : Result<void>(written.error());
   if (!opened) {
+    remove_tombstone_files(*tombstones);
     table.cancel_flush();
     if (written) remove_segments(*written, target);
     return opened.error();
@@ -110,16 +122,20 @@ Result<void> EngineImpl::flush_table(Table& table) {
   }
   const Lsn replay_from = progress.replay_from_lsn;
   change.added_segments = *written;
+  change.added_tombstones = *tombstones;
   change.progress = std::move(progress);
   kill_point("flush.before_commit");
   if (const auto published = commit(change); !published) {
     table.cancel_flush();
     // Rolled back for sure: the next try writes them anew.
-    if (published.error().code == ErrorCode::kExhausted) remove_segments(*written, target);
+    if (published.error().code == ErrorCode::kExhausted) {
+      remove_segments(*written, target);
+      remove_tombstone_files(*tombstones);
+    }
     return published.error();
   }
   kill_point("flush.before_publish");
-  table.publish_flush(frozen, std::move(segments));
+  table.publish_flush(frozen, std::move(segments), std::move(filed));
   kill_point("flush.after_publish");
   {
     const std::lock_guard lock(state_mutex_);
@@ -227,7 +243,10 @@ Lsn EngineImpl::replay_from_after(const Table& flushed, const FrozenMemtable& fr
 }
 
 Result<void> EngineImpl::flush() {
-  for (const auto& table : all_tables()) VARVE_TRY(flush_table(*table));
+  for (const auto& table : all_tables()) {
+    settle_deletes(*table);
+    VARVE_TRY(flush_table(*table));
+  }
   trim_log();
   return {};
 }

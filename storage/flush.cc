@@ -8,6 +8,7 @@
 #include "storage/base/check.h"
 #include "storage/base/kill_point.h"
 #include "storage/base/log.h"
+#include "storage/merge/filtered_source.h"
 #include "storage/merge/run_source.h"
 #include "storage/merge/series_merger.h"
 #include "storage/merge/series_walk.h"
@@ -179,14 +180,22 @@ class PartitionWriters {
   std::vector<CatalogSegment> written_;
 };
 
+// Deletes that came after a run are not written to the segments.
+std::vector<std::unique_ptr<RowSource>> sources_of(const FrozenMemtable& frozen,
+                                                   const FieldSelection& fields) {
+  std::vector<std::unique_ptr<RowSource>> sources;
+  for (const auto& run : frozen.runs) {
+    sources.push_back(without_hidden_rows(std::make_unique<RunSource>(run, fields.indexes),
+                                          HiddenRows(frozen.tombstones, run->last_lsn(), run->time_range())));
+  }
+  return sources;
+}
+
 Result<void> write_series(const Table& table, const FrozenMemtable& frozen, const FieldSelection& fields,
                           PartitionWriters& writers) {
-  std::vector<std::unique_ptr<RowSource>> sources;
+  const std::vector<std::unique_ptr<RowSource>> sources = sources_of(frozen, fields);
   std::vector<RowSource*> pointers;
-  for (const auto& run : frozen.runs) {
-    sources.push_back(std::make_unique<RunSource>(run, fields.indexes));
-    pointers.push_back(sources.back().get());
-  }
+  for (const auto& source : sources) pointers.push_back(source.get());
   SeriesMerger merger(pointers, fields.types);
   MergedRows rows = merger.make_rows();
   const auto order = table.series().order();

@@ -14,15 +14,17 @@
 #include <vector>
 
 #include "storage/memtable/sorted_run.h"
+#include "storage/wal/lsn.h"
 
 namespace varve {
 
 class EncodedRun {
  public:
-  explicit EncodedRun(const SortedRun& rows);
+  EncodedRun(const SortedRun& rows, Lsn last_lsn);  // of the newest row
 
   size_t rows() const { return rows_; }
   TimeRange time_range() const { return range_; }
+  Lsn last_lsn() const { return last_lsn_; }
   size_t memory_bytes() const;
   const std::vector<SeriesId>& series() const { return series_; }  // distinct, in the order of their keys
   std::optional<size_t> position_of(SeriesId series) const;        // in series()
@@ -47,6 +49,7 @@ class EncodedRun {
   std::string_view page(size_t column, size_t block) const;
 
   size_t rows_ = 0;
+  Lsn last_lsn_ = 0;
   TimeRange range_;
   std::vector<SeriesId> series_;
   std::vector<uint32_t> starts_;                  // of each series, and one past the end

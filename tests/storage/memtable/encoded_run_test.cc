@@ -100,7 +100,7 @@ TEST(EncodedRun, GivesALargeSeriesBlocksOfItsOwnAndLetsSmallOnesShare) {
   add(2, 2 * kBlockRowsMax + 1);
   add(1, kOwnBlockRows);
   add(0, 1);
-  const EncodedRun run(SortedRun(buffer, sort_backwards));
+  const EncodedRun run(SortedRun(buffer, sort_backwards), 1);
   std::vector<uint32_t> rows;
   for (size_t block = 0; block < run.blocks(); ++block) rows.push_back(run.block_rows(block));
   EXPECT_EQ(rows, (std::vector<uint32_t>{10 + kOwnBlockRows - 1, kBlockRowsMax, kBlockRowsMax, 1,
@@ -130,7 +130,7 @@ TEST(EncodedRun, OfTwoDecimalReadingsTakesAFifthOfTheirMemory) {
     for (ColumnVector& column : buffer.columns)
       column.push_double(static_cast<double>(random() % 10'000) / 100);
   }
-  const EncodedRun run(SortedRun(buffer, sort_backwards));
+  const EncodedRun run(SortedRun(buffer, sort_backwards), 1);
   EXPECT_LT(run.memory_bytes() * 5, run.rows() * (8 + 4 + 10 * 8));
 }
 
