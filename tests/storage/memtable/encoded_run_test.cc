@@ -79,7 +79,7 @@ TEST(EncodedRun, HoldsTheRowsItWasMadeOfInEveryTypeWithAndWithoutNulls) {
       put(9, std::string(random() % 5, static_cast<char>('a' + random() % 3)));
     }
     const SortedRun plain(buffer, sort_backwards);
-    const EncodedRun encoded(plain);
+    const EncodedRun encoded(plain, 1);
     expect_same(encoded, plain);
     EXPECT_EQ(encoded.position_of(series + 1), std::nullopt);
   }
@@ -117,7 +117,7 @@ TEST(EncodedRun, HoldsMoreBytesOfStringsThanAPageOfTheCodecDoes) {
   }
   ASSERT_GT(buffer.columns[0].strings.bytes.size(), kStringPageBytesMax);
   const SortedRun plain(buffer, sort_backwards);
-  expect_same(EncodedRun(plain), plain);
+  expect_same(EncodedRun(plain, 1), plain);
 }
 
 TEST(EncodedRun, OfTwoDecimalReadingsTakesAFifthOfTheirMemory) {
