@@ -125,8 +125,8 @@ TEST_F(OpenRules, AMergedInputBesideItsListedMergeIsRemoved) {
   const std::string input = plant({kFreeId, 1, 2, 2, {}, {}});
   const std::string merged = plant({kFreeId + 1, 1, flushed_, flushed_, {kFreeId}, {}});
   {
-    const auto found =
-        inspect_segment(real_file_system(), join_path(data_, "segments"), fs::path(merged).filename().string());
+    const auto found = inspect_segment(real_file_system(), join_path(data_, "segments"),
+                                       fs::path(merged).filename().string());
     ASSERT_TRUE(found && found->whole());
     const auto catalog = Catalog::open(join_path(data_, "catalog.db"));
     ASSERT_TRUE(catalog);

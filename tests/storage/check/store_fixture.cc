@@ -149,6 +149,7 @@ void build_store(const std::string& directory) {
   }
   OpenStore store(data);
   ASSERT_TRUE(store.ok()) << store.error();
+  ASSERT_TRUE(store.engine().flush());  // the log file of before goes
   for (int i = 0; i < 20; ++i) {
     RowBatchBuilder builder("varve", "water");
     builder.begin_row();
