@@ -45,6 +45,7 @@ UnlistedSegment look_at(FileSystem& files, const std::string& directory, const s
   unlisted.identity = (*reader)->identity();
   unlisted.database = (*reader)->schema().database;
   unlisted.table = (*reader)->schema().table;
+  unlisted.time = (*reader)->time_range();
   return unlisted;
 }
 

@@ -117,8 +117,12 @@ TEST_F(OpenRules, AMergeOfSegmentsThatAreNotListedIsSetAside) {
   expect_set_aside(plant({kFreeId, 1, flushed_, flushed_, {ids_[0], 0x555555}, {}}));
 }
 
-TEST_F(OpenRules, APartOfAnUnfinishedMergeAloneIsSetAside) {
-  expect_set_aside(plant({kFreeId, 1, flushed_, flushed_, {}, {}}));
+TEST_F(OpenRules, APartOfAnUnfinishedMergeIsRemovedWhenListedSegmentsCouldBeItsInputs) {
+  expect_removed(plant({kFreeId, 1, flushed_, flushed_, {}, {}}));
+}
+
+TEST_F(OpenRules, ASegmentThatNothingExplainsIsSetAside) {
+  expect_set_aside(plant({kFreeId, 2, flushed_, flushed_, {}, {}}));
 }
 
 TEST_F(OpenRules, AMergedInputBesideItsListedMergeIsRemoved) {
