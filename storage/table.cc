@@ -263,7 +263,11 @@ void Table::append(const CheckedBatch& checked, Lsn lsn, int64_t now_monotonic_n
 
 // Readers go on with the buffer while it is encoded.
 void Table::cut_buffer(bool keep_memory) {
-  if (buffer_.rows() == 0) return;
+  if (buffer_.rows() == 0) {
+    const std::lock_guard lock(rows_mutex_);
+    if (!keep_memory) buffer_ = {};
+    return;
+  }
   auto sorted = [&] {
     const std::lock_guard lock(rows_mutex_);
     return buffer_run_;
