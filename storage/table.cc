@@ -267,7 +267,11 @@ void Table::note_unflushed(Lsn lsn, int64_t now_monotonic_ns) {
 
 // Readers go on with the buffer while it is encoded.
 void Table::cut_buffer(bool keep_memory) {
-  if (buffer_.rows() == 0) return;
+  if (buffer_.rows() == 0) {
+    const std::lock_guard lock(rows_mutex_);
+    if (!keep_memory) buffer_ = {};
+    return;
+  }
   auto sorted = [&] {
     const std::lock_guard lock(rows_mutex_);
     return buffer_run_;

@@ -1,7 +1,8 @@
 // One table: schema, series, memtable and segments, and the versions of them that scans read.
 // Write path: check_batch (any thread) -> insert (the engine's apply thread, in log order).
 // Flush path: begin_flush freezes the memtable; publish_flush puts segments in its place, in one step for readers.
-// Threads: every method locks inside. Lock order: schema_mutex_ before the SeriesIndex's own; rows_mutex_ alone.
+// Threads: every method locks inside. Lock order: schema_mutex_ or write_mutex_, rows_mutex_, the
+// SeriesIndex's own.
 #pragma once
 
 #include <memory>

@@ -1,7 +1,8 @@
 // Rows of one table sorted by (series key, time) and encoded, in memory, immutable: what the memtable is made of.
 // Blocks are cut as in a segment: a series of kOwnBlockRows rows has blocks of its own, smaller ones share. Pages are
 // those of the codec, without checksums, statistics and strings: the series are ids of the table.
-// Measured on 100 hosts with ten two-decimal doubles: 15 bytes a row against 96 plain, for 0.1 us of CPU a row.
+// Measured on 100 hosts with ten two-decimal doubles: 12 bytes a row against 92 plain; a row costs 75 ns to encode (53 to
+// sort) and 9 ns to decode, of 410 ns that appending and flushing it cost in all.
 // Errors:  none from within: what is decoded was encoded by this process.
 // Threads: immutable; shared by readers and the flusher.
 #pragma once

@@ -1,6 +1,6 @@
 // The series of one table: tag set -> dense id, kept in memory.
 // Tag values are dictionary codes per tag; a series is its tuple of codes. Both are found through hash tables.
-// Memory: measured 62 bytes a series whose host name (11 bytes) is its own and whose region is one of nine; a
+// Memory: measured 65 bytes a series whose host name (11 bytes) is its own and whose region is one of nine; a
 // snapshot shares it, an order takes 8 bytes a series more.
 // Threads: SeriesIndex methods lock inside; SeriesSnapshot and SeriesOrder are immutable and shared by readers.
 #pragma once
