@@ -1,13 +1,17 @@
-// Size and speed of the page codecs on the sets of data_sets.h, beside zstd-3 over 64Ki raw values and
-// Gorilla.
+// Size and speed of the page codecs on the sets of data_sets.h, beside zstd-3 over 64Ki raw values and Gorilla, and a
+// table of the ratios at the end. bench_codec uses what the machine has; bench_codec_avx2 and bench_codec_portable are
+// built for less.
 //   bench_codec [--benchmark_filter=cpu_2dec]
 // bytes_per_second counts decoded values (8 bytes each); bits = stored bits a value, page headers included.
-// On a shared machine trust ratios within one run, not absolute speeds.
+// On a shared machine trust ratios within one run, not absolute speeds: runs are interleaved, the table has the best.
 #include <benchmark/benchmark.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <bit>
+#include <cstdio>
 #include <cstring>
+#include <map>
 
 #include "bench/data_sets.h"
 #include "storage/codec/double_page.h"
@@ -85,19 +89,23 @@ class BitWriter {
  public:
   explicit BitWriter(std::string& out) : out_(out) {}
   void put(uint64_t value, unsigned width) {
-    for (unsigned i = width; i-- > 0;) {
-      byte_ = byte_ << 1 | (value >> i & 1);
-      if (++fill_ == 8) flush();
+    if (width > 32) {
+      put(value >> 32, width - 32);
+      value &= 0xffffffff;
+      width = 32;
     }
+    held_ = held_ << width | (value & ((uint64_t{1} << width) - 1));
+    for (fill_ += width; fill_ >= 8; fill_ -= 8) out_.push_back(static_cast<char>(held_ >> (fill_ - 8)));
   }
   void flush() {
-    if (fill_) out_.push_back(static_cast<char>(byte_ << (8 - fill_)));
-    byte_ = fill_ = 0;
+    if (fill_) out_.push_back(static_cast<char>(held_ << (8 - fill_)));
+    fill_ = 0;
   }
 
  private:
   std::string& out_;
-  unsigned byte_ = 0, fill_ = 0;
+  uint64_t held_ = 0;
+  unsigned fill_ = 0;
 };
 class BitReader {
  public:
@@ -239,6 +247,16 @@ void register_set(const DataSet& set) {
     }
     report(state, set, in.bytes.size());
   });
+  add("zstd3_encode", [&set](benchmark::State& state) {
+    Encoded out;
+    for (auto _ : state) encode_zstd(set, out);
+    report(state, set, out.bytes.size());
+  });
+  add("gorilla_encode", [&set](benchmark::State& state) {
+    Encoded out;
+    for (auto _ : state) encode_gorilla(set, out);
+    report(state, set, out.ends.back());
+  });
   add("zstd3_decode", [&set](benchmark::State& state) {
     Encoded in;
     encode_zstd(set, in);
@@ -268,14 +286,70 @@ void register_set(const DataSet& set) {
   });
 }
 
+// The usual lines, then one row a data set: sizes and the best speeds, as ratios.
+class TableReporter : public benchmark::ConsoleReporter {
+ public:
+  explicit TableReporter(std::vector<std::string> order)
+      : ConsoleReporter(OO_None), order_(std::move(order)) {}
+  void ReportRuns(const std::vector<Run>& runs) override {
+    ConsoleReporter::ReportRuns(runs);
+    for (const Run& run : runs) {
+      if (run.run_type != Run::RT_Iteration || run.error_occurred) continue;
+      const size_t slash = run.run_name.function_name.find('/');
+      const std::string set = run.run_name.function_name.substr(0, slash);
+      Cell& cell = cells_[set][run.run_name.function_name.substr(slash + 1)];
+      cell.bits = run.counters.at("bits");
+      cell.gigabytes = std::max<double>(cell.gigabytes, run.counters.at("bytes_per_second") / 1e9);
+    }
+  }
+  void Finalize() override {
+    std::printf(
+        "\nbits a value (/: share of), GB/s of decoded values (x: times as fast as)\n%-15s %7s %7s %7s %7s | "
+        "%7s %7s "
+        "%7s | %7s %9s %7s %7s\n",
+        "", "fast", "bits", "/Goril.", "/zstd-3", "decode", "xGoril.", "xzstd-3", "encode", "Mvalues/s",
+        "xGoril.", "xzstd-3");
+    for (const std::string& set : order_) {
+      auto& row = cells_[set];
+      if (row.size() != 7) continue;  // filtered
+      const Cell best = row.at("encode_exhaustive"), fast = row.at("encode_fast"), decode = row.at("decode"),
+                 gorilla = row.at("gorilla_decode"), zstd = row.at("zstd3_decode");
+      std::printf("%-15s %7.2f %7.2f %7.2f %7.2f | %7.1f %7.1f %7.1f | %7.2f %9.0f %7.1f %7.1f\n",
+                  set.c_str(), fast.bits, best.bits, best.bits / gorilla.bits, best.bits / zstd.bits,
+                  decode.gigabytes, decode.gigabytes / gorilla.gigabytes, decode.gigabytes / zstd.gigabytes,
+                  fast.gigabytes, fast.gigabytes * 1e3 / 8,
+                  fast.gigabytes / row.at("gorilla_encode").gigabytes,
+                  fast.gigabytes / row.at("zstd3_encode").gigabytes);
+    }
+  }
+
+ private:
+  struct Cell {
+    double bits = 0, gigabytes = 0;
+  };
+  std::map<std::string, std::map<std::string, Cell>> cells_;
+  const std::vector<std::string> order_;
+};
+
 }  // namespace
 }  // namespace varve::bench
 
 int main(int argc, char** argv) {
   const auto sets = varve::bench::synthetic_data_sets();
   for (const auto& set : sets) varve::bench::register_set(set);
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::RunSpecifiedBenchmarks();
+  // Neighbours of a busy machine disturb all alike when runs alternate. Arguments of the caller come later and win.
+  std::vector<char*> arguments(argv, argv + argc);
+  std::string defaults[] = {"--benchmark_repetitions=5", "--benchmark_enable_random_interleaving=true",
+                            "--benchmark_min_time=0.02"};
+  for (size_t i = 0; i < std::size(defaults); ++i) {
+    arguments.insert(arguments.begin() + 1 + static_cast<std::ptrdiff_t>(i), defaults[i].data());
+  }
+  int count = static_cast<int>(arguments.size());
+  benchmark::Initialize(&count, arguments.data());
+  if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 2;
+  std::vector<std::string> order;
+  for (const auto& set : sets) order.push_back(set.name);
+  varve::bench::TableReporter reporter(std::move(order));
+  benchmark::RunSpecifiedBenchmarks(&reporter);
   return 0;
 }

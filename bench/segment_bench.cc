@@ -1,91 +1,29 @@
-// Writing and reading segments of water sensors: 4 doubles with 2 decimals, 2 ints, a minute apart,
-// timestamps at ms with +-0.5 s of jitter.
-//   bench_segment [--benchmark_filter=scan]
-//   set I day:  1000 sensors * 1440 rows, one partition of the reference set I
-//   set I run:  1000 sensors * 64 rows, one run of the memtable: packed blocks
-//   small:      100,000 sensors * 10 rows
-// items_per_second counts rows; bytes_per_row and bits (a value, the timestamp counted as one) everything
-// counted.
+// Writing and reading segments: size, speed and memory of whole files.
+//   bench_segment [--benchmark_filter=set_A]
+//   water     60 sensors * 10240 rows, timestamp + 5 fields of data_sets.h: the segment of the format notes
+//   set_A     100 hosts * 10 s * 1 day, 10 doubles with 2 decimals (TSBS cpu-only): one partition of the set
+//   set_B     the same as full doubles
+//   set_I     1000 sensors * 60 s * 1 day, 4 doubles with 2 decimals + 2 ints, times at ms with +-0.5 s of jitter
+//   set_I_run the same * 64 rows: one run of the memtable, packed blocks
+//   wide      1,000,000 sensors of set I * 10 rows
+//   long      10 sensors of set I * 1,000,000 rows
+// items_per_second counts rows; bytes_per_row and bits (a value of a field) count the whole file.
 #include <benchmark/benchmark.h>
+#include <malloc.h>
 
-#include <cmath>
-#include <random>
+#include <optional>
 
+#include "bench/segment_shapes.h"
 #include "storage/base/check.h"
 #include "storage/segment/reader.h"
-#include "storage/segment/writer.h"
 
 namespace varve::bench {
 namespace {
 
-struct Shape {
-  const char* name;
-  size_t sensors;
-  size_t rows;
-};
-constexpr Shape kShapes[] = {{"set_I_day", 1000, 1440}, {"set_I_run", 1000, 64}, {"small", 100'000, 10}};
-constexpr size_t kFields = 6;
-
-struct Sensor {
-  std::string id, site;
-  std::vector<int64_t> times;
-  std::vector<ColumnVector> columns;
-};
-
-const SegmentSchema& schema() {
-  static const SegmentSchema kSchema{"varve",
-                                     "water",
-                                     {"sensor_id", "site"},
-                                     {{"ph", FieldType::kDouble},
-                                      {"temperature", FieldType::kDouble},
-                                      {"turbidity", FieldType::kDouble},
-                                      {"oxygen", FieldType::kDouble},
-                                      {"conductivity", FieldType::kInt64},
-                                      {"battery", FieldType::kInt64}}};
-  return kSchema;
-}
-
-std::vector<Sensor> sensors(const Shape& shape) {
-  std::vector<Sensor> all(shape.sensors);
-  for (size_t k = 0; k < shape.sensors; ++k) {
-    Sensor& sensor = all[k];
-    std::mt19937_64 random(k + 1);
-    std::normal_distribution<double> normal(0, 1);
-    char id[32];
-    std::snprintf(id, sizeof id, "s-%06zu", k);
-    sensor.id = id;
-    sensor.site = "site-" + std::to_string(random() % 20);
-    for (const SegmentField& field : schema().fields) sensor.columns.emplace_back(field.type);
-    double drift[3] = {};
-    const auto round2 = [](double x) { return std::round(x * 100) / 100; };
-    for (size_t i = 0; i < shape.rows; ++i) {
-      const double day = std::sin(static_cast<double>(i) * 2 * M_PI / 1440);
-      drift[0] = 0.999 * drift[0] + 0.0036 * normal(random);
-      drift[1] = 0.9995 * drift[1] + 0.0316 * normal(random);
-      drift[2] = 0.99 * drift[2] + 0.08 * normal(random);
-      const int64_t ms =
-          1735689600000 + 60000 * static_cast<int64_t>(i) + static_cast<int64_t>(random() % 1000) - 500;
-      sensor.times.push_back(ms * 1'000'000);
-      sensor.columns[0].push_double(round2(7.3 + 0.15 * day + drift[0] + 0.01 * normal(random)));
-      sensor.columns[1].push_double(round2(12 + 2.5 * day + drift[1] + 0.02 * normal(random)));
-      sensor.columns[2].push_double(round2(3.4 * std::exp(drift[2] + 0.05 * normal(random))));
-      sensor.columns[3].push_double(round2(9 - 0.8 * day - 0.2 * drift[1] + 0.02 * normal(random)));
-      sensor.columns[4].push_int(static_cast<int64_t>(412 + 20 * day + 10 * drift[1] + 1.5 * normal(random)));
-      sensor.columns[5].push_int(std::llround(97 - static_cast<double>(i) * 0.002 + 0.3 * normal(random)));
-    }
-  }
-  return all;
-}
-
-std::string write(const std::vector<Sensor>& all, Effort effort) {
-  SegmentWriter writer({1, 1, 1, {}}, schema(), effort);
-  for (const Sensor& sensor : all) {
-    VARVE_CHECK(writer.begin_series({{"sensor_id", sensor.id}, {"site", sensor.site}}));
-    VARVE_CHECK(writer.append(sensor.times, sensor.columns, 0));
-  }
-  auto image = writer.finish();
-  VARVE_CHECK(image);
-  return std::move(*image);
+// Heap bytes in use.
+double heap_bytes() {
+  const struct mallinfo2 info = mallinfo2();
+  return static_cast<double>(info.uordblks + info.hblkhd);
 }
 
 std::shared_ptr<const SegmentReader> open(const std::string& image) {
@@ -96,15 +34,16 @@ void count_rows(benchmark::State& state, uint64_t rows) {
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * rows));
 }
 
-void bench_write(benchmark::State& state, const std::vector<Sensor>& all, Effort effort) {
+void bench_write(benchmark::State& state, const Shape& shape, Effort effort) {
   std::string image;
-  for (auto _ : state) image = write(all, effort);
-  const uint64_t rows = all.size() * all[0].times.size();
-  count_rows(state, rows);
-  state.counters["bytes_per_row"] = static_cast<double>(image.size()) / static_cast<double>(rows);
-  state.counters["bits"] = static_cast<double>(image.size()) * 8 / static_cast<double>(rows) / (kFields + 1);
-  const auto segment = open(image);
-  state.counters["blocks"] = static_cast<double>(segment->blocks());
+  double memory = 0;
+  for (auto _ : state) image = write_segment(shape, effort, &memory);
+  const auto rows = static_cast<double>(shape.all_rows()), bytes = static_cast<double>(image.size());
+  count_rows(state, shape.all_rows());
+  state.counters["bytes_per_row"] = bytes / rows;
+  state.counters["bits"] = bytes * 8 / rows / static_cast<double>(shape.fields.size());
+  state.counters["blocks"] = static_cast<double>(open(image)->blocks());
+  state.counters["writer_MB"] = memory / 1e6;  // when the last row was given, over the rows themselves
 }
 
 void bench_scan(benchmark::State& state, const std::string& image, size_t fields) {
@@ -132,18 +71,28 @@ void bench_statistics(benchmark::State& state, const std::string& image) {
   count_rows(state, segment->rows());
 }
 
-// Opening, decoding the directory and one column of the index: what the first query of a segment pays.
+// What start-up pays for each segment.
 void bench_open(benchmark::State& state, const std::string& image) {
   const auto source = memory_source(image);
+  for (auto _ : state) benchmark::DoNotOptimize(*SegmentReader::open(source, "segment 1"));
+}
+
+// What the first query of a segment pays: the directory and one column of the index.
+void bench_first_query(benchmark::State& state, const std::string& image) {
+  const auto source = memory_source(image);
+  double memory = 0;
   for (auto _ : state) {
+    const double before = heap_bytes();
     const auto segment = *SegmentReader::open(source, "segment 1");
     VARVE_CHECK(segment->directory());
     VARVE_CHECK(segment->field_index(0));
+    memory = heap_bytes() - before;
   }
+  state.counters["reader_MB"] = memory / 1e6;
 }
 
-// One sensor: find it by key, decode time and one field of all its rows.
-void bench_one_series(benchmark::State& state, const std::string& image, const std::vector<Sensor>& all) {
+// One series: find it by key, decode time and one field of all its rows.
+void bench_one_series(benchmark::State& state, const Shape& shape, const std::string& image) {
   const auto segment = open(image);
   const SegmentDirectory& directory = **segment->directory();
   std::vector<int64_t> times;
@@ -151,9 +100,9 @@ void bench_one_series(benchmark::State& state, const std::string& image, const s
   std::string key;
   size_t k = 0;
   for (auto _ : state) {
-    const Sensor& sensor = all[k = (k + 7919) % all.size()];
+    k = (k + 7919) % shape.series;
     key.clear();
-    append_series_key(key, {{"sensor_id", sensor.id}, {"site", sensor.site}});
+    append_series_key(key, SeriesTags(k).pairs());
     const size_t series = directory.find_series(key);
     const auto [first, last] = directory.series_blocks(series);
     BlockReader reader(segment);
@@ -162,30 +111,56 @@ void bench_one_series(benchmark::State& state, const std::string& image, const s
       VARVE_CHECK(reader.read_field(b, 0, column));
     }
   }
-  count_rows(state, all[0].times.size());
+  count_rows(state, shape.rows);
 }
 
-void register_shape(const Shape& shape) {
-  const auto all = std::make_shared<const std::vector<Sensor>>(sensors(shape));
-  const auto image = std::make_shared<const std::string>(write(*all, Effort::kFast));
-  const auto add = [&shape](const std::string& what, auto run) {
-    benchmark::RegisterBenchmark((std::string(shape.name) + "/" + what).c_str(), run)
-        ->Unit(benchmark::kMicrosecond);
+void register_shape(const std::string& name, Shape (*make)()) {
+  // Made when first asked for: the large ones only if they are measured at all.
+  struct Made {
+    Shape (*make)();
+    std::optional<Shape> made;
+    std::string written;
+    const Shape& shape() {
+      if (!made) made = make();
+      return *made;
+    }
+    const std::string& image() {
+      if (written.empty()) written = write_segment(shape(), Effort::kFast);
+      return written;
+    }
   };
-  add("write_fast", [all](benchmark::State& state) { bench_write(state, *all, Effort::kFast); });
-  add("write_exhaustive", [all](benchmark::State& state) { bench_write(state, *all, Effort::kExhaustive); });
-  add("scan_all_fields", [image](benchmark::State& state) { bench_scan(state, *image, kFields); });
-  add("scan_one_field", [image](benchmark::State& state) { bench_scan(state, *image, 1); });
-  add("statistics_only", [image](benchmark::State& state) { bench_statistics(state, *image); });
-  add("open", [image](benchmark::State& state) { bench_open(state, *image); });
-  add("one_series", [image, all](benchmark::State& state) { bench_one_series(state, *image, *all); });
+  const auto data = std::make_shared<Made>(Made{make, {}, {}});
+  const auto add = [&name](const std::string& what, auto run) {
+    benchmark::RegisterBenchmark((name + "/" + what).c_str(), run)->Unit(benchmark::kMicrosecond);
+  };
+  add("write_fast", [=](benchmark::State& state) { bench_write(state, data->shape(), Effort::kFast); });
+  add("write_exhaustive",
+      [=](benchmark::State& state) { bench_write(state, data->shape(), Effort::kExhaustive); });
+  add("scan_all_fields",
+      [=](benchmark::State& state) { bench_scan(state, data->image(), data->shape().fields.size()); });
+  add("scan_one_field", [=](benchmark::State& state) { bench_scan(state, data->image(), 1); });
+  add("statistics_only", [=](benchmark::State& state) { bench_statistics(state, data->image()); });
+  add("open", [=](benchmark::State& state) { bench_open(state, data->image()); });
+  add("first_query", [=](benchmark::State& state) { bench_first_query(state, data->image()); });
+  add("one_series", [=](benchmark::State& state) {
+    bench_one_series(state, data->shape(), data->image());
+    data->made.reset();  // the last of its shape
+    data->written.clear();
+  });
 }
 
 }  // namespace
 }  // namespace varve::bench
 
 int main(int argc, char** argv) {
-  for (const auto& shape : varve::bench::kShapes) varve::bench::register_shape(shape);
+  using namespace varve::bench;
+  register_shape("water", water);
+  register_shape("set_A", [] { return cpu("set_A", 100, 8640, false); });
+  register_shape("set_B", [] { return cpu("set_B", 100, 8640, true); });
+  register_shape("set_I", [] { return sensors("set_I", 1000, 1440); });
+  register_shape("set_I_run", [] { return sensors("set_I_run", 1000, 64); });
+  register_shape("wide", [] { return sensors("wide", 1'000'000, 10); });
+  register_shape("long", [] { return sensors("long", 10, 1'000'000); });
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();

@@ -16,6 +16,7 @@ struct AdmittedWrite::State {
   };
   std::vector<Part> parts;
   std::vector<RejectedRow> rejected;
+  uint64_t log_epoch = UINT64_MAX;  // when its rows were admitted, see Wal::epoch(); none yet
 };
 
 }  // namespace varve

@@ -44,6 +44,7 @@ const std::vector<RejectedRow>& AdmittedWrite::rejected() const {
 
 void AdmittedWrite::merge(AdmittedWrite other) {
   for (State::Part& part : other.state_->parts) state_->parts.push_back(std::move(part));
+  state_->log_epoch = std::min(state_->log_epoch, other.state_->log_epoch);
   positions.insert(positions.end(), other.positions.begin(), other.positions.end());
 }
 
@@ -69,7 +70,8 @@ EngineImpl::EngineImpl(EngineOptions options)
       log_bytes_total_(
           options_.metrics->counter("varve_log_payload_bytes_total", "Bytes of rows handed to the log.")),
       flush_seconds_(
-          options_.metrics->histogram("varve_flush_seconds", "Time to write a memtable to segments.")) {}
+          options_.metrics->histogram("varve_flush_seconds", "Time to write a memtable to segments.")),
+      disk_guard_(fs_, clock_, options_.data_directory, options_.disk_reserve_bytes) {}
 
 EngineImpl::~EngineImpl() {
   close();
@@ -98,7 +100,8 @@ std::shared_ptr<Table> EngineImpl::find_or_create_table(const RowBatch& batch, b
   if (limited && tables_.size() >= options_.tables_max) {
     problem.reason = "table_limit";
     problem.detail =
-        fmt::format("there are {} tables already; table `{}` would be one more", tables_.size(), batch.table);
+        fmt::format("there are {} tables already (storage.tables_max); table `{}` would be one more",
+                    tables_.size(), batch.table);
     return nullptr;
   }
   auto& table = tables_[TableKey(batch.database, batch.table)];
@@ -128,6 +131,7 @@ std::vector<std::shared_ptr<Table>> EngineImpl::all_tables() const {
 
 AdmittedWrite EngineImpl::admit(std::vector<RowBatch> batches) {
   AdmittedWrite write;
+  write.state_->log_epoch = log_epoch_heard_;
   for (size_t number = 0; number < batches.size(); ++number) {
     RejectedRow problem;
     const auto table = find_or_create_table(batches[number], true, problem);
@@ -146,41 +150,28 @@ AdmittedWrite EngineImpl::admit(std::vector<RowBatch> batches) {
 }
 
 Result<void> EngineImpl::append(AdmittedWrite&& write, AppendDone done) {
-  {
-    const std::lock_guard lock(state_mutex_);
-    if (closing_) return unavailable("the store is closing");
-    if (!read_only_reason_.empty()) return unavailable("the store is read-only: " + read_only_reason_);
-    if (memtable_bytes_ + pending_bytes_ > options_.memtable_bytes_max) {
-      flush_wanted_ = true;
-      flush_work_.notify_one();
-      return unavailable(
-          fmt::format("memtables hold {}, their limit (storage.memtable_bytes); writes wait for a flush",
-                      format_bytes(memtable_bytes_ + pending_bytes_)));
-    }
-  }
+  disk_guard_.check_when_due();
   WalEntry entry;
   uint64_t row_bytes = 0;
-  for (auto& part : write.state_->parts) {
-    row_bytes += part.checked.batch.memory_bytes();
-    entry.batches.push_back(std::move(part.checked.batch));
-  }
+  for (const auto& part : write.state_->parts) row_bytes += part.checked.batch.memory_bytes();
+  VARVE_TRY(reserve_memory(row_bytes));
+  for (auto& part : write.state_->parts) entry.batches.push_back(std::move(part.checked.batch));
   entry.positions = write.positions;
   std::string payload = encode_wal_entry(entry);
   for (size_t i = 0; i < entry.batches.size(); ++i) {
     write.state_->parts[i].checked.batch = std::move(entry.batches[i]);
   }
   const uint64_t payload_bytes = payload.size();
+  const uint64_t epoch = std::min<uint64_t>(write.state_->log_epoch, log_epoch_heard_);
   auto pending = std::make_shared<Pending>();
   pending->write = std::move(write);
   pending->done = std::move(done);
   pending->bytes = row_bytes;
-  pending_bytes_ += row_bytes;
-  const Result<Lsn> taken = wal_->append(std::move(payload), [this, pending](Result<Lsn> outcome) {
+  const auto logged = [this, pending](Result<Lsn> outcome) {
     pending->outcome = std::move(outcome);
-    const std::lock_guard lock(apply_mutex_);
-    apply_queue_.push_back(pending);
-    apply_work_.notify_one();
-  });
+    queue_for_apply(pending);
+  };
+  const Result<Lsn> taken = wal_->append(std::move(payload), logged, epoch);
   if (!taken) {
     pending_bytes_ -= row_bytes;
     write = std::move(pending->write);
@@ -189,6 +180,31 @@ Result<void> EngineImpl::append(AdmittedWrite&& write, AppendDone done) {
   }
   log_bytes_total_.add(payload_bytes);
   return {};
+}
+
+Result<void> EngineImpl::reserve_memory(uint64_t bytes) {
+  const std::lock_guard lock(state_mutex_);
+  if (closing_) return unavailable("the store is closing");
+  if (!failure_.empty()) return unavailable("the store is read-only: " + failure_);
+  if (const std::string full = disk_guard_.reason(); !full.empty()) {
+    return unavailable("the store is read-only: " + full);
+  }
+  const uint64_t held = memtable_bytes_ + pending_bytes_;
+  if (held > 0 && held + bytes > options_.memtable_bytes_max) {  // one write is always let in
+    flush_wanted_ = true;
+    flush_work_.notify_one();
+    return unavailable(
+        fmt::format("memtables hold {} of {}, their limit (storage.memtable_bytes); writes wait for a flush",
+                    format_bytes(held), format_bytes(options_.memtable_bytes_max)));
+  }
+  pending_bytes_ += bytes;
+  return {};
+}
+
+void EngineImpl::queue_for_apply(std::shared_ptr<Pending> pending) {
+  const std::lock_guard lock(apply_mutex_);
+  apply_queue_.push_back(std::move(pending));
+  apply_work_.notify_one();
 }
 
 void EngineImpl::run_apply() {
@@ -206,8 +222,13 @@ void EngineImpl::run_apply() {
 }
 
 void EngineImpl::apply(Pending& pending) {
+  if (pending.epoch_heard) {
+    log_epoch_heard_ = *pending.epoch_heard;
+    return;
+  }
   if (!pending.outcome) {
-    stop_writes(pending.outcome.error().message);
+    const Error& error = pending.outcome.error();
+    error.code == ErrorCode::kIo ? stop_writes(error.message) : disk_guard_.note_full(error.message);
   } else {
     const Lsn lsn = *pending.outcome;
     const int64_t now = clock_.monotonic_ns();
@@ -246,8 +267,8 @@ std::vector<StreamPosition> EngineImpl::positions() const {
 
 void EngineImpl::stop_writes(const std::string& reason) {
   const std::lock_guard lock(state_mutex_);
-  if (!read_only_reason_.empty() || closing_) return;
-  read_only_reason_ = reason;
+  if (!failure_.empty() || closing_) return;
+  failure_ = reason;
   log_error(kComponent, fmt::format("writes stopped until restart: {}", reason));
 }
 
@@ -290,10 +311,12 @@ EngineStatus EngineImpl::status() const {
       status.segment_bytes += segment->bytes();
     }
   }
+  status.disk_free_bytes = disk_guard_.free_bytes();
   status.rows_written = rows_total_.value();
   status.bytes_written = log_bytes_total_.value();
   const std::lock_guard lock(state_mutex_);
-  status.read_only_reason = read_only_reason_;
+  status.read_only_reason = failure_.empty() ? disk_guard_.reason() : failure_;
+  status.failed = !failure_.empty();
   return status;
 }
 

@@ -2,7 +2,8 @@
 //   write: admit() -> append() -> WAL (group commit, fdatasync) -> memtable -> done callback -> flush -> segments
 //   read:  scan() over memtable and segments; sinks read the log by a LogCursor
 // Upsert: a row of the same (series, time) overwrites field by field; the later write wins.
-// Acknowledged means: in the log and synced (wal_sync = group | each). A failed sync stops all writes until restart.
+// Acknowledged means: in the log and synced (wal_sync = group | each). A failed sync stops all writes until restart; a
+// full disk only until there is room again, and what was refused meanwhile is never found later.
 // Threads: every method may be called from any thread.
 #pragma once
 
@@ -39,8 +40,10 @@ struct EngineOptions {
   uint64_t series_per_table_max = 1'000'000;
   uint64_t columns_per_table_max = 4096;  // guessed: wide machines have hundreds
   uint64_t tables_max = 10'000;
+  uint64_t disk_reserve_bytes = 512ULL << 20;  // disk_guard.h; guessed: the files of a flush or two
   FileSystem* file_system = &real_file_system();
-  std::string catalog_vfs;  // an SQLite VFS for the catalog's file; empty = the system's. For tests, with file_system
+  std::string
+      catalog_vfs;  // an SQLite VFS for the catalog's file; empty = the system's. For tests, with file_system
   const Clock* clock = &real_clock();
   MetricsRegistry* metrics = nullptr;  // required
 };
@@ -97,6 +100,8 @@ struct EngineStatus {
   uint64_t rows_written = 0;     // since start
   uint64_t bytes_written = 0;    // since start, into the log
   std::string read_only_reason;  // empty = writes are accepted
+  bool failed = false;           // read-only for good: only a restart can tell what reached the disk
+  uint64_t disk_free_bytes = 0;
 };
 
 // One record as a sink sees it.
@@ -131,8 +136,11 @@ class Engine {
   virtual AdmittedWrite admit(std::vector<RowBatch> batches) = 0;
 
   // `done` is called once, on the engine's thread, in order of the log: after the rows are durable and visible to
-  // scans, or with the error. It must be quick and must not call append(). An error returned here (kUnavailable: a
-  // queue or memory limit is reached, or the store is read-only) means nothing was taken and `done` is not called.
+  // scans, or with the error: kUnavailable = the disk was full, nothing of it was kept and it may be sent again; kIo =
+  // unknown. It must be quick and must not call append(). An error returned here (kUnavailable: a queue or memory limit
+  // is reached, or the store is read-only) means nothing was taken and `done` is not called.
+  // Order: once a `done` got an error, no write admitted before that is taken any more. A writer that must not leave
+  // gaps (stream positions) looks for failures between admit() and append().
   using AppendDone = std::function<void(Result<Lsn>)>;
   virtual Result<void> append(AdmittedWrite&& write, AppendDone done) = 0;
   Result<Lsn> append_and_wait(AdmittedWrite&& write);

@@ -17,6 +17,7 @@
 
 #include "storage/admitted_write.h"
 #include "storage/catalog/catalog.h"
+#include "storage/disk_guard.h"
 #include "storage/engine.h"
 #include "storage/flush.h"
 #include "storage/table.h"
@@ -52,6 +53,8 @@ class EngineImpl : public Engine {
     AppendDone done;
     uint64_t bytes = 0;
     Result<Lsn> outcome = Lsn{0};
+    std::optional<uint64_t> epoch_heard =
+        std::nullopt;  // not a write: all failures before this epoch are delivered
   };
 
   // ---- open ----
@@ -70,6 +73,8 @@ class EngineImpl : public Engine {
   // ---- threads ----
   void run_apply();
   void apply(Pending& pending);
+  void queue_for_apply(std::shared_ptr<Pending> pending);
+  Result<void> reserve_memory(uint64_t bytes);  // of a write, in pending_bytes_
   void note_positions(const std::vector<StreamPosition>& positions, Lsn lsn);
   void run_flush();
   void flush_due_tables();
@@ -96,6 +101,7 @@ class EngineImpl : public Engine {
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<Wal> wal_;
   std::string store_id_;
+  DiskGuard disk_guard_;
 
   mutable std::mutex tables_mutex_;  // guards tables_
   std::map<TableKey, std::shared_ptr<Table>, std::less<>> tables_;
@@ -115,13 +121,14 @@ class EngineImpl : public Engine {
   std::atomic<uint64_t> pending_bytes_{0};   // handed to the log, not yet applied
   std::atomic<uint64_t> memtable_bytes_{0};  // refreshed by the flush thread, added to by apply
   std::atomic<Lsn> applied_lsn_{0};
+  std::atomic<uint64_t> log_epoch_heard_{0};  // every writer has been told of the log's failures before it
 
   std::mutex flush_mutex_;          // one flush or retention at a time
   mutable std::mutex state_mutex_;  // guards what follows
   std::condition_variable flush_work_;
   bool flush_wanted_ = false;
   bool closing_ = false;
-  std::string read_only_reason_;
+  std::string failure_;                              // why writes stopped for good
   std::map<std::string, Lsn, std::less<>> cursors_;  // opened in this process: name -> saved
   Lsn published_replay_from_ = 0;                    // as of the last catalog commit
   Lsn trimmed_to_ = 0;

@@ -28,6 +28,7 @@ void EngineImpl::run_flush() {
       flush_wanted_ = false;
       if (closing_) return;
     }
+    disk_guard_.check_when_due();
     flush_due_tables();
     if (clock_.monotonic_ns() < next_upkeep) continue;
     next_upkeep = clock_.monotonic_ns() + kUpkeepNs;
@@ -52,8 +53,13 @@ void EngineImpl::flush_due_tables() {
                      (bytes != 0 && total > options_.memtable_bytes_max / 2);
     if (!due) continue;
     if (const auto done = flush_table(*table); !done) {
-      log_error(kComponent, fmt::format("flush of table `{}` failed, will be tried again: {}",
-                                        table->options().name, done.error().message));
+      const std::string what = fmt::format("flush of table `{}` failed, will be tried again: {}",
+                                           table->options().name, done.error().message);
+      if (done.error().code == ErrorCode::kExhausted) {
+        disk_guard_.note_full(what);  // logs it once
+      } else {
+        log_error(kComponent, what);
+      }
       std::unique_lock lock(state_mutex_);
       flush_work_.wait_for(lock, std::chrono::nanoseconds(kFlushRetryNs), [&] { return closing_; });
       return;
@@ -82,6 +88,7 @@ Result<void> EngineImpl::flush_table(Table& table) {
   const auto opened = written ? open_segments(table, *written, segments) : Result<void>(written.error());
   if (!opened) {
     table.cancel_flush();
+    if (written) remove_segments(*written, target);
     return opened.error();
   }
   CatalogChange change = change_of(table);
@@ -100,6 +107,8 @@ Result<void> EngineImpl::flush_table(Table& table) {
   change.progress = std::move(progress);
   if (const auto published = commit(change); !published) {
     table.cancel_flush();
+    // Rolled back for sure: the next try writes them anew.
+    if (published.error().code == ErrorCode::kExhausted) remove_segments(*written, target);
     return published.error();
   }
   table.publish_flush(frozen, std::move(segments));

@@ -57,7 +57,13 @@ Result<void> EngineImpl::start() {
   log.file_system = &fs_;
   log.clock = &clock_;
   log.metrics = options_.metrics;
+  log.on_no_space = [this](uint64_t epoch) {
+    auto heard = std::make_shared<Pending>();
+    heard->epoch_heard = epoch;
+    queue_for_apply(std::move(heard));
+  };
   VARVE_ASSIGN(wal_, Wal::open(std::move(log), next_lsn));
+  disk_guard_.check();
 
   auto& metrics = *options_.metrics;
   auto& rows = metrics.gauge("varve_memtable_rows", "Rows not yet in segments.");
@@ -65,7 +71,10 @@ Result<void> EngineImpl::start() {
   auto& segments = metrics.gauge("varve_segments", "Live segment files.");
   auto& segment_bytes = metrics.gauge("varve_segment_bytes", "Bytes of live segment files.");
   auto& log_bytes = metrics.gauge("varve_wal_bytes", "Bytes of the write-ahead log kept.");
-  auto& read_only = metrics.gauge("varve_read_only", "1 when the store refuses writes until restart.");
+  auto& read_only = metrics.gauge("varve_read_only", "1 when the store refuses writes, see /api/v1/status.");
+  auto& disk_free = metrics.gauge("varve_disk_free_bytes", "Free space of the disk with the data folder.");
+  auto& disk_reserve =
+      metrics.gauge("varve_disk_reserve_bytes", "Free space below which writes are refused.");
   collector_ = metrics.add_collector([&, this] {
     const EngineStatus now = status();
     rows.set(static_cast<double>(now.memtable_rows));
@@ -74,6 +83,8 @@ Result<void> EngineImpl::start() {
     segment_bytes.set(static_cast<double>(now.segment_bytes));
     log_bytes.set(static_cast<double>(now.wal_bytes));
     read_only.set(now.read_only_reason.empty() ? 0 : 1);
+    disk_free.set(static_cast<double>(now.disk_free_bytes));
+    disk_reserve.set(static_cast<double>(disk_guard_.reserve()));
   });
   apply_thread_ = std::thread([this] { run_apply(); });
   flush_thread_ = std::thread([this] { run_flush(); });

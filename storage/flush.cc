@@ -9,6 +9,7 @@
 #include "storage/base/log.h"
 #include "storage/merge/run_source.h"
 #include "storage/merge/series_merger.h"
+#include "storage/merge/series_walk.h"
 #include "storage/segment/writer.h"
 
 namespace varve {
@@ -26,14 +27,14 @@ int64_t partition_width(const FrozenMemtable& frozen, int64_t width) {
   while (true) {
     std::vector<int64_t> partitions;
     for (const auto& run : frozen.runs) {
-      int64_t last = 0;
-      bool any = false;
-      for (const int64_t time : run->times()) {
-        const int64_t partition = floor_div(time, width);
-        if (any && partition == last) continue;
-        any = true;
-        last = partition;
-        partitions.push_back(partition);
+      for (size_t block = 0; block < run->blocks(); ++block) {
+        const TimeRange times = run->block_times(block);
+        const int64_t last = floor_div(times.max, width);
+        // At most one a row.
+        int64_t partition = floor_div(times.min, width);
+        for (uint32_t row = 0; row < run->block_rows(block) && partition <= last; ++row, ++partition) {
+          partitions.push_back(partition);
+        }
       }
       std::sort(partitions.begin(), partitions.end());
       partitions.erase(std::unique(partitions.begin(), partitions.end()), partitions.end());
@@ -57,7 +58,7 @@ FieldSelection select_fields(const Table& table, const FrozenMemtable& frozen) {
     const auto field = table.field(column.name);
     VARVE_CHECK(field.has_value());
     const bool used = std::any_of(frozen.runs.begin(), frozen.runs.end(),
-                                  [&](const auto& run) { return run->column(field->index) != nullptr; });
+                                  [&](const auto& run) { return run->has_field(field->index); });
     if (!used) continue;
     selection.indexes.emplace_back(field->index);
     selection.types.push_back(field->type);
@@ -74,24 +75,6 @@ std::vector<uint32_t> positions_of(const SegmentSchema& schema, const std::vecto
   for (const std::string& tag : schema.tags) positions.push_back(places.at(tag));
   for (const SegmentField& field : schema.fields) positions.push_back(places.at(field.name));
   return positions;
-}
-
-struct KeyedSeries {
-  std::string key;
-  SeriesId series;
-};
-
-// The series of the runs in order of their keys.
-std::vector<KeyedSeries> series_in_key_order(const SeriesSnapshot& snapshot, const FrozenMemtable& frozen) {
-  std::vector<SeriesId> all;
-  for (const auto& run : frozen.runs) all.insert(all.end(), run->series().begin(), run->series().end());
-  std::sort(all.begin(), all.end());
-  all.erase(std::unique(all.begin(), all.end()), all.end());
-  std::vector<KeyedSeries> keyed;
-  keyed.reserve(all.size());
-  for (const SeriesId series : all) keyed.push_back({snapshot.key(series), series});
-  std::sort(keyed.begin(), keyed.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
-  return keyed;
 }
 
 // One open segment writer per partition.
@@ -127,13 +110,7 @@ class PartitionWriters {
     return written_;
   }
 
-  void remove_written() {
-    for (const CatalogSegment& record : written_) {
-      if (const auto removed = target_.file_system.remove(path_of(record.file)); !removed) {
-        log_warn("store", removed.error().message);
-      }
-    }
-  }
+  void remove_written() { remove_segments(written_, target_); }
 
  private:
   struct Open {
@@ -173,14 +150,17 @@ class PartitionWriters {
     VARVE_ASSIGN(const std::string image, open.writer->finish());
     record.bytes = image.size();
     const std::string temporary = path_of(record.file) + ".tmp";
-    {
+    const auto write = [&]() -> Result<void> {
       VARVE_ASSIGN(auto file, target_.file_system.create(temporary));
       VARVE_TRY(file->append(image));
       VARVE_TRY(file->sync());
-    }
-    VARVE_TRY(target_.file_system.rename(temporary, path_of(record.file)));
-    written_.push_back(std::move(record));
-    return {};
+      return target_.file_system.rename(temporary, path_of(record.file));
+    };
+    const auto done = write();
+    // The next try has another name: on a full disk the remains of each would take what is left.
+    if (!done) (void)target_.file_system.remove(temporary);
+    if (done) written_.push_back(std::move(record));
+    return done;
   }
 
   const FlushTarget& target_;
@@ -201,11 +181,15 @@ Result<void> write_series(const Table& table, const FrozenMemtable& frozen, cons
   }
   SeriesMerger merger(pointers, fields.types);
   MergedRows rows = merger.make_rows();
+  const auto order = table.series().order();
   const auto snapshot = table.series().snapshot();
-  for (const auto& [key, series] : series_in_key_order(*snapshot, frozen)) {
+  SeriesWalk walk(pointers, order);
+  while (const auto rank = walk.rank()) {
+    const SeriesId series = order->series()[*rank];
+    const std::string key = snapshot->key(series);
     const std::vector<TagPair> tags = snapshot->tags(series);
     std::vector<Piece> pieces;
-    for (uint32_t i = 0; i < sources.size(); ++i) sources[i]->add_pieces(series, TimeRange{}, i, pieces);
+    walk.take(*rank, TimeRange{}, pieces);
     merger.start(std::move(pieces));
     bool more_of_piece = false;
     while (true) {
@@ -225,6 +209,13 @@ Result<void> write_series(const Table& table, const FrozenMemtable& frozen, cons
 }
 
 }  // namespace
+
+void remove_segments(const std::vector<CatalogSegment>& segments, const FlushTarget& target) {
+  for (const CatalogSegment& segment : segments) {
+    const auto removed = target.file_system.remove(join_path(target.segment_directory, segment.file));
+    if (!removed) log_warn("store", removed.error().message);
+  }
+}
 
 std::string segment_file_name(uint64_t segment_id) {
   return fmt::format("{:016x}.seg", segment_id);

@@ -24,6 +24,9 @@ struct FlushTarget {
 Result<std::vector<CatalogSegment>> write_segments(const Table& table, const FrozenMemtable& frozen,
                                                    const FlushTarget& target);
 
+// Of a flush that did not get into the catalog. What cannot be removed now is at the next open.
+void remove_segments(const std::vector<CatalogSegment>& segments, const FlushTarget& target);
+
 std::string segment_file_name(uint64_t segment_id);  // 16 hex digits + ".seg"
 
 }  // namespace varve

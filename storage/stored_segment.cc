@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "storage/segment/byte_source.h"
 
 namespace varve {
@@ -26,19 +24,12 @@ Result<std::shared_ptr<const StoredSegment>> StoredSegment::open(FileSystem& fil
         path, reader.identity().id, reader.rows(), reader.bytes(), record.id, record.rows, record.bytes));
   }
   VARVE_ASSIGN(const SegmentDirectory* directory, reader.directory());
-  segment->positions_.reserve(directory->series());
-  for (size_t i = 0; i < directory->series(); ++i) {
-    segment->positions_.emplace_back(series.resolve_stored(directory->series_tags(i)),
-                                     static_cast<uint32_t>(i));
+  std::vector<StoredTag> tags;
+  for (size_t t = 0; t < directory->tags.size(); ++t) {
+    tags.push_back({directory->tag_names[t], &directory->tags[t].values, directory->tags[t].codes});
   }
-  std::sort(segment->positions_.begin(), segment->positions_.end());
+  segment->series_ = series.resolve_stored(tags, directory->series());
   return std::shared_ptr<const StoredSegment>(std::move(segment));
-}
-
-std::optional<uint32_t> StoredSegment::position_of(SeriesId series) const {
-  const auto found = std::lower_bound(positions_.begin(), positions_.end(), std::pair(series, uint32_t{0}));
-  if (found == positions_.end() || found->first != series) return std::nullopt;
-  return found->second;
 }
 
 }  // namespace varve

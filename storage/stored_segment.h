@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "storage/base/file.h"
@@ -31,14 +30,14 @@ class StoredSegment {
   const SegmentReader& reader() const { return *reader_; }
   const std::shared_ptr<const SegmentReader>& shared_reader() const { return reader_; }
 
-  // The segment's number of a series of the table; nullopt when the segment has no row of it.
-  std::optional<uint32_t> position_of(SeriesId series) const;
+  // The table's number of each of the segment's series, which are in the order of their keys.
+  const std::vector<SeriesId>& series() const { return series_; }
 
  private:
   std::string path_;
   CatalogSegment record_;
   std::shared_ptr<const SegmentReader> reader_;
-  std::vector<std::pair<SeriesId, uint32_t>> positions_;  // by SeriesId
+  std::vector<SeriesId> series_;
 };
 
 }  // namespace varve

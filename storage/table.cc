@@ -9,9 +9,10 @@
 namespace varve {
 namespace {
 
-// Rows in the append buffer before it is cut into a sorted run: large enough that runs are few, small enough that
-// sorting it for a reader stays under a few milliseconds.
+// The append buffer before it is cut into a run: large enough that runs are few, small enough that sorting it for a
+// reader stays under a few milliseconds.
 constexpr size_t kRunRows = 64 * 1024;
+constexpr size_t kRunBytes = 32 << 20;  // guessed: rows of 500 bytes
 
 std::string_view name_problem(std::string_view name) {
   if (name.empty()) return "is empty";
@@ -115,9 +116,10 @@ void Table::check_tags(const RowBatch& batch, Limits limits, Refusals& refusals)
           fmt::format("`{}` is a field of table `{}`, not a tag", tag.name, options_.name));
     } else if (std::any_of(tag.codes.begin(), tag.codes.end(), [](uint32_t c) { return c != kAbsentTag; }) &&
                !add_column(tag.name, ColumnKind::kTag, FieldType::kString, limits)) {
-      refusals.refuse_with_tag(tag, "column_limit",
-                               fmt::format("table `{}` has its {} columns; tag `{}` would be one more",
-                                           options_.name, options_.columns_max, tag.name));
+      refusals.refuse_with_tag(
+          tag, "column_limit",
+          fmt::format("table `{}` has its {} columns (storage.columns_per_table); tag `{}` would be one more",
+                      options_.name, options_.columns_max, tag.name));
     }
   }
 }
@@ -152,9 +154,11 @@ void Table::check_fields(const RowBatch& batch, Limits limits, Refusals& refusal
         continue;
       }
       if (!add_column(field.name, ColumnKind::kField, field.data.type, limits)) {
-        refusals.refuse_with_field(field, "column_limit",
-                                   fmt::format("table `{}` has its {} columns; field `{}` would be one more",
-                                               options_.name, options_.columns_max, field.name));
+        refusals.refuse_with_field(
+            field, "column_limit",
+            fmt::format(
+                "table `{}` has its {} columns (storage.columns_per_table); field `{}` would be one more",
+                options_.name, options_.columns_max, field.name));
         continue;
       }
       known = field_positions_.find(field.name);
@@ -187,12 +191,14 @@ CheckedBatch Table::check_batch(RowBatch batch, size_t batch_number, std::vector
     check_tags(batch, limits, refusals);
     check_fields(batch, limits, refusals, checked.field_indexes);
   }
-  std::vector<uint8_t> has_field(batch.rows(), 0);
-  for (const FieldColumn& field : batch.fields) {
-    for (size_t row = 0; row < batch.rows(); ++row) has_field[row] |= field.data.is_valid(row) ? 1 : 0;
-  }
-  for (size_t row = 0; row < batch.rows(); ++row) {
-    if (has_field[row] == 0) refusals.refuse(row, "no_field", "the row has no field value");
+  const bool all_have_field = std::any_of(batch.fields.begin(), batch.fields.end(),
+                                          [](const FieldColumn& field) { return !field.data.has_nulls(); });
+  if (!all_have_field) {
+    for (size_t row = 0; row < batch.rows(); ++row) {
+      const bool has_field = std::any_of(batch.fields.begin(), batch.fields.end(),
+                                         [&](const FieldColumn& field) { return field.data.is_valid(row); });
+      if (!has_field) refusals.refuse(row, "no_field", "the row has no field value");
+    }
   }
   // Refused rows must not make series, so they go before series are resolved; then those beyond the limit go.
   std::vector<uint32_t> original;
@@ -201,19 +207,20 @@ CheckedBatch Table::check_batch(RowBatch batch, size_t batch_number, std::vector
   }
   if (original.size() != batch.rows()) batch.filter(refusals.keep);
   std::string widest_tag;
-  const auto series = series_.resolve(batch, limits == Limits::kEnforced, widest_tag);
-  std::vector<uint8_t> keep(batch.rows(), 1);
-  for (size_t row = 0; row < batch.rows(); ++row) {
-    if (series[row]) {
-      checked.series.push_back(*series[row]);
-      continue;
+  checked.series = series_.resolve(batch, limits == Limits::kEnforced, widest_tag);
+  if (std::find(checked.series.begin(), checked.series.end(), kNoSeries) != checked.series.end()) {
+    std::vector<uint8_t> keep(batch.rows(), 1);
+    for (size_t row = 0; row < batch.rows(); ++row) {
+      if (checked.series[row] != kNoSeries) continue;
+      keep[row] = 0;
+      refusals.refuse(
+          original[row], "series_limit",
+          fmt::format("table `{}` has its {} series (storage.series_per_table); tag `{}` has the most values",
+                      options_.name, options_.series_max, widest_tag));
     }
-    keep[row] = 0;
-    refusals.refuse(original[row], "series_limit",
-                    fmt::format("table `{}` has its {} series; tag `{}` has the most values", options_.name,
-                                options_.series_max, widest_tag));
+    std::erase(checked.series, kNoSeries);
+    batch.filter(keep);
   }
-  if (checked.series.size() != batch.rows()) batch.filter(keep);
   checked.batch = std::move(batch);
   return checked;
 }
@@ -221,6 +228,15 @@ CheckedBatch Table::check_batch(RowBatch batch, size_t batch_number, std::vector
 void Table::insert(const CheckedBatch& checked, Lsn lsn, int64_t now_monotonic_ns) {
   const RowBatch& batch = checked.batch;
   if (batch.rows() == 0) return;
+  const std::lock_guard one_at_a_time(write_mutex_);
+  append(checked, lsn, now_monotonic_ns);
+  // The memory of a full buffer serves the next one.
+  if (buffer_.rows() >= kRunRows || buffer_.memory_bytes() >= kRunBytes)
+    cut_buffer(buffer_.rows() >= kRunRows);
+}
+
+void Table::append(const CheckedBatch& checked, Lsn lsn, int64_t now_monotonic_ns) {
+  const RowBatch& batch = checked.batch;
   const std::lock_guard lock(rows_mutex_);
   const size_t before = buffer_.rows();
   buffer_.series.insert(buffer_.series.end(), checked.series.begin(), checked.series.end());
@@ -242,17 +258,32 @@ void Table::insert(const CheckedBatch& checked, Lsn lsn, int64_t now_monotonic_n
     oldest_row_ns_ = now_monotonic_ns;
   }
   last_lsn_ = std::max(last_lsn_, lsn);
-  if (buffer_.rows() >= kRunRows) cut_buffer();
 }
 
-void Table::cut_buffer() {
+// Readers go on with the buffer while it is encoded.
+void Table::cut_buffer(bool keep_memory) {
   if (buffer_.rows() == 0) return;
-  auto run = buffer_run_ != nullptr ? buffer_run_ : SortedRun::from(buffer_);
+  auto sorted = [&] {
+    const std::lock_guard lock(rows_mutex_);
+    return buffer_run_;
+  }();
+  if (sorted == nullptr) sorted = sort_buffer();
+  auto run = std::make_shared<const EncodedRun>(*sorted);
+  const std::lock_guard lock(rows_mutex_);
   run_bytes_ += run->memory_bytes();
   run_rows_ += run->rows();
   runs_.push_back(std::move(run));
-  buffer_ = {};
+  if (keep_memory) {
+    buffer_.clear();
+  } else {
+    buffer_ = {};
+  }
   buffer_run_ = nullptr;
+}
+
+std::shared_ptr<const SortedRun> Table::sort_buffer() const {
+  return std::make_shared<const SortedRun>(
+      buffer_, [&](std::vector<SeriesId>& series) { series_.sort_by_key(series); });
 }
 
 // ---- reads ----
@@ -264,8 +295,8 @@ TableVersion Table::version() const {
   version.runs = frozen_;
   version.runs.insert(version.runs.end(), runs_.begin(), runs_.end());
   if (buffer_.rows() != 0) {
-    if (buffer_run_ == nullptr) buffer_run_ = SortedRun::from(buffer_);
-    version.runs.push_back(buffer_run_);
+    if (buffer_run_ == nullptr) buffer_run_ = sort_buffer();
+    version.newest = buffer_run_;
   }
   return version;
 }
@@ -290,12 +321,13 @@ TableInfo Table::info() const {
     range.min = std::min(range.min, segment->time_range().min);
     range.max = std::max(range.max, segment->time_range().max);
   }
-  for (const auto& run : now.runs) {
-    info.rows += run->rows();
-    if (run->rows() == 0) continue;
-    range.min = std::min(range.min, run->time_range().min);
-    range.max = std::max(range.max, run->time_range().max);
-  }
+  const auto count_run = [&](size_t rows, const TimeRange& times) {
+    info.rows += rows;
+    range.min = std::min(range.min, times.min);
+    range.max = std::max(range.max, times.max);
+  };
+  for (const auto& run : now.runs) count_run(run->rows(), run->time_range());
+  if (now.newest != nullptr) count_run(now.newest->rows(), now.newest->time_range());
   if (!range.empty()) {
     info.time_min = range.min;
     info.time_max = range.max;
@@ -312,7 +344,7 @@ uint64_t Table::memtable_rows() const {
 
 uint64_t Table::memtable_bytes() const {
   const std::lock_guard lock(rows_mutex_);
-  return buffer_.memory_bytes() + run_bytes_ + frozen_bytes_;
+  return buffer_.memory_bytes() * (buffer_run_ != nullptr ? 2 : 1) + run_bytes_ + frozen_bytes_;
 }
 
 int64_t Table::oldest_row_age_ns(int64_t now_monotonic_ns) const {
@@ -334,9 +366,10 @@ std::optional<Lsn> Table::first_unflushed_lsn_beside(const FrozenMemtable& froze
 }
 
 FrozenMemtable Table::begin_flush() {
+  const std::lock_guard no_writes(write_mutex_);
+  cut_buffer(false);
   const std::lock_guard lock(rows_mutex_);
   VARVE_CHECK(frozen_.empty());
-  cut_buffer();
   frozen_ = std::move(runs_);
   runs_.clear();
   frozen_bytes_ = std::exchange(run_bytes_, 0);

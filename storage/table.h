@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "storage/engine.h"
+#include "storage/memtable/encoded_run.h"
 #include "storage/memtable/sorted_run.h"
 #include "storage/series/series_index.h"
 #include "storage/stored_segment.h"
@@ -38,12 +39,13 @@ struct TableOptions {
 // What a scan reads: nothing in it changes.
 struct TableVersion {
   std::vector<std::shared_ptr<const StoredSegment>> segments;  // by last_lsn: the later write comes later
-  std::vector<std::shared_ptr<const SortedRun>> runs;          // older first, all newer than the segments
+  std::vector<std::shared_ptr<const EncodedRun>> runs;         // older first, all newer than the segments
+  std::shared_ptr<const SortedRun> newest;  // newer than the runs; null when there are no rows
 };
 
 struct FrozenMemtable {
-  std::vector<std::shared_ptr<const SortedRun>> runs;  // older first
-  Lsn first_lsn = 0;                                   // of the oldest row in them
+  std::vector<std::shared_ptr<const EncodedRun>> runs;  // older first
+  Lsn first_lsn = 0;                                    // of the oldest row in them
   Lsn last_lsn = 0;  // every row of the table up to here is in a segment or in them
   uint64_t rows = 0;
 };
@@ -108,7 +110,9 @@ class Table {
                     std::vector<size_t>& field_indexes);
   // False: columns_max reached.
   bool add_column(std::string_view name, ColumnKind kind, FieldType type, Limits limits);
-  void cut_buffer();  // rows_mutex_ held
+  void append(const CheckedBatch& checked, Lsn lsn, int64_t now_monotonic_ns);
+  void cut_buffer(bool keep_memory);                     // write_mutex_ held
+  std::shared_ptr<const SortedRun> sort_buffer() const;  // one of the two mutexes of rows held
 
   const TableOptions options_;
   SeriesIndex series_;
@@ -119,11 +123,13 @@ class Table {
   std::unordered_map<std::string, size_t> field_positions_;
   std::unordered_map<std::string, size_t> tag_positions_;
 
-  mutable std::mutex rows_mutex_;                        // guards everything below
-  RowBuffer buffer_;                                     // arrival order, cut into a run every kRunRows
+  std::mutex
+      write_mutex_;  // held by what changes buffer_, also while it is encoded; taken before rows_mutex_
+  mutable std::mutex rows_mutex_;  // guards everything below
+  RowBuffer buffer_;               // arrival order, cut into a run at kRunRows or kRunBytes
   mutable std::shared_ptr<const SortedRun> buffer_run_;  // the buffer, sorted for readers; null when stale
-  std::vector<std::shared_ptr<const SortedRun>> runs_;
-  std::vector<std::shared_ptr<const SortedRun>> frozen_;
+  std::vector<std::shared_ptr<const EncodedRun>> runs_;
+  std::vector<std::shared_ptr<const EncodedRun>> frozen_;
   std::vector<std::shared_ptr<const StoredSegment>> segments_;
   uint64_t run_bytes_ = 0;
   uint64_t run_rows_ = 0;

@@ -5,6 +5,7 @@
 #include "storage/merge/run_source.h"
 #include "storage/merge/segment_source.h"
 #include "storage/merge/series_merger.h"
+#include "storage/merge/series_walk.h"
 
 namespace varve {
 namespace {
@@ -25,11 +26,12 @@ class SnapshotTags : public SeriesTags {
 
 class TableScan : public Scan {
  public:
-  // The version before the series: every series of its rows is then in the snapshot.
+  // The version before the series: every series of its rows is then in the snapshot, and those in the order.
   TableScan(const Table& table, ScanRequest request)
       : request_(std::move(request)),
         version_(table.version()),
         series_(table.series().snapshot()),
+        order_(table.series().order()),
         tags_(series_) {}
 
   Result<void> open(const Table& table) {
@@ -49,14 +51,18 @@ class TableScan : public Scan {
       VARVE_TRY(source->open());
       sources_.push_back(std::move(source));
     }
+    const auto wanted = [&](const TimeRange& times) { return request_.time.overlaps(times.min, times.max); };
     for (const auto& run : version_.runs) {
-      if (run->rows() == 0 || !request_.time.overlaps(run->time_range().min, run->time_range().max)) continue;
-      sources_.push_back(std::make_unique<RunSource>(run, field_indexes));
+      if (wanted(run->time_range())) sources_.push_back(std::make_unique<RunSource>(run, field_indexes));
+    }
+    if (version_.newest != nullptr && wanted(version_.newest->time_range())) {
+      sources_.push_back(std::make_unique<PlainRunSource>(version_.newest, field_indexes));
     }
     for (const auto& source : sources_) source_pointers_.push_back(source.get());
     std::vector<FieldType> types;
     for (const auto& type : field_types_) types.push_back(type.value_or(FieldType::kDouble));
     merger_ = std::make_unique<SeriesMerger>(source_pointers_, types);
+    walk_ = std::make_unique<SeriesWalk>(source_pointers_, order_);
     rows_ = merger_->make_rows();
     statistics_.resize(request_.fields.size());
     return {};
@@ -65,6 +71,8 @@ class TableScan : public Scan {
   std::span<const std::optional<FieldType>> field_types() const override { return field_types_; }
 
   Result<bool> next(ScanBlock& block) override {
+    if (in_whole_) merger_->skip_lone();
+    in_whole_ = false;
     while (true) {
       rows_.clear();
       if (in_lone_) {
@@ -81,6 +89,8 @@ class TableScan : public Scan {
         if (step == SeriesMerger::Step::kLonePiece) {
           if (from_statistics(block)) return true;
           ++counters_.blocks_decoded;
+          VARVE_ASSIGN(const LoadedPiece* piece, merger_->lone_rows());
+          if (hand_out_whole(*piece, block)) return true;
           VARVE_ASSIGN(in_lone_, merger_->take_lone(rows_));
         } else {
           ++counters_.blocks_decoded;
@@ -97,19 +107,25 @@ class TableScan : public Scan {
   const ScanCounters& counters() const override { return counters_; }
 
  private:
+  bool passes(SeriesId series) {
+    if (!request_.series_filter) return true;
+    tags_.set(series);
+    return series < series_->size() && request_.series_filter(tags_);
+  }
+
   bool next_series() {
-    while (next_series_ < series_->size()) {
-      const auto series = static_cast<SeriesId>(next_series_++);
-      if (request_.series_filter) {
-        tags_.set(series);
-        if (!request_.series_filter(tags_)) continue;
+    while (auto rank = walk_->rank()) {
+      const auto& series = order_->series();
+      if (!passes(series[*rank])) {
+        uint32_t next = *rank + 1;
+        while (next < series.size() && !passes(series[next])) ++next;
+        walk_->seek(next);
+        continue;
       }
       std::vector<Piece> pieces;
-      for (uint32_t i = 0; i < sources_.size(); ++i) {
-        sources_[i]->add_pieces(series, request_.time, i, pieces);
-      }
+      walk_->take(*rank, request_.time, pieces);
       if (pieces.empty()) continue;
-      current_ = series;
+      current_ = series[*rank];
       merger_->start(std::move(pieces));
       in_series_ = true;
       return true;
@@ -146,6 +162,25 @@ class TableScan : public Scan {
     return true;
   }
 
+  // The rows of a lone piece where they lie, when all of them are wanted and no column is to be made up or widened.
+  bool hand_out_whole(const LoadedPiece& piece, ScanBlock& block) {
+    if (piece.whole.size() != request_.fields.size()) return false;
+    for (size_t i = 0; i < piece.whole.size(); ++i) {
+      if (piece.whole[i].type != rows_.columns[i].type) return false;
+    }
+    if (piece.times[0] < request_.time.min || piece.times[piece.rows - 1] > request_.time.max) return false;
+    block = {};
+    block.series = current_;
+    block.rows = piece.rows;
+    block.times = {piece.times, piece.rows};
+    block.columns = piece.whole;
+    block.time_min = block.times.front();
+    block.time_max = block.times.back();
+    counters_.rows += block.rows;
+    in_whole_ = true;
+    return true;
+  }
+
   // Trims the rows in hand to the wanted range; false when none are left.
   bool hand_out_rows(ScanBlock& block) {
     auto& times = rows_.times;
@@ -173,19 +208,21 @@ class TableScan : public Scan {
   const ScanRequest request_;
   const TableVersion version_;
   const std::shared_ptr<const SeriesSnapshot> series_;
+  const std::shared_ptr<const SeriesOrder> order_;
   mutable SnapshotTags tags_;
   std::vector<std::optional<FieldType>> field_types_;
   std::vector<std::unique_ptr<RowSource>> sources_;  // older first
   std::vector<RowSource*> source_pointers_;
   std::unique_ptr<SeriesMerger> merger_;
+  std::unique_ptr<SeriesWalk> walk_;
   MergedRows rows_;
   std::vector<ColumnStatistics> statistics_;
   ScanCounters counters_;
 
-  size_t next_series_ = 0;
   SeriesId current_ = 0;
   bool in_series_ = false;
-  bool in_lone_ = false;
+  bool in_lone_ = false;   // more of the lone piece is to be copied out
+  bool in_whole_ = false;  // the caller reads the lone piece where it lies
 };
 
 }  // namespace

@@ -14,11 +14,14 @@
 namespace varve {
 namespace {
 
-constexpr uint64_t kFlushRowsMax = 100'000'000;    // the memtable's byte limit comes first (guessed)
-constexpr uint64_t kQueryRowsMax = 1'000'000'000;  // guessed
-constexpr uint64_t kQueriesMax = 1024;             // guessed: each may hold a thread
-constexpr uint64_t kMirrorLinesMax = 100'000;      // a request of some 20 MB (guessed)
-constexpr size_t kSectionsMax = 256;               // of [[kafka]] and of [[mirror]]: each has a thread
+constexpr uint64_t kFlushRowsMax = 100'000'000;       // the memtable's byte limit comes first (guessed)
+constexpr uint64_t kSeriesPerTableMax = 100'000'000;  // each takes some 200 bytes of memory (guessed)
+constexpr uint64_t kColumnsPerTableMax = 65'536;      // a segment's index has an entry for each (guessed)
+constexpr uint64_t kTablesMax = 1'000'000;            // guessed: each has its own files
+constexpr uint64_t kQueryRowsMax = 1'000'000'000;     // guessed
+constexpr uint64_t kQueriesMax = 1024;                // guessed: each may hold a thread
+constexpr uint64_t kMirrorLinesMax = 100'000;         // a request of some 20 MB (guessed)
+constexpr size_t kSectionsMax = 256;                  // of [[kafka]] and of [[mirror]]: each has a thread
 
 using Known = std::vector<std::string>;
 
@@ -66,6 +69,11 @@ Result<void> read_storage(const toml::table& table, Source source, EngineOptions
   reader.duration("flush_age", false, out.flush_age_ns);
   reader.duration("partition", false, out.partition_ns);
   reader.duration("retention", true, out.retention_ns);
+  reader.bytes("memtable_bytes", false, out.memtable_bytes_max);
+  reader.bytes("disk_reserve", true, out.disk_reserve_bytes);
+  reader.count("series_per_table", 1, kSeriesPerTableMax, out.series_per_table_max);
+  reader.count("columns_per_table", 1, kColumnsPerTableMax, out.columns_per_table_max);
+  reader.count("tables_max", 1, kTablesMax, out.tables_max);
   if (out.data_directory.empty()) reader.fail("data", "must name a folder");
   out.wal_sync = wal_sync == "each"      ? WalSync::kEach
                  : wal_sync == "relaxed" ? WalSync::kRelaxed
@@ -169,7 +177,7 @@ Result<void> read_query(const toml::table& table, Source source, QueryOptions& o
   uint64_t max_concurrent = out.max_concurrent;
   reader.duration("timeout", false, out.timeout_ns);
   reader.count("max_rows", 1, kQueryRowsMax, out.max_rows);
-  reader.bytes("max_memory", out.max_memory_bytes);
+  reader.bytes("max_memory", false, out.max_memory_bytes);
   reader.count("max_concurrent", 1, kQueriesMax, max_concurrent);
   out.max_concurrent = static_cast<uint32_t>(max_concurrent);
   return reader.finish();

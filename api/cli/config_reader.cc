@@ -100,14 +100,14 @@ void ConfigReader::duration(std::string_view key, bool zero_is_fine, int64_t& ou
   out_ns = *parsed;
 }
 
-void ConfigReader::bytes(std::string_view key, uint64_t& out) {
+void ConfigReader::bytes(std::string_view key, bool zero_is_fine, uint64_t& out) {
   const toml::node* const node = find(key);
   if (node == nullptr) return;
   const auto* const value = node->as_string();
   if (value == nullptr) return fail(key, expected("a size like \"512MiB\"", *node));
   const Result<uint64_t> parsed = parse_bytes(value->get());
   if (!parsed) return fail(key, parsed.error().message);
-  if (*parsed == 0) return fail(key, "must be more than 0");
+  if (*parsed == 0 && !zero_is_fine) return fail(key, "must be more than 0");
   out = *parsed;
 }
 

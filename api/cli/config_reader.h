@@ -32,7 +32,7 @@ class ConfigReader {
   void flag(std::string_view key, bool& out);
   void count(std::string_view key, uint64_t min, uint64_t max, uint64_t& out);
   void duration(std::string_view key, bool zero_is_fine, int64_t& out_ns);
-  void bytes(std::string_view key, uint64_t& out);
+  void bytes(std::string_view key, bool zero_is_fine, uint64_t& out);
   void texts(std::string_view key, std::vector<std::string>& out);
   void text_map(std::string_view key, std::map<std::string, std::string>& out);  // scalars become text
   void word(std::string_view key, const std::vector<std::string>& words, std::string& out);

@@ -18,7 +18,7 @@ enum class ErrorCode {
   kCorruption,       // bytes on disk or wire are not what was written
   kIo,               // the operating system refused (errno is in the message)
   kUnavailable,      // not now; the same call may work later
-  kExhausted,        // a named limit was reached
+  kExhausted,        // a named limit was reached, or the disk is full
   kUnsupported,      // understood, but this version does not do it
 };
 

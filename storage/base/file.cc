@@ -19,7 +19,16 @@ constexpr mode_t kDirectoryMode = 0700;
 Error path_error(std::string_view call, std::string_view path, int errno_value) {
   Error error = io_error(std::string(call) + " " + std::string(path), errno_value);
   if (errno_value == ENOENT) error.code = ErrorCode::kNotFound;
+  if (errno_value == ENOSPC || errno_value == EDQUOT || errno_value == EFBIG) {
+    error = with_context(std::move(error), "the disk is full, or a quota or file size limit is reached");
+    error.code = ErrorCode::kExhausted;
+  }
   return error;
+}
+
+// For a sync, which is final whatever the reason.
+Error sync_error(std::string_view call, std::string_view path, int errno_value) {
+  return io_error(std::string(call) + " " + std::string(path), errno_value);
 }
 
 template <class Call>
@@ -97,7 +106,7 @@ class PosixWritableFile : public WritableFile {
 
   Result<void> sync() override {
     if (retry_on_eintr([&] { return ::fdatasync(fd_.get()); }) != 0)
-      return path_error("fdatasync", path_, errno);
+      return sync_error("fdatasync", path_, errno);
     return {};
   }
 
@@ -138,7 +147,7 @@ class PosixFileSystem : public FileSystem {
     if (retry_on_eintr([&] { return ::ftruncate(fd.get(), static_cast<off_t>(bytes)); }) != 0) {
       return path_error("truncate", path, errno);
     }
-    if (retry_on_eintr([&] { return ::fsync(fd.get()); }) != 0) return path_error("fsync", path, errno);
+    if (retry_on_eintr([&] { return ::fsync(fd.get()); }) != 0) return sync_error("fsync", path, errno);
     return {};
   }
 
@@ -169,7 +178,7 @@ class PosixFileSystem : public FileSystem {
   Result<void> sync_directory(const std::string& path) override {
     VARVE_ASSIGN(Descriptor fd, open_descriptor(path, O_RDONLY | O_DIRECTORY));
     if (retry_on_eintr([&] { return ::fsync(fd.get()); }) != 0)
-      return path_error("fsync folder", path, errno);
+      return sync_error("fsync folder", path, errno);
     return {};
   }
 
@@ -202,6 +211,12 @@ class PosixFileSystem : public FileSystem {
     return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
   }
 
+  Result<uint64_t> total_bytes(const std::string& path) override {
+    struct statvfs info {};
+    if (::statvfs(path.c_str(), &info) != 0) return path_error("statvfs", path, errno);
+    return static_cast<uint64_t>(info.f_blocks) * info.f_frsize;
+  }
+
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {
     VARVE_ASSIGN(Descriptor fd, open_descriptor(path, O_RDWR | O_CREAT | O_NOFOLLOW));
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
@@ -227,10 +242,14 @@ Result<void> FileSystem::write_atomically(const std::string& path, std::string_v
   const std::string temporary = path + ".tmp";
   VARVE_ASSIGN(const bool stale, exists(temporary));
   if (stale) VARVE_TRY(remove(temporary));
-  {
+  const auto write = [&]() -> Result<void> {
     VARVE_ASSIGN(auto file, create(temporary));
     VARVE_TRY(file->append(bytes));
-    VARVE_TRY(file->sync());
+    return file->sync();
+  };
+  if (const auto written = write(); !written) {
+    (void)remove(temporary);  // its space may be wanted; what stays goes at the next call
+    return written;
   }
   VARVE_TRY(rename(temporary, path));
   return sync_directory(parent_directory(path));

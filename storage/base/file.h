@@ -1,6 +1,8 @@
 // The operating system's files behind one small interface, so that tests can fail any call.
-// Only file.cc calls open, fsync, rename and their kin. Errors are kIo with path and errno text (kNotFound when the
-// path is absent). EINTR and short transfers are retried inside; a short read means end of file.
+// Only file.cc calls open, fsync, rename and their kin. EINTR and short transfers are retried inside; a short read
+// means end of file.
+// Errors: kIo with path and errno text; kNotFound when the path is absent; kExhausted when a call had no room (ENOSPC,
+//         EDQUOT, EFBIG): it may be tried again once there is some. A sync is never kExhausted: see WritableFile.
 // Crash promises: data is durable after sync(); a created, renamed or removed name after sync_directory().
 // Threads: FileSystem and RandomAccessFile may be shared; a WritableFile belongs to one thread at a time.
 #pragma once
@@ -29,7 +31,8 @@ class WritableFile {
   virtual ~WritableFile() = default;  // closes without syncing
   // Writes at the end of what this object wrote before.
   virtual Result<void> append(std::string_view bytes) = 0;
-  virtual Result<void> sync() = 0;  // fdatasync. After an error what reached disk is unknown: never retry.
+  // fdatasync. After an error, always kIo, what reached disk is unknown: never retry.
+  virtual Result<void> sync() = 0;
   // Reserves disk space up to `bytes` from the start, filled with zeros, so that later syncs move no metadata.
   virtual Result<void> preallocate(uint64_t bytes) = 0;
 };
@@ -53,7 +56,9 @@ class FileSystem {
   virtual Result<void> sync_directory(const std::string& path) = 0;
   virtual Result<std::vector<std::string>> list(const std::string& path) = 0;  // names, sorted
   virtual Result<bool> exists(const std::string& path) = 0;
+  // Of the file system that holds `path`: what an ordinary user may still write, and its size.
   virtual Result<uint64_t> free_bytes(const std::string& path) = 0;
+  virtual Result<uint64_t> total_bytes(const std::string& path) = 0;
   // kUnavailable when another process holds it.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
 

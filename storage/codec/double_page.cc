@@ -13,9 +13,11 @@ namespace varve {
 namespace {
 
 constexpr uint8_t kOrderedKind = 255;
-constexpr size_t kSample = 32;        // values looked at to guess the places
-constexpr size_t kGoodShare = 50;     // at most n / 50 exceptions: ORDERED cannot win
-constexpr size_t kHopelessShare = 4;  // above n / 4 exceptions: DECIMAL cannot win
+constexpr size_t kSample = 32;         // values looked at to guess the places
+constexpr size_t kSampleStride = 13;   // odd, and far from 1
+constexpr size_t kHopelessSample = 8;  // so many at once, none a decimal: not half of the page are
+constexpr size_t kGoodShare = 50;      // at most n / 50 exceptions: ORDERED cannot win
+constexpr size_t kHopelessShare = 4;   // above n / 4 exceptions: DECIMAL cannot win
 constexpr double kPowers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                               1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 static_assert(std::size(kPowers) == kDecimalPlacesMax + 1);
@@ -50,8 +52,10 @@ class DecimalSearch {
     const size_t n = values_.size(), count = std::min(n, kSample);
     size_t votes[kDecimalPlacesMax + 1] = {}, none = 0;
     for (size_t i = 0; i < count; ++i) {
-      const int places = places_of(values_[i * n / count]);
+      // Spread from the start, so that values that are no decimals show soon: each costs all 16 divisions.
+      const int places = places_of(values_[i * kSampleStride % count * n / count]);
       places < 0 ? ++none : ++votes[places];
+      if (none >= std::min(count / 2 + 1, kHopelessSample) && none == i + 1) return nullptr;
     }
     if (none * 2 > count) return nullptr;
     unsigned most = kDecimalPlacesMax;
@@ -169,9 +173,8 @@ std::optional<double> encode_double_page(std::span<const double> values, Effort 
   const size_t start = out.size();
   encode_decimals(values, *decimals, effort, out);
   if (decimals->exceptions == 0) {
-    int64_t sum = 0;  // 1024 * 2^51 < 2^63
-    for (size_t i = 0; i < n; ++i) sum += decimals->digits[i];
-    return static_cast<double>(sum) / kPowers[decimals->places];
+    const auto total = static_cast<int64_t>(sum(decimals->digits.data(), n));  // 1024 * 2^51 < 2^63
+    return static_cast<double>(total) / kPowers[decimals->places];
   }
   if (decimals->exceptions * kGoodShare <= n) return std::nullopt;
   std::string ordered;

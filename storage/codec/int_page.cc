@@ -36,9 +36,9 @@ bool read_plain_header(ByteReader& reader, unsigned kind, size_t n, PlainHeader&
   h.base = u(reader.signed_varint());
   if (h.predictor != IntPredictor::kFor) h.a = u(reader.signed_varint());
   if (h.predictor == IntPredictor::kDod) h.b = u(reader.signed_varint());
-  if (h.predictor == IntPredictor::kGrid) {
+  if (kind & kFractionFlag) {
     h.b = reader.varint();
-    if (h.b >> kRampShift) return false;
+    if (h.predictor != IntPredictor::kGrid || h.b == 0 || h.b >> kRampShift) return false;
   }
   if (kind & kPatchedFlag) {
     const uint64_t count = reader.varint();
@@ -69,6 +69,10 @@ bool apply_patches(const PlainHeader& h, size_t n, Put put) {
 bool decode_plain(const PlainHeader& h, size_t n, int64_t* values) {
   // Signed and unsigned versions of one type may alias; the arithmetic is unsigned to wrap.
   uint64_t* out = reinterpret_cast<uint64_t*>(values);
+  if (h.predictor == IntPredictor::kGrid && h.width == 0 && h.b == 0 && h.patch_count == 0) {
+    fill_line(out, n, h.origin + h.base * h.factor, h.a * h.factor);
+    return true;
+  }
   unpack_bits(h.packed, n, h.width, h.base, out);
   if (h.patch_count && !apply_patches(h, n, [out](size_t i, uint64_t v) { out[i] = v; })) return false;
   switch (h.predictor) {

@@ -9,18 +9,16 @@
 #include "storage/base/check.h"
 #include "storage/codec/int_page.h"
 #include "storage/codec/int_page_kind.h"
+#include "storage/codec/int_window.h"
 #include "storage/codec/loops.h"
 
 namespace varve {
 namespace {
 
-constexpr size_t kExactWindowValues = 128;  // below this the exact histogram is as cheap as the estimate
-constexpr double kEstimateGain = 0.98;   // patches for less are not worth the exact pass, nor their decoding
 constexpr double kEstimateTrust = 1.15;  // an estimate exceeded by more than this is thrown away
 // Rows of packed series repeat with small periods; a prime stride keeps a sample from seeing one phase only.
 constexpr size_t kSampleStride = 389;
-constexpr double kStartBits = 24;  // guess: a typical varint start, step or slope
-constexpr double kPatchHeaderBits = 24;
+constexpr double kStartBits = 24;       // guess: a typical varint start, step or slope
 constexpr double kNestedPageBits = 32;  // what RLE and DICT must save before they are worth a second pass
 
 using Values = std::array<int64_t, kVectorValues>;
@@ -38,75 +36,6 @@ unsigned bits_of(uint64_t x) {
   return static_cast<unsigned>(std::bit_width(x));
 }
 
-// ---- choosing the window ----
-
-// Residuals in [base, base + 2^width) are packed; the others are patches.
-struct Window {
-  int64_t base = 0;
-  unsigned width = kWidthMax;
-  bool patched = false;
-  double bits = 1e18;  // size of residuals and patches
-};
-
-// The cheapest width by histogram, for a window starting at the minimum or around a middle value.
-void narrow(const WidthHistogram& histogram, size_t n, unsigned full, MinMax range, int64_t mid,
-            Window& best) {
-  const double per_count = static_cast<double>(n) / histogram.counted;
-  const double patch_bits = position_bits(n) + std::min(64U, full + 1);
-  for (const bool around : {false, true}) {
-    const uint32_t* need = around ? histogram.around_mid : histogram.above_min;
-    uint32_t outside = around ? need[65] + need[64] : need[64];
-    for (unsigned width = 64; width-- > 0;) {  // here `outside` = values that need more than `width` bits
-      if (width < full && outside < histogram.counted) {
-        const double patches = outside ? outside * per_count : (per_count > 1 ? 1 : 0);
-        const double bits =
-            static_cast<double>(n) * width + (patches > 0 ? kPatchHeaderBits + patches * patch_bits : 0);
-        if (bits < best.bits) {
-          const int64_t base = around ? minus(mid, width ? s(uint64_t{1} << (width - 1)) : 0) : range.min;
-          best = {base, width, true, bits};
-        }
-      }
-      outside += need[width];
-    }
-  }
-}
-
-// A value near the middle of the residuals, from a sample.
-int64_t middle(const int64_t* residual, size_t n, size_t count) {
-  int64_t sample[32];
-  for (size_t i = 0; i < count; ++i) sample[i] = residual[(i * kSampleStride + n / 2) % n];
-  std::nth_element(sample, sample + count / 2, sample + count);
-  return sample[count / 2];
-}
-
-// The window by histogram is centred on a guess: what lies inside may need a bit less.
-void tighten(const int64_t* residual, size_t n, Window& window) {
-  const MinMax inside = min_max_inside(residual, n, window.base, window.width);
-  const unsigned width = bits_of(u(inside.max) - u(inside.min));
-  if (width >= window.width) return;
-  window.bits -= static_cast<double>(n) * (window.width - width);
-  window.base = inside.min;
-  window.width = width;
-}
-
-Window best_window(const int64_t* residual, size_t n, bool estimate) {
-  const MinMax range = min_max(residual, n);
-  Window best;
-  best.base = range.min;
-  best.width = bits_of(u(range.max) - u(range.min));
-  best.bits = static_cast<double>(n) * best.width;
-  if (best.width <= 1 || n < 4) return best;
-  estimate = estimate && n >= kExactWindowValues;
-  const int64_t mid = middle(residual, n, estimate ? 9 : 32);
-  WidthHistogram histogram;
-  count_widths(residual, n, estimate, range.min, mid, histogram);
-  const Window whole = best;
-  narrow(histogram, n, best.width, range, mid, best);
-  if (estimate && best.bits > kEstimateGain * whole.bits) return whole;
-  if (best.patched && !estimate) tighten(residual, n, best);
-  return best;
-}
-
 // ---- plain pages: FOR, DELTA, GRID, DOD ----
 
 struct Plan {
@@ -116,17 +45,28 @@ struct Plan {
   Window window;
 };
 
-// Largest divisor of all differences to the first value; 1 if there is no use for it.
-uint64_t common_factor(const int64_t* values, size_t n) {
+uint64_t distance(int64_t a, int64_t b) {
+  const int64_t difference = minus(a, b);
+  return difference < 0 ? 0 - u(difference) : u(difference);
+}
+
+// Largest divisor of all differences to the first value, with the quotients; 1 if there is no use for it.
+uint64_t common_factor(const int64_t* values, size_t n, int64_t* quotients) {
+  constexpr size_t kGuessValues = 8;  // most values without a common factor show it here
   uint64_t factor = 0;
-  for (size_t i = 1; i < n; ++i) {
-    const int64_t difference = minus(values[i], values[0]);
-    const uint64_t magnitude = difference < 0 ? 0 - u(difference) : u(difference);
-    if (factor != 0 && magnitude % factor == 0) continue;
-    factor = std::gcd(factor, magnitude);
+  for (size_t i = 1; i < n && (factor == 0 || i <= kGuessValues); ++i) {
+    factor = std::gcd(factor, distance(values[i], values[0]));
     if (factor == 1) return 1;
   }
-  return factor == 0 || factor > u(INT64_MAX) ? 1 : factor;
+  while (factor != 0 && factor <= u(INT64_MAX)) {
+    if (divide_differences(values, n, factor, quotients)) return factor;
+    size_t odd = 1;
+    while (odd < n && distance(values[odd], values[0]) % factor == 0) ++odd;
+    if (odd == n) return 1;  // only at the edge of int64, where the quotients are not exact
+    factor = std::gcd(factor, distance(values[odd], values[0]));
+    if (factor == 1) return 1;
+  }
+  return 1;
 }
 
 class PlainEncoder {
@@ -134,13 +74,9 @@ class PlainEncoder {
   PlainEncoder(std::span<const int64_t> values, Effort effort)
       : values_(values.data()), n_(values.size()), effort_(effort) {
     runs_ = count_runs(values_, n_);
-    if (runs_ > 1) factor_ = common_factor(values_, n_);
-    scaled_ = values_;
-    if (factor_ > 1) {
-      // Exact: every difference, as a signed number, is a multiple of the factor.
-      for (size_t i = 0; i < n_; ++i) quotient_[i] = minus(values_[i], values_[0]) / s(factor_);
-      scaled_ = quotient_.data();
-    }
+    if (take_line()) return;
+    if (runs_ > 1) factor_ = common_factor(values_, n_, quotient_.data());
+    scaled_ = factor_ > 1 ? quotient_.data() : values_;
     choose(effort == Effort::kFast);
   }
 
@@ -149,6 +85,7 @@ class PlainEncoder {
   void write(std::string& out);
 
  private:
+  bool take_line();
   void choose(bool estimate);
   std::optional<Ramp> find_ramp() const;
   uint64_t sampled_spread(Ramp ramp) const;
@@ -168,9 +105,25 @@ class PlainEncoder {
   int candidate_ = 0;
 };
 
+// Values at one distance, as exact clocks are: a GRID of width 0, and no need to compare.
+bool PlainEncoder::take_line() {
+  if (n_ <= 2 || runs_ == 1 || !is_line(values_, n_)) return false;
+  Window window;
+  window.base = values_[0];
+  window.width = 0;
+  window.bits = kStartBits;
+  plan_ = {IntPredictor::kGrid, minus(values_[1], values_[0]), 0, kStartBits, window};
+  return true;
+}
+
 void PlainEncoder::consider(IntPredictor predictor, int64_t a, int64_t b, double extra_bits,
                             const int64_t* residual, bool estimate) {
-  Window window = best_window(residual, n_, estimate);
+  Window window = estimated_window(residual, n_);
+  if (!estimate) {
+    if (residual_ != nullptr && window.bits + extra_bits > kEstimateTrust * plan_.window.bits)
+      return;  // hopeless
+    window = exact_window(residual, n_);
+  }
   window.bits += extra_bits;
   if (residual_ != nullptr && window.bits >= plan_.window.bits) return;
   plan_ = {predictor, a, b, extra_bits, window};
@@ -190,12 +143,9 @@ std::optional<Ramp> PlainEncoder::find_ramp() const {
     return ends.step == 0 ? std::nullopt : std::optional(ends);
   }
   const size_t quarter = n_ / 4;
-  uint64_t early = 0, late = 0;  // may wrap: then the line is a bad guess, not an error
-  for (size_t i = 0; i < quarter; ++i) {
-    early += u(scaled_[i]) - u(scaled_[0]);
-    late += u(scaled_[n_ - quarter + i]) - u(scaled_[0]);
-  }
-  const double rise = static_cast<double>(s(late - early)) / static_cast<double>(quarter);
+  // The sums may wrap: then the line is a bad guess, not an error.
+  const uint64_t rises = sum(scaled_ + n_ - quarter, quarter) - sum(scaled_, quarter);
+  const double rise = static_cast<double>(s(rises)) / static_cast<double>(quarter);
   const double slope = rise / static_cast<double>(n_ - quarter);
   Ramp best{u(std::llround(slope)), 0};
   uint64_t spread = sampled_spread(best);
@@ -226,16 +176,17 @@ uint64_t PlainEncoder::sampled_spread(Ramp ramp) const {
 
 void PlainEncoder::choose(bool estimate) {
   residual_ = nullptr;
-  consider(IntPredictor::kFor, 0, 0, 0, scaled_, estimate);
-  if (n_ <= 2 || runs_ == 1) return;
-  if (const auto ramp = find_ramp()) {
-    int64_t* to = buffers_[candidate_].data();
-    subtract_ramp(scaled_, n_, *ramp, to);
-    consider(IntPredictor::kGrid, s(ramp->step), s(ramp->fraction), kStartBits, to, estimate);
-  }
+  if (n_ <= 2 || runs_ == 1) return consider(IntPredictor::kFor, 0, 0, 0, scaled_, estimate);
+  // Most often the best comes first: then the others need no exact look.
   int64_t* to = buffers_[candidate_].data();
   deltas(scaled_, n_, to);
   consider(IntPredictor::kDelta, minus(scaled_[0], to[0]), 0, kStartBits, to, estimate);
+  consider(IntPredictor::kFor, 0, 0, 0, scaled_, estimate);
+  if (const auto ramp = find_ramp()) {
+    to = buffers_[candidate_].data();
+    subtract_ramp(scaled_, n_, *ramp, to);
+    consider(IntPredictor::kGrid, s(ramp->step), s(ramp->fraction), kStartBits, to, estimate);
+  }
   if (effort_ == Effort::kExhaustive) {
     to = buffers_[candidate_].data();
     second_deltas(scaled_, n_, to);
@@ -244,9 +195,13 @@ void PlainEncoder::choose(bool estimate) {
   }
   if (!estimate || !plan_.window.patched) return;
   const double promised = plan_.window.bits;
-  plan_.window = best_window(residual_, n_, false);
+  plan_.window = fit_window(residual_, n_, plan_.window);
   plan_.window.bits += plan_.extra_bits;
-  if (plan_.window.bits > kEstimateTrust * promised) choose(false);  // the sample lied
+  // The sample lied, or patches do not pay after all.
+  if (plan_.window.bits > kEstimateTrust * promised ||
+      plan_.window.bits >= static_cast<double>(n_) * plan_.window.full_width) {
+    choose(false);
+  }
 }
 
 void PlainEncoder::write(std::string& out) {
@@ -257,17 +212,26 @@ void PlainEncoder::write(std::string& out) {
   uint64_t patch_mask = 0;
   if (window.patched) {
     const uint64_t outside = ~low_bits(window.width);
-    for (size_t i = 0; i < n_; ++i) {
-      const uint64_t distance = u(residual_[i]) - u(window.base);
-      if ((distance & outside) == 0) continue;
+    const auto reach = [&](size_t i) { return u(residual_[i]) - u(window.base); };
+    const auto look = [&](size_t i) {
+      if ((reach(i) & outside) == 0) return;
       positions[patch_count] = i;
-      patches[patch_count] = zigzag(s(distance));
+      patches[patch_count] = zigzag(s(reach(i)));
       patch_mask |= patches[patch_count++];
+    };
+    size_t i = 0;
+    for (; i + 8 <= n_; i += 8) {  // patches are few: most eights have none
+      uint64_t any = 0;
+      for (size_t k = 0; k < 8; ++k) any |= reach(i + k);
+      if ((any & outside) == 0) continue;
+      for (size_t k = 0; k < 8; ++k) look(i + k);
     }
+    for (; i < n_; ++i) look(i);
   }
+  const bool has_fraction = plan_.predictor == IntPredictor::kGrid && plan_.b != 0;
   ByteWriter writer(out);
   writer.u8(static_cast<uint8_t>(static_cast<unsigned>(plan_.predictor) | (factor_ > 1 ? kScaledFlag : 0) |
-                                 (patch_count ? kPatchedFlag : 0)));
+                                 (patch_count ? kPatchedFlag : 0) | (has_fraction ? kFractionFlag : 0)));
   writer.u8(static_cast<uint8_t>(window.width));
   if (factor_ > 1) {
     writer.varint(factor_);
@@ -276,7 +240,7 @@ void PlainEncoder::write(std::string& out) {
   writer.signed_varint(window.base);
   if (plan_.predictor != IntPredictor::kFor) writer.signed_varint(plan_.a);
   if (plan_.predictor == IntPredictor::kDod) writer.signed_varint(plan_.b);
-  if (plan_.predictor == IntPredictor::kGrid) writer.varint(u(plan_.b));
+  if (has_fraction) writer.varint(u(plan_.b));
   if (patch_count) {
     const unsigned patch_width = bits_of(patch_mask);
     writer.varint(patch_count);
@@ -284,6 +248,7 @@ void PlainEncoder::write(std::string& out) {
     append_stream(positions, patch_count, position_bits(n_), out);
     append_stream(patches, patch_count, patch_width, out);
   }
+  if (window.width == 0) return;
   residuals(residual_, n_, u(window.base), low_bits(window.width), packed);
   append_packed(packed, n_, window.width, out);
 }
@@ -317,15 +282,15 @@ bool encode_runs(std::span<const int64_t> values, size_t runs, Effort effort, do
   return true;
 }
 
-// Distinct values by hash; false when there are more than kDictionaryMax.
+// Distinct values by hash; false when there are more than `size_max`.
 class Dictionary {
  public:
-  bool build(std::span<const int64_t> values) {
+  bool build(std::span<const int64_t> values, size_t size_max) {
     slots_.fill(kEmpty);
     for (size_t i = 0; i < values.size(); ++i) {
       const size_t slot = find(values[i]);
       if (slots_[slot] == kEmpty) {
-        if (size_ == kDictionaryMax) return false;
+        if (size_ == size_max) return false;
         slots_[slot] = static_cast<uint16_t>(size_);
         distinct_[size_++] = values[i];
       }
@@ -363,12 +328,15 @@ class Dictionary {
 bool encode_dictionary(std::span<const int64_t> values, Effort effort, double bits_to_beat,
                        std::string& out) {
   const size_t n = values.size();
+  const auto too_large = [&](size_t size) {
+    const double index_bits = static_cast<double>(n) * bits_of(size - 1);
+    return index_bits + static_cast<double>(size) * 2 >= bits_to_beat;  // 2: hardly any dictionary is less
+  };
+  size_t size_max = kDictionaryMax;
+  while (size_max > 1 && too_large(size_max)) size_max /= 2;
   Dictionary dictionary;
-  if (!dictionary.build(values)) return false;
+  if (!dictionary.build(values, size_max)) return false;
   const size_t size = dictionary.size();
-  const double index_bits = static_cast<double>(n) * bits_of(size - 1);
-  if (index_bits + static_cast<double>(size) * 2 >= bits_to_beat)
-    return false;  // 2: hardly any dictionary is less
   Values distinct, index;
   dictionary.sorted(n, distinct.data(), index.data());
   std::string page;
@@ -384,10 +352,15 @@ bool encode_dictionary(std::span<const int64_t> values, Effort effort, double bi
 
 // Worth hashing 1024 values? 64 of them must show repeats.
 bool looks_repetitive(std::span<const int64_t> values) {
-  int64_t sample[64];
-  for (size_t i = 0; i < 64; ++i) sample[i] = values[i * values.size() / 64];
-  std::sort(sample, sample + 64);
-  return std::unique(sample, sample + 64) - sample <= 60;
+  constexpr size_t kSample = 64, kRepeatsMin = 4;
+  uint64_t seen[64] = {};  // a bit for each 12-bit hash: two different values rarely share one
+  size_t repeats = 0;
+  for (size_t i = 0; i < kSample; ++i) {
+    const uint64_t hash = (u(values[i * values.size() / kSample]) * 0x9e3779b97f4a7c15) >> 52;
+    repeats += seen[hash / 64] >> (hash % 64) & 1;
+    seen[hash / 64] |= uint64_t{1} << (hash % 64);
+  }
+  return repeats >= kRepeatsMin;
 }
 
 }  // namespace

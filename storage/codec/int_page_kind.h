@@ -7,7 +7,7 @@
 
 namespace varve {
 
-constexpr unsigned kPredictorMask = 7, kScaledFlag = 8, kPatchedFlag = 16, kKindMask = 31;
+constexpr unsigned kPredictorMask = 7, kScaledFlag = 8, kPatchedFlag = 16, kFractionFlag = 32, kKindMask = 63;
 constexpr size_t kDictionaryMax = 256;  // distinct values: one byte of index
 
 // Width of a position in a page of n values.

@@ -4,6 +4,10 @@
 #include <cmath>
 #include <cstring>
 
+#ifndef VARVE_CODEC_ONLY
+#define VARVE_CODEC_ONLY 0  // every set
+#endif
+
 namespace varve {
 namespace {
 
@@ -21,7 +25,6 @@ VARVE_INLINE int64_t s(uint64_t v) {
 // must not pass through the shuffles of the scan, or it is slower than scalar: it adds each register's own
 // total.
 #if VARVE_HAS_TARGET_CLONES
-typedef uint64_t Lanes4 __attribute__((vector_size(32)));
 typedef uint64_t Lanes8 __attribute__((vector_size(64)));
 
 __attribute__((target("arch=x86-64-v4"))) void prefix_sum_for_machine(uint64_t* values, size_t n,
@@ -41,6 +44,10 @@ __attribute__((target("arch=x86-64-v4"))) void prefix_sum_for_machine(uint64_t* 
   }
   for (start = carry[0]; i < n; ++i) values[i] = start += values[i];
 }
+#endif
+#if VARVE_HAS_TARGET_CLONES || VARVE_CODEC_ONLY == 3
+typedef uint64_t Lanes4 __attribute__((vector_size(32)));
+
 __attribute__((target("arch=x86-64-v3"))) void prefix_sum_for_machine(uint64_t* values, size_t n,
                                                                       uint64_t start) {
   const Lanes4 zero = {};
@@ -57,11 +64,15 @@ __attribute__((target("arch=x86-64-v3"))) void prefix_sum_for_machine(uint64_t* 
   }
   for (start = carry[0]; i < n; ++i) values[i] = start += values[i];
 }
+#endif
+#if VARVE_HAS_TARGET_CLONES
 __attribute__((target("default")))
 #endif
+#if VARVE_CODEC_ONLY != 3
 void prefix_sum_for_machine(uint64_t* values, size_t n, uint64_t start) {
   for (size_t i = 0; i < n; ++i) values[i] = start += values[i];
 }
+#endif
 
 }  // namespace
 
@@ -90,16 +101,71 @@ VARVE_TARGET_CLONES void count_widths(const int64_t* values, size_t n, bool samp
   }
 }
 
+// Both mask instead of comparing unsigned numbers, which AVX2 cannot.
 VARVE_TARGET_CLONES MinMax min_max_inside(const int64_t* values, size_t n, int64_t base, unsigned width) {
-  const uint64_t limit = width >= 64 ? ~uint64_t{0} : (uint64_t{1} << width) - 1;
-  uint64_t low = ~uint64_t{0}, high = 0;
+  const uint64_t outside = ~((uint64_t{1} << width) - 1);
+  int64_t low = INT64_MAX, high = 0;
   for (size_t i = 0; i < n; ++i) {
     const uint64_t distance = u(values[i]) - u(base);
-    const bool inside = distance <= limit;
-    low = (inside & (distance < low)) ? distance : low;
-    high = (inside & (distance > high)) ? distance : high;
+    const int64_t for_low = (distance & outside) == 0 ? s(distance) : INT64_MAX;
+    const int64_t for_high = (distance & outside) == 0 ? s(distance) : 0;
+    low = for_low < low ? for_low : low;
+    high = for_high > high ? for_high : high;
   }
-  return {s(u(base) + low), s(u(base) + high)};
+  return {s(u(base) + u(low)), s(u(base) + u(high))};
+}
+
+VARVE_TARGET_CLONES size_t count_outside(const int64_t* values, size_t n, int64_t base, unsigned width) {
+  const uint64_t outside = ~((uint64_t{1} << width) - 1);
+  uint64_t count = 0;
+  for (size_t i = 0; i < n; ++i) count += ((u(values[i]) - u(base)) & outside) != 0 ? 1 : 0;
+  return count;
+}
+
+VARVE_TARGET_CLONES uint64_t sum(const int64_t* values, size_t n) {
+  uint64_t total = 0;
+  for (size_t i = 0; i < n; ++i) total += u(values[i]);
+  return total;
+}
+
+VARVE_TARGET_CLONES bool is_line(const int64_t* values, size_t n) {
+  const uint64_t step = u(values[1]) - u(values[0]);
+  uint64_t different = 0;
+  for (size_t i = 1; i < n; ++i) different |= (u(values[i]) - u(values[i - 1])) ^ step;
+  return different == 0;
+}
+
+VARVE_TARGET_CLONES void fill_line(uint64_t* out, size_t n, uint64_t start, uint64_t step) {
+  // Eight lanes that only add: 64-bit multiplication is slow below AVX-512.
+  uint64_t lanes[8];
+  for (size_t k = 0; k < 8; ++k) lanes[k] = start + step * k;
+  size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    for (size_t k = 0; k < 8; ++k) out[i + k] = lanes[k];
+    for (size_t k = 0; k < 8; ++k) lanes[k] += 8 * step;
+  }
+  for (; i < n; ++i) out[i] = start + step * i;
+}
+
+// Exact division by factor = odd * 2^zeros: shift, then multiply by the inverse of `odd` modulo 2^64. The product is
+// the quotient exactly when it is no larger than a quotient can be.
+VARVE_TARGET_CLONES bool divide_differences(const int64_t* values, size_t n, uint64_t factor,
+                                            int64_t* __restrict out) {
+  const auto zeros = static_cast<unsigned>(std::countr_zero(factor));
+  const uint64_t odd = factor >> zeros, below = (uint64_t{1} << zeros) - 1;
+  uint64_t inverse = odd;  // right in 3 bits; each step doubles them
+  for (int bits = 3; bits < 64; bits *= 2) inverse *= 2 - odd * inverse;
+  const uint64_t largest = odd == 1 ? u(INT64_MAX) : (uint64_t{1} << 63) / odd;
+  const int64_t first = values[0];
+  uint64_t inexact = 0;
+  for (size_t i = 0; i < n; ++i) {
+    const int64_t difference = s(u(values[i]) - u(first));
+    const uint64_t quotient = u(difference >> zeros) * inverse;
+    inexact |= u(difference) & below;
+    inexact |= quotient + largest > 2 * largest ? 1 : 0;
+    out[i] = s(quotient);
+  }
+  return inexact == 0;
 }
 
 VARVE_TARGET_CLONES void deltas(const int64_t* values, size_t n, int64_t* __restrict out) {
@@ -113,12 +179,20 @@ VARVE_TARGET_CLONES void second_deltas(const int64_t* values, size_t n, int64_t*
 }
 
 VARVE_TARGET_CLONES void subtract_ramp(const int64_t* values, size_t n, Ramp ramp, int64_t* __restrict out) {
+  if (ramp.fraction == 0) {
+    for (size_t i = 0; i < n; ++i) out[i] = s(u(values[i]) - ramp.step * i);
+    return;
+  }
   for (size_t i = 0; i < n; ++i) {
     out[i] = s(u(values[i]) - (ramp.step * i + ((ramp.fraction * i) >> kRampShift)));
   }
 }
 
 VARVE_TARGET_CLONES void add_ramp(uint64_t* values, size_t n, Ramp ramp) {
+  if (ramp.fraction == 0) {
+    for (size_t i = 0; i < n; ++i) values[i] += ramp.step * i;
+    return;
+  }
   for (size_t i = 0; i < n; ++i) values[i] += ramp.step * i + ((ramp.fraction * i) >> kRampShift);
 }
 

@@ -41,8 +41,18 @@ struct WidthHistogram {
 void count_widths(const int64_t* values, size_t n, bool sampled, int64_t min, int64_t mid,
                   WidthHistogram& histogram);
 
-// Smallest and largest value inside [base, base + 2^width - 1]; at least one must lie there.
+// Smallest and largest value inside [base, base + 2^width - 1]; at least one must lie there; width < 64.
 MinMax min_max_inside(const int64_t* values, size_t n, int64_t base, unsigned width);
+
+// How many values lie outside [base, base + 2^width), width < 64.
+size_t count_outside(const int64_t* values, size_t n, int64_t base, unsigned width);
+
+uint64_t sum(const int64_t* values, size_t n);
+bool is_line(const int64_t* values, size_t n);  // n >= 2: all at the distance of the first two
+void fill_line(uint64_t* out, size_t n, uint64_t start, uint64_t step);
+// out[i] = (values[i] - values[0]) / factor, the difference as a signed number; false when one is no multiple of it
+// or is INT64_MIN. 1 < factor < 2^63.
+bool divide_differences(const int64_t* values, size_t n, uint64_t factor, int64_t* out);
 
 void deltas(const int64_t* values, size_t n, int64_t* out);                    // n >= 2; out[0] = out[1]
 void second_deltas(const int64_t* values, size_t n, int64_t* out);             // n >= 3; out[0..1] = out[2]

@@ -6,9 +6,8 @@
 namespace varve {
 namespace {
 
-// Row numbers in order of (series, time, arrival).
-// A stream is nearly always in time order already, so a stable counting sort by series leaves little to do.
-std::vector<uint32_t> sorted_order(const RowBuffer& buffer) {
+// Row numbers in order of (series, arrival).
+std::vector<uint32_t> order_by_series(const RowBuffer& buffer) {
   const size_t rows = buffer.rows();
   std::vector<uint32_t> order(rows);
   const SeriesId largest = *std::max_element(buffer.series.begin(), buffer.series.end());
@@ -22,13 +21,33 @@ std::vector<uint32_t> sorted_order(const RowBuffer& buffer) {
     std::stable_sort(order.begin(), order.end(),
                      [&](uint32_t a, uint32_t b) { return buffer.series[a] < buffer.series[b]; });
   }
+  return order;
+}
+
+// Row numbers in order of (series key, time, arrival).
+// A stream is nearly always in time order already, so a stable sort by series leaves little to do.
+std::vector<uint32_t> sorted_order(const RowBuffer& buffer, const SortedRun::SortByKey& sort_by_key) {
+  const std::vector<uint32_t> by_series = order_by_series(buffer);
+  std::vector<SeriesId> ids;
+  std::vector<uint32_t> starts;
+  for (uint32_t i = 0; i < by_series.size(); ++i) {
+    const SeriesId series = buffer.series[by_series[i]];
+    if (!ids.empty() && ids.back() == series) continue;
+    ids.push_back(series);
+    starts.push_back(i);
+  }
+  starts.push_back(static_cast<uint32_t>(by_series.size()));
+  std::vector<SeriesId> keyed = ids;
+  sort_by_key(keyed);
+  std::vector<uint32_t> order;
+  order.reserve(by_series.size());
   const auto by_time = [&](uint32_t a, uint32_t b) { return buffer.times[a] < buffer.times[b]; };
-  for (auto from = order.begin(); from != order.end();) {
-    const SeriesId series = buffer.series[*from];
-    const auto to =
-        std::find_if(from, order.end(), [&](uint32_t row) { return buffer.series[row] != series; });
-    if (!std::is_sorted(from, to, by_time)) std::stable_sort(from, to, by_time);
-    from = to;
+  for (const SeriesId series : keyed) {
+    const auto at = static_cast<size_t>(std::lower_bound(ids.begin(), ids.end(), series) - ids.begin());
+    const auto from = static_cast<ptrdiff_t>(order.size());
+    order.insert(order.end(), by_series.begin() + starts[at], by_series.begin() + starts[at + 1]);
+    if (!std::is_sorted(order.begin() + from, order.end(), by_time))
+      std::stable_sort(order.begin() + from, order.end(), by_time);
   }
   return order;
 }
@@ -68,52 +87,43 @@ size_t RowBuffer::memory_bytes() const {
   return bytes;
 }
 
-std::shared_ptr<const SortedRun> SortedRun::from(const RowBuffer& buffer) {
-  auto run = std::make_shared<SortedRun>();
+void RowBuffer::clear() {
+  series.clear();
+  times.clear();
+  for (ColumnVector& column : columns) column.clear();
+}
+
+SortedRun::SortedRun(const RowBuffer& buffer, const SortByKey& sort_by_key) {
   if (buffer.rows() == 0) {
-    run->starts_.push_back(0);
-    run->range_ = {1, 0};
-    return run;
+    starts_.push_back(0);
+    return;
   }
-  const std::vector<uint32_t> order = sorted_order(buffer);
+  const std::vector<uint32_t> order = sorted_order(buffer, sort_by_key);
   std::vector<Group> groups;
   groups.reserve(order.size());
+  times_.reserve(order.size());
   for (uint32_t i = 0; i < order.size(); ++i) {
     const SeriesId series = buffer.series[order[i]];
     const int64_t time = buffer.times[order[i]];
-    const bool new_series = run->series_.empty() || run->series_.back() != series;
-    if (!new_series && run->times_.back() == time) {
+    const bool new_series = series_.empty() || series_.back() != series;
+    if (!new_series && times_.back() == time) {
       groups.back().to = i + 1;
       continue;
     }
     if (new_series) {
-      run->series_.push_back(series);
-      run->starts_.push_back(run->times_.size());
+      series_.push_back(series);
+      starts_.push_back(static_cast<uint32_t>(times_.size()));
     }
-    run->times_.push_back(time);
+    times_.push_back(time);
     groups.push_back({i, i + 1});
   }
-  run->starts_.push_back(run->times_.size());
+  starts_.push_back(static_cast<uint32_t>(times_.size()));
   const bool has_duplicates = groups.size() != order.size();
   for (const ColumnVector& column : buffer.columns) {
-    run->columns_.push_back(gather(column, order, groups, has_duplicates));
+    columns_.push_back(gather(column, order, groups, has_duplicates));
   }
-  const auto [min, max] = std::minmax_element(run->times_.begin(), run->times_.end());
-  run->range_ = {*min, *max};
-  return run;
-}
-
-size_t SortedRun::memory_bytes() const {
-  size_t bytes = series_.capacity() * sizeof(SeriesId) + starts_.capacity() * sizeof(size_t) +
-                 times_.capacity() * sizeof(int64_t);
-  for (const ColumnVector& column : columns_) bytes += column.memory_bytes();
-  return bytes;
-}
-
-std::pair<size_t, size_t> SortedRun::rows_of(SeriesId series) const {
-  const auto found = std::lower_bound(series_.begin(), series_.end(), series);
-  if (found == series_.end() || *found != series) return {0, 0};
-  return rows_at(static_cast<size_t>(found - series_.begin()));
+  const auto [min, max] = std::minmax_element(times_.begin(), times_.end());
+  range_ = {*min, *max};
 }
 
 }  // namespace varve

@@ -1,11 +1,12 @@
-// Rows of one table sorted by (series, time), in memory, immutable: what the memtable is made of.
+// Rows of one table sorted by (series key, time), in memory, plain: the newest rows as readers see them, and the step
+// before a run is encoded (encoded_run.h).
 // Duplicates of one (series, time) are already merged, field by field, the later row winning.
-// Threads: immutable; shared by readers and the flusher.
+// Threads: immutable; shared by readers.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -24,20 +25,21 @@ struct RowBuffer {
 
   size_t rows() const { return times.size(); }
   size_t memory_bytes() const;
+  void clear();  // keeps the memory
 };
 
 class SortedRun {
  public:
-  static std::shared_ptr<const SortedRun> from(const RowBuffer& buffer);
+  // `sort_by_key` brings series into the order of their keys (SeriesIndex::sort_by_key).
+  using SortByKey = std::function<void(std::vector<SeriesId>&)>;
+  SortedRun(const RowBuffer& buffer, const SortByKey& sort_by_key);
 
   size_t rows() const { return times_.size(); }
   TimeRange time_range() const { return range_; }
-  size_t memory_bytes() const;
-  const std::vector<SeriesId>& series() const { return series_; }  // ascending, distinct
-  // Rows [first, second) of a series; empty when it has none.
-  std::pair<size_t, size_t> rows_of(SeriesId series) const;
-  std::pair<size_t, size_t> rows_at(size_t series_position) const {
-    return {starts_[series_position], starts_[series_position + 1]};
+  const std::vector<SeriesId>& series() const { return series_; }  // distinct, in the order of their keys
+  // Rows [first, second) of series()[position].
+  std::pair<size_t, size_t> rows_at(size_t position) const {
+    return {starts_[position], starts_[position + 1]};
   }
   const std::vector<int64_t>& times() const { return times_; }
   // Null when no row has field `index`.
@@ -48,10 +50,10 @@ class SortedRun {
 
  private:
   std::vector<SeriesId> series_;
-  std::vector<size_t> starts_;  // of each series, and one past the end
+  std::vector<uint32_t> starts_;  // of each series, and one past the end
   std::vector<int64_t> times_;
   std::vector<ColumnVector> columns_;  // empty, or one value a row
-  TimeRange range_;
+  TimeRange range_{1, 0};
 };
 
 }  // namespace varve

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -23,22 +24,38 @@ struct Piece {
   uint64_t to = 0;
 };
 
+// One block, decoded; shared by the pieces of small series that lie in it.
+struct DecodedBlock {
+  uint32_t block = UINT32_MAX;
+  std::vector<int64_t> times;
+  std::vector<ColumnVector> columns;  // of the wanted fields; one without rows: the source lacks the field
+};
+
 // A piece's rows in memory. Row i has times[i] and, of column c, row offset + i of columns[c] (null = no value).
 struct LoadedPiece {
   const int64_t* times = nullptr;
   size_t rows = 0;
   size_t offset = 0;
   std::vector<const ColumnVector*> columns;
-  // What the pointers point to, when the piece had to be decoded.
-  std::vector<int64_t> owned_times;
-  std::vector<ColumnVector> owned_columns;
+  // The same columns side by side, when they hold these rows and no others; else empty.
+  std::span<const ColumnVector> whole;
+  std::shared_ptr<const DecodedBlock>
+      decoded;  // what the pointers point to, when the piece had to be decoded
+
+  // The rows of `piece` in `block`.
+  void point_to(const Piece& piece, std::shared_ptr<const DecodedBlock> block);
 };
+
+// A block to decode into: `last` when nobody reads it any more, so that its memory serves again.
+std::shared_ptr<DecodedBlock> reuse_or_make(std::shared_ptr<DecodedBlock>&& last, size_t columns);
 
 class RowSource {
  public:
   virtual ~RowSource() = default;
-  // Appends the pieces of `series` that overlap `range`, trimmed to it where that costs nothing.
-  virtual void add_pieces(SeriesId series, const TimeRange& range, uint32_t source_index,
+  // The series with rows here, in the order of their keys.
+  virtual std::span<const SeriesId> series() const = 0;
+  // Appends the pieces of series()[position] that overlap `range`, trimmed to it where that costs nothing.
+  virtual void add_pieces(size_t position, const TimeRange& range, uint32_t source_index,
                           std::vector<Piece>& out) const = 0;
   virtual Result<void> load(const Piece& piece, LoadedPiece& out) = 0;
   // Statistics of the whole piece, one per wanted field; false when there are none.

@@ -4,14 +4,59 @@
 
 namespace varve {
 
-RunSource::RunSource(std::shared_ptr<const SortedRun> run, std::vector<std::optional<size_t>> fields)
+// ---- encoded ----
+
+RunSource::RunSource(std::shared_ptr<const EncodedRun> run, std::vector<std::optional<size_t>> fields)
+    : run_(std::move(run)), fields_(std::move(fields)) {
+  for (auto& field : fields_) {
+    if (field && !run_->has_field(*field)) field = std::nullopt;
+  }
+}
+
+void RunSource::add_pieces(size_t position, const TimeRange& range, uint32_t source_index,
+                           std::vector<Piece>& out) const {
+  const auto [first, last] = run_->rows_at(position);
+  for (size_t block = run_->block_of(first); block < run_->blocks() && run_->block_begin(block) < last;
+       ++block) {
+    // Of a shared block this is the range of all its series: wider than needed, never too narrow.
+    const TimeRange times = run_->block_times(block);
+    if (!range.overlaps(times.min, times.max)) continue;
+    const uint32_t begin = run_->block_begin(block);
+    Piece piece;
+    piece.range = times;
+    piece.source = source_index;
+    piece.block = static_cast<uint32_t>(block);
+    piece.from = std::max(first, begin) - begin;
+    piece.to = std::min(last, begin + run_->block_rows(block)) - begin;
+    out.push_back(piece);
+  }
+}
+
+Result<void> RunSource::load(const Piece& piece, LoadedPiece& out) {
+  if (decoded_ == nullptr || decoded_->block != piece.block) {
+    auto block = reuse_or_make(std::move(decoded_), fields_.size());
+    run_->read_times(piece.block, block->times);
+    for (size_t i = 0; i < fields_.size(); ++i) {
+      if (fields_[i]) run_->read_field(piece.block, *fields_[i], block->columns[i]);
+    }
+    block->block = piece.block;
+    decoded_ = std::move(block);
+  }
+  out.point_to(piece, decoded_);
+  return {};
+}
+
+// ---- plain ----
+
+PlainRunSource::PlainRunSource(std::shared_ptr<const SortedRun> run,
+                               const std::vector<std::optional<size_t>>& fields)
     : run_(std::move(run)) {
   for (const auto& field : fields) columns_.push_back(field ? run_->column(*field) : nullptr);
 }
 
-void RunSource::add_pieces(SeriesId series, const TimeRange& range, uint32_t source_index,
-                           std::vector<Piece>& out) const {
-  const auto [first, last] = run_->rows_of(series);
+void PlainRunSource::add_pieces(size_t position, const TimeRange& range, uint32_t source_index,
+                                std::vector<Piece>& out) const {
+  const auto [first, last] = run_->rows_at(position);
   const auto begin = run_->times().begin() + static_cast<ptrdiff_t>(first);
   const auto end = run_->times().begin() + static_cast<ptrdiff_t>(last);
   const auto from = std::lower_bound(begin, end, range.min);
@@ -25,11 +70,12 @@ void RunSource::add_pieces(SeriesId series, const TimeRange& range, uint32_t sou
   out.push_back(piece);
 }
 
-Result<void> RunSource::load(const Piece& piece, LoadedPiece& out) {
+Result<void> PlainRunSource::load(const Piece& piece, LoadedPiece& out) {
   out.times = run_->times().data() + piece.from;
   out.rows = piece.to - piece.from;
   out.offset = piece.from;
   out.columns = columns_;
+  out.whole = {};
   return {};
 }
 

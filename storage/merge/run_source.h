@@ -1,4 +1,4 @@
-// A memtable run as a source of rows.
+// The runs of a memtable as sources of rows: encoded ones, and the plain one of the newest rows.
 // Threads: one thread at a time.
 #pragma once
 
@@ -6,17 +6,34 @@
 #include <optional>
 #include <vector>
 
-#include "storage/memtable/sorted_run.h"
+#include "storage/memtable/encoded_run.h"
 #include "storage/merge/row_source.h"
 
 namespace varve {
 
+// `fields` of both: the table's field indexes wanted, nullopt = a field the table lacks.
 class RunSource : public RowSource {
  public:
-  // `fields`: the table's field indexes wanted, nullopt = a field the table lacks.
-  RunSource(std::shared_ptr<const SortedRun> run, std::vector<std::optional<size_t>> fields);
+  RunSource(std::shared_ptr<const EncodedRun> run, std::vector<std::optional<size_t>> fields);
 
-  void add_pieces(SeriesId series, const TimeRange& range, uint32_t source_index,
+  std::span<const SeriesId> series() const override { return run_->series(); }
+  void add_pieces(size_t position, const TimeRange& range, uint32_t source_index,
+                  std::vector<Piece>& out) const override;
+  Result<void> load(const Piece& piece, LoadedPiece& out) override;
+  bool statistics(const Piece&, std::span<ColumnStatistics>) const override { return false; }
+
+ private:
+  std::shared_ptr<const EncodedRun> run_;
+  std::vector<std::optional<size_t>> fields_;  // nullopt: the run has no value of it
+  std::shared_ptr<DecodedBlock> decoded_;      // the last one: small series share a block
+};
+
+class PlainRunSource : public RowSource {
+ public:
+  PlainRunSource(std::shared_ptr<const SortedRun> run, const std::vector<std::optional<size_t>>& fields);
+
+  std::span<const SeriesId> series() const override { return run_->series(); }
+  void add_pieces(size_t position, const TimeRange& range, uint32_t source_index,
                   std::vector<Piece>& out) const override;
   Result<void> load(const Piece& piece, LoadedPiece& out) override;
   bool statistics(const Piece&, std::span<ColumnStatistics>) const override { return false; }

@@ -29,16 +29,14 @@ Result<void> SegmentSource::open() {
   return {};
 }
 
-void SegmentSource::add_pieces(SeriesId series, const TimeRange& range, uint32_t source_index,
+void SegmentSource::add_pieces(size_t position, const TimeRange& range, uint32_t source_index,
                                std::vector<Piece>& out) const {
-  const auto position = segment_->position_of(series);
-  if (!position) return;
-  const auto [first, last] = directory_->series_blocks(*position);
+  const auto [first, last] = directory_->series_blocks(position);
   for (size_t block = first; block <= last; ++block) {
     // Of a shared block this is the range of all its series: wider than needed, never too narrow.
     const TimeRange rows{directory_->time_min[block], directory_->time_max[block]};
     if (!range.overlaps(rows.min, rows.max)) continue;
-    const BlockSlice slice = directory_->slice(*position, block);
+    const BlockSlice slice = directory_->slice(position, block);
     Piece piece;
     piece.range = rows;
     piece.source = source_index;
@@ -50,17 +48,16 @@ void SegmentSource::add_pieces(SeriesId series, const TimeRange& range, uint32_t
 }
 
 Result<void> SegmentSource::load(const Piece& piece, LoadedPiece& out) {
-  VARVE_TRY(blocks_.read_times(piece.block, out.owned_times));
-  out.owned_columns.resize(fields_.size());
-  out.columns.assign(fields_.size(), nullptr);
-  for (size_t i = 0; i < fields_.size(); ++i) {
-    if (!fields_[i]) continue;
-    VARVE_TRY(blocks_.read_field(piece.block, *fields_[i], out.owned_columns[i]));
-    out.columns[i] = &out.owned_columns[i];
+  if (decoded_ == nullptr || decoded_->block != piece.block) {
+    auto block = reuse_or_make(std::move(decoded_), fields_.size());
+    VARVE_TRY(blocks_.read_times(piece.block, block->times));
+    for (size_t i = 0; i < fields_.size(); ++i) {
+      if (fields_[i]) VARVE_TRY(blocks_.read_field(piece.block, *fields_[i], block->columns[i]));
+    }
+    block->block = piece.block;
+    decoded_ = std::move(block);
   }
-  out.times = out.owned_times.data() + piece.from;
-  out.rows = piece.to - piece.from;
-  out.offset = piece.from;
+  out.point_to(piece, decoded_);
   return {};
 }
 

@@ -1,5 +1,6 @@
 // The rows of a segment, block by block, as a source for merging.
 // A block of one series is one piece; of a block shared by small series each series has its slice.
+// Memory: one decoded block, 8 KiB a wanted field, and what the BlockReader reads ahead.
 // Errors: kCorruption naming segment, column and block. Threads: one thread at a time.
 #pragma once
 
@@ -19,7 +20,8 @@ class SegmentSource : public RowSource {
   SegmentSource(std::shared_ptr<const StoredSegment> segment, std::vector<std::string> fields);
   Result<void> open();
 
-  void add_pieces(SeriesId series, const TimeRange& range, uint32_t source_index,
+  std::span<const SeriesId> series() const override { return segment_->series(); }
+  void add_pieces(size_t position, const TimeRange& range, uint32_t source_index,
                   std::vector<Piece>& out) const override;
   Result<void> load(const Piece& piece, LoadedPiece& out) override;
   bool statistics(const Piece& piece, std::span<ColumnStatistics> out) const override;
@@ -30,6 +32,7 @@ class SegmentSource : public RowSource {
   const SegmentDirectory* directory_ = nullptr;
   std::vector<std::optional<size_t>> fields_;  // of the segment, by wanted field
   BlockReader blocks_;
+  std::shared_ptr<DecodedBlock> decoded_;  // the last one: small series share a block
 };
 
 }  // namespace varve

@@ -27,7 +27,7 @@ void SeriesMerger::start(std::vector<Piece> pieces) {
   });
   next_piece_ = 0;
   active_.clear();
-  lone_loaded_ = nullptr;
+  lone_loaded_ = std::nullopt;
 }
 
 Result<void> SeriesMerger::open(const Piece& piece) {
@@ -42,7 +42,7 @@ Result<void> SeriesMerger::open(const Piece& piece) {
 }
 
 Result<SeriesMerger::Step> SeriesMerger::next(MergedRows& out) {
-  VARVE_DCHECK(lone_loaded_ == nullptr);
+  VARVE_DCHECK(!lone_loaded_);
   if (active_.empty()) {
     if (next_piece_ == pieces_.size()) return Step::kEnd;
     const Piece& piece = pieces_[next_piece_];
@@ -122,17 +122,22 @@ void SeriesMerger::emit_merged(int64_t time, MergedRows& out) {
   }
 }
 
-Result<bool> SeriesMerger::take_lone(MergedRows& out) {
-  if (lone_loaded_ == nullptr) {
-    lone_loaded_ = std::make_unique<Active>();
-    VARVE_TRY(sources_[lone_.source]->load(lone_, lone_loaded_->rows));
+Result<const LoadedPiece*> SeriesMerger::lone_rows() {
+  if (!lone_loaded_) {
+    Active& loaded = lone_loaded_.emplace();
+    VARVE_TRY(sources_[lone_.source]->load(lone_, loaded.rows));
   }
+  return &lone_loaded_->rows;
+}
+
+Result<bool> SeriesMerger::take_lone(MergedRows& out) {
+  VARVE_TRY(lone_rows());
   Active& piece = *lone_loaded_;
   const size_t count = std::min(kMergedRowsMax, piece.rows.rows - piece.at);
   emit_range(piece, count, out);
   piece.at += count;
   if (piece.at < piece.rows.rows) return true;
-  lone_loaded_ = nullptr;
+  lone_loaded_ = std::nullopt;
   return false;
 }
 

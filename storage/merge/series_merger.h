@@ -4,7 +4,7 @@
 // Threads: one thread at a time.
 #pragma once
 
-#include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -36,7 +36,10 @@ class SeriesMerger {
   const Piece& lone() const { return lone_; }
   // Appends the rows of the lone piece to `out`, at most kMergedRowsMax of them; true while there are more.
   Result<bool> take_lone(MergedRows& out);
-  void skip_lone() { lone_loaded_ = nullptr; }
+  // The rows of the lone piece where they lie, instead of take_lone(). Valid until
+  // skip_lone(), with which to go on.
+  Result<const LoadedPiece*> lone_rows();
+  void skip_lone() { lone_loaded_ = std::nullopt; }
 
   MergedRows make_rows() const;  // empty, with columns of the right types
 
@@ -59,7 +62,7 @@ class SeriesMerger {
   size_t next_piece_ = 0;
   std::vector<Active> active_;  // by source
   Piece lone_;
-  std::unique_ptr<Active> lone_loaded_;
+  std::optional<Active> lone_loaded_;
 };
 
 }  // namespace varve

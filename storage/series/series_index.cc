@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <numeric>
 
-#include "storage/base/check.h"
+#include "storage/base/checksum.h"
 
 namespace varve {
 namespace {
-
-constexpr size_t kSlotsMin = 64;
 
 // Codes that stand for no dictionary entry, below kAbsentTag.
 constexpr uint32_t kUnmapped = kAbsentTag - 1;  // not looked up yet
@@ -34,6 +32,8 @@ uint64_t hash_codes(std::span<const uint32_t> codes) {
 
 }  // namespace
 
+// ---- SeriesSnapshot ----
+
 std::optional<size_t> SeriesSnapshot::tag_index(std::string_view name) const {
   for (size_t i = 0; i < tag_names_.size(); ++i) {
     if (tag_names_[i] == name) return i;
@@ -57,7 +57,39 @@ std::string SeriesSnapshot::key(SeriesId series) const {
   return key;
 }
 
-SeriesIndex::SeriesIndex(uint64_t series_max) : series_max_(series_max), slots_(kSlotsMin, 0) {}
+// Keys are names and values one after the other, so the first tag in which the two differ decides; where one lacks
+// it, the other is the smaller one, unless the first has no tag left and so is the beginning of the other.
+bool SeriesSnapshot::key_before(SeriesId a, SeriesId b) const {
+  const uint32_t* const of_a = codes_[a];
+  const uint32_t* const of_b = codes_[b];
+  const auto has_more = [&](const uint32_t* codes, size_t from) {
+    return std::any_of(tags_by_name_.begin() + static_cast<ptrdiff_t>(from), tags_by_name_.end(),
+                       [&](size_t tag) { return codes[tag] != kAbsentTag; });
+  };
+  for (size_t i = 0; i < tags_by_name_.size(); ++i) {
+    const size_t tag = tags_by_name_[i];
+    if (of_a[tag] == of_b[tag]) continue;
+    if (of_a[tag] == kAbsentTag) return !has_more(of_a, i);
+    if (of_b[tag] == kAbsentTag) return has_more(of_b, i);
+    return value(a, tag) < value(b, tag);
+  }
+  return false;
+}
+
+// ---- SeriesOrder ----
+
+SeriesOrder::SeriesOrder(const SeriesOrder& known, const SeriesSnapshot& snapshot)
+    : series_(known.series_), ranks_(snapshot.size()) {
+  series_.resize(snapshot.size());
+  const auto first_new = series_.begin() + static_cast<ptrdiff_t>(known.size());
+  std::iota(first_new, series_.end(), static_cast<SeriesId>(known.size()));
+  const auto before = [&](SeriesId a, SeriesId b) { return snapshot.key_before(a, b); };
+  std::sort(first_new, series_.end(), before);
+  std::inplace_merge(series_.begin(), first_new, series_.end(), before);
+  for (size_t rank = 0; rank < series_.size(); ++rank) ranks_[series_[rank]] = static_cast<uint32_t>(rank);
+}
+
+// ---- SeriesIndex ----
 
 size_t SeriesIndex::tag_index(std::string_view name) {
   for (size_t i = 0; i < tags_.size(); ++i) {
@@ -65,61 +97,41 @@ size_t SeriesIndex::tag_index(std::string_view name) {
   }
   tags_.emplace_back();
   tags_.back().name = std::string(name);
+  codes_.widen(tags_.size(), kAbsentTag);
   snapshot_ = nullptr;
   return tags_.size() - 1;
 }
 
+std::optional<uint32_t> SeriesIndex::find_value(const Tag& tag, uint64_t hash, std::string_view value) {
+  return tag.codes.find(hash, [&](uint32_t code) { return TextArena::text(*tag.values[code]) == value; });
+}
+
 uint32_t SeriesIndex::value_code(Tag& tag, std::string_view value) {
   if (value.empty()) return kAbsentTag;
-  const auto found = tag.codes.find(value);
-  if (found != tag.codes.end()) return found->second;
-  const auto code = static_cast<uint32_t>(tag.values.size());
-  tag.values.emplace_back(value);
-  tag.codes.emplace(tag.values.back(), code);
+  const uint64_t hash = checksum64(value);
+  if (const auto known = find_value(tag, hash, value)) return *known;
+  const auto code = static_cast<uint32_t>(tag.values.rows());
+  const char* const text = tag.memory->add(value);
+  tag.values.push(&text);
+  tag.codes.insert(hash, code);
   return code;
 }
 
-bool SeriesIndex::equal(SeriesId series, std::span<const uint32_t> codes) const {
-  const std::span<const uint32_t> own(codes_.data() + starts_[series], starts_[series + 1] - starts_[series]);
-  const size_t common = std::min(own.size(), codes.size());
-  if (!std::equal(own.begin(), own.begin() + static_cast<ptrdiff_t>(common), codes.begin())) return false;
-  const auto absent = [](uint32_t code) { return code == kAbsentTag; };
-  return std::all_of(own.begin() + static_cast<ptrdiff_t>(common), own.end(), absent) &&
-         std::all_of(codes.begin() + static_cast<ptrdiff_t>(common), codes.end(), absent);
-}
-
-void SeriesIndex::grow() {
-  slots_.assign(slots_.size() * 2, 0);
-  const size_t mask = slots_.size() - 1;
-  for (size_t series = 0; series < hashes_.size(); ++series) {
-    size_t slot = hashes_[series] & mask;
-    while (slots_[slot] != 0) slot = (slot + 1) & mask;
-    slots_[slot] = static_cast<uint32_t>(series + 1);
-  }
-}
-
-std::optional<SeriesId> SeriesIndex::find_or_add(std::span<const uint32_t> codes, bool limited) {
+SeriesId SeriesIndex::find_or_add(const std::vector<uint32_t>& codes, bool limited) {
   const uint64_t hash = hash_codes(codes);
-  const size_t mask = slots_.size() - 1;
-  size_t slot = hash & mask;
-  for (; slots_[slot] != 0; slot = (slot + 1) & mask) {
-    const SeriesId series = slots_[slot] - 1;
-    if (hashes_[series] == hash && equal(series, codes)) return series;
-  }
-  if (limited && hashes_.size() >= series_max_) return std::nullopt;
-  const auto series = static_cast<SeriesId>(hashes_.size());
-  codes_.insert(codes_.end(), codes.begin(), codes.end());
-  starts_.push_back(codes_.size());
-  hashes_.push_back(hash);
-  slots_[slot] = series + 1;
+  const auto known = series_.find(
+      hash, [&](uint32_t series) { return std::equal(codes.begin(), codes.end(), codes_[series]); });
+  if (known) return *known;
+  if (full(limited)) return kNoSeries;
+  const auto series = static_cast<SeriesId>(codes_.rows());
+  codes_.push(codes.data());
+  series_.insert(hash, series);
   snapshot_ = nullptr;
-  if (hashes_.size() * 2 > slots_.size()) grow();
   return series;
 }
 
-std::vector<std::optional<SeriesId>> SeriesIndex::resolve(const RowBatch& batch, bool limited,
-                                                          std::string& widest_tag) {
-  std::vector<std::optional<SeriesId>> out(batch.rows());
+std::vector<SeriesId> SeriesIndex::resolve(const RowBatch& batch, bool limited, std::string& widest_tag) {
+  std::vector<SeriesId> out(batch.rows(), kNoSeries);
   const std::lock_guard lock(mutex_);
   std::vector<size_t> positions;
   // Batch code -> code here, filled as rows use it.
@@ -129,34 +141,32 @@ std::vector<std::optional<SeriesId>> SeriesIndex::resolve(const RowBatch& batch,
     mapping.emplace_back(tag.values.size(), kUnmapped);
   }
   std::vector<uint32_t> codes(tags_.size(), kAbsentTag);
+  size_t unknown = 0;  // how many of `codes` are
   for (size_t row = 0; row < batch.rows(); ++row) {
     bool same = row > 0;
-    bool known = true;
     for (size_t i = 0; i < batch.tags.size(); ++i) {
       const uint32_t code = batch.tags[i].codes[row];
-      if (row > 0 && code == batch.tags[i].codes[row - 1]) {
-        known = known && codes[positions[i]] != kUnknown;
-        continue;
-      }
+      if (row > 0 && code == batch.tags[i].codes[row - 1]) continue;
       same = false;
-      if (code == kAbsentTag) {
-        codes[positions[i]] = kAbsentTag;
-        continue;
-      }
+      uint32_t& own = codes[positions[i]];
+      if (own == kUnknown) --unknown;
+      own = kAbsentTag;
+      if (code == kAbsentTag) continue;
       uint32_t& mapped = mapping[i][code];
       if (mapped == kUnmapped) {
         Tag& tag = tags_[positions[i]];
         const std::string& value = batch.tags[i].values[code];
-        const bool full = limited && hashes_.size() >= series_max_;
-        mapped = full && !tag.codes.contains(value) ? kUnknown : value_code(tag, value);
+        mapped = !full(limited) || value.empty()
+                     ? value_code(tag, value)
+                     : find_value(tag, checksum64(value), value).value_or(kUnknown);
       }
-      codes[positions[i]] = mapped;
-      known = known && mapped != kUnknown;
+      own = mapped;
+      if (own == kUnknown) ++unknown;
     }
-    out[row] = same ? out[row - 1] : known ? find_or_add(codes, limited) : std::nullopt;
-    if (!out[row] && widest_tag.empty() && !tags_.empty()) {
+    out[row] = same ? out[row - 1] : unknown == 0 ? find_or_add(codes, limited) : kNoSeries;
+    if (out[row] == kNoSeries && widest_tag.empty() && !tags_.empty()) {
       const auto widest = std::max_element(tags_.begin(), tags_.end(), [](const Tag& a, const Tag& b) {
-        return a.values.size() < b.values.size();
+        return a.values.rows() < b.values.rows();
       });
       widest_tag = widest->name;
     }
@@ -164,42 +174,72 @@ std::vector<std::optional<SeriesId>> SeriesIndex::resolve(const RowBatch& batch,
   return out;
 }
 
-SeriesId SeriesIndex::resolve_stored(const std::vector<TagPair>& tags) {
+std::vector<SeriesId> SeriesIndex::resolve_stored(std::span<const StoredTag> tags, size_t count) {
+  std::vector<SeriesId> out(count);
   const std::lock_guard lock(mutex_);
   std::vector<size_t> positions;
-  for (const auto& [name, value] : tags) positions.push_back(tag_index(name));
+  std::vector<std::vector<uint32_t>> mapping;
+  for (const StoredTag& tag : tags) {
+    positions.push_back(tag_index(tag.name));
+    Tag& own = tags_[positions.back()];
+    std::vector<uint32_t>& mapped = mapping.emplace_back(1, kAbsentTag);
+    for (size_t i = 0; i < tag.values->size(); ++i) mapped.push_back(value_code(own, (*tag.values)[i]));
+  }
   std::vector<uint32_t> codes(tags_.size(), kAbsentTag);
-  for (size_t i = 0; i < tags.size(); ++i)
-    codes[positions[i]] = value_code(tags_[positions[i]], tags[i].second);
-  return *find_or_add(codes, false);
+  for (size_t series = 0; series < count; ++series) {
+    for (size_t i = 0; i < tags.size(); ++i) codes[positions[i]] = mapping[i][tags[i].codes[series]];
+    out[series] = find_or_add(codes, false);
+  }
+  return out;
 }
 
 uint64_t SeriesIndex::size() const {
   const std::lock_guard lock(mutex_);
-  return hashes_.size();
+  return codes_.rows();
 }
 
 std::shared_ptr<const SeriesSnapshot> SeriesIndex::snapshot() const {
   const std::lock_guard lock(mutex_);
   if (snapshot_ != nullptr) return snapshot_;
   auto made = std::make_shared<SeriesSnapshot>();
-  made->count_ = hashes_.size();
+  made->codes_ = codes_;
   for (const Tag& tag : tags_) {
     made->tag_names_.push_back(tag.name);
-    made->values_.emplace_back(tag.values.begin(), tag.values.end());
+    made->tags_.push_back({tag.values, tag.memory});
   }
   made->tags_by_name_.resize(tags_.size());
   std::iota(made->tags_by_name_.begin(), made->tags_by_name_.end(), size_t{0});
   std::sort(made->tags_by_name_.begin(), made->tags_by_name_.end(),
             [&](size_t a, size_t b) { return made->tag_names_[a] < made->tag_names_[b]; });
-  made->codes_.assign(made->count_ * tags_.size(), kAbsentTag);
-  for (size_t series = 0; series < made->count_; ++series) {
-    std::copy(codes_.begin() + static_cast<ptrdiff_t>(starts_[series]),
-              codes_.begin() + static_cast<ptrdiff_t>(starts_[series + 1]),
-              made->codes_.begin() + static_cast<ptrdiff_t>(series * tags_.size()));
-  }
   snapshot_ = made;
   return snapshot_;
+}
+
+std::shared_ptr<const SeriesOrder> SeriesIndex::known_order() const {
+  const std::lock_guard lock(mutex_);
+  return order_;
+}
+
+void SeriesIndex::sort_by_key(std::vector<SeriesId>& series) const {
+  const auto known = known_order();
+  const auto newest = std::max_element(series.begin(), series.end());
+  if (newest == series.end() || *newest < known->size()) {
+    std::sort(series.begin(), series.end(),
+              [&](SeriesId a, SeriesId b) { return known->rank(a) < known->rank(b); });
+  } else {
+    const auto now = snapshot();
+    std::sort(series.begin(), series.end(), [&](SeriesId a, SeriesId b) { return now->key_before(a, b); });
+  }
+}
+
+std::shared_ptr<const SeriesOrder> SeriesIndex::order() const {
+  const std::lock_guard one_at_a_time(order_mutex_);
+  const auto now = snapshot();
+  const auto known = known_order();
+  if (known->size() == now->size()) return known;
+  auto made = std::make_shared<SeriesOrder>(*known, *now);
+  const std::lock_guard lock(mutex_);
+  return order_ = std::move(made);
 }
 
 }  // namespace varve

@@ -121,11 +121,24 @@ Result<std::unique_ptr<WalReader>> WalReader::open(FileSystem& file_system, std:
 }
 
 Result<bool> WalReader::next(WalRecordView& record, Lsn limit) {
+  bool reopened = false;
   while (expected_ <= limit) {
+    if (file_ && expected_ > final_lsn_) file_->forget();
+    if (!file_ || expected_ > final_lsn_) final_lsn_ = limit;
     VARVE_ASSIGN(const Step made, step(record, limit));
-    if (made != Step::kAgain) return made == Step::kRecord;
+    if (made == Step::kAgain) continue;
+    if (made == Step::kRecord) return true;
+    if (limit == UINT64_MAX || reopened || !file_) return false;
+    reopen();
+    reopened = true;
   }
   return false;
+}
+
+// The writer says a record is there and the file does not have it: another file may have taken the name.
+void WalReader::reopen() {
+  file_.reset();
+  damage_bytes_ = 0;
 }
 
 Result<std::vector<Lsn>> WalReader::list_files() {

@@ -3,7 +3,8 @@
 // record that does; what was lost is listed in damage(). Bytes of the last file without proof that they had been
 // synced (format.h) are the end of the log for now: next() says false, and looks again when called again.
 // Behind a writer, pass its durable_lsn() as `limit`: then nothing is read that is not written whole, and waiting
-// costs no reads.
+// costs no reads. The writer may take back what lies above the limit (a full disk, wal.h) and write other records under
+// those lsns: bytes read early are read again, and a file that is gone is looked for under its name.
 // Errors:  kIo; kUnsupported for a file of a newer version. Damage is not an error.
 // Threads: one at a time.
 #pragma once
@@ -71,11 +72,13 @@ class WalReader {
   Result<bool> was_synced(uint64_t from_offset);
   void report_lost(Lsn first_found);
   Result<Step> leave_file();
+  void reopen();
 
   FileSystem& file_system_;
   const std::string directory_;
   Lsn expected_;
   std::unique_ptr<OpenFile> file_;
+  Lsn final_lsn_ = 0;           // records up to here were final when file_'s window was read
   uint64_t offset_ = 0;         // in file_, of what is read next
   Lsn lsn_at_offset_ = 0;       // of the record that belongs there
   uint64_t damage_offset_ = 0;  // of the bytes passed over since the last valid record

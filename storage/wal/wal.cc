@@ -16,6 +16,9 @@ namespace varve {
 namespace {
 
 constexpr int64_t kRelaxedSyncNs = kNsPerSecond;
+// On a disk without room for a whole file the log makes do with less, down to this (guessed: a few groups).
+constexpr uint64_t kReserveBytesMin = 4 << 20;
+constexpr uint64_t kReserveShrink = 4;
 
 uint64_t random_file_id() {
   std::random_device device;
@@ -35,6 +38,12 @@ bool ends_in_order(std::string_view file) {
   return last && last->is_end_mark();
 }
 
+// A failed sync is final, whatever its reason.
+Result<void> synced(Result<void> outcome) {
+  if (!outcome) outcome.error().code = ErrorCode::kIo;
+  return outcome;
+}
+
 std::chrono::nanoseconds to_chrono(int64_t ns) {
   return std::chrono::nanoseconds(std::max<int64_t>(ns, 0));
 }
@@ -49,6 +58,7 @@ Wal::Wal(WalOptions options, Lsn next_lsn)
       records_total_(options_.metrics->counter("varve_wal_records_total", "Records written to the log.")),
       written_lsn_(next_lsn - 1),
       synced_lsn_(next_lsn - 1),
+      settled_lsn_(next_lsn - 1),
       next_lsn_(next_lsn),
       durable_lsn_(next_lsn - 1) {}
 
@@ -59,7 +69,10 @@ Result<std::unique_ptr<Wal>> Wal::open(WalOptions options, Lsn next_lsn) {
   VARVE_TRY(files.create_directories(wal->options_.directory));
   VARVE_TRY(wal->adopt_files());
   VARVE_TRY(wal->clear_name(wal->path_of(next_lsn)));
-  VARVE_TRY(wal->start_file(next_lsn));
+  if (const auto started = wal->start_file(next_lsn); !started) {
+    if (started.error().code != ErrorCode::kExhausted) return started.error();
+    log_warn("wal", "the log cannot take records yet: " + started.error().message);
+  }
   wal->last_sync_ns_ = wal->options_.clock->monotonic_ns();
   wal->thread_ = std::thread([log = wal.get()] { log->run(); });
   return wal;
@@ -99,9 +112,10 @@ Result<void> Wal::make_durable(File& file) {
   VARVE_ASSIGN(std::string bytes, files.read_all(path));
   if (ends_in_order(bytes)) return {};
   bytes.resize(bytes.find_last_not_of('\0') + 1);  // without reserved space; npos + 1 is 0
-  VARVE_TRY(files.write_atomically(path, bytes));
   file.bytes = bytes.size();
-  return {};
+  const auto written = files.write_atomically(path, bytes);
+  if (written || written.error().code != ErrorCode::kExhausted) return written;
+  return files.truncate(path, bytes.size());  // no room for a copy: the sync in it must do
 }
 
 // A crash may leave a file that was started and never got a whole record; a new one will take its name.
@@ -136,21 +150,44 @@ Result<void> Wal::clear_name(const std::string& path) {
 }
 
 Result<void> Wal::start_file(Lsn first_lsn) {
-  FileSystem& files = *options_.file_system;
+  const std::string path = path_of(first_lsn);
+  file_.reset();
   file_id_ = random_file_id();
   file_first_lsn_ = first_lsn;
-  VARVE_ASSIGN(file_, files.create(path_of(first_lsn)));
-  VARVE_TRY(file_->preallocate(options_.file_bytes));
-  VARVE_TRY(file_->append(encode_wal_file_start({first_lsn, file_id_})));
-  VARVE_TRY(file_->sync());
-  VARVE_TRY(files.sync_directory(options_.directory));
-  file_bytes_ = kWalFirstRecordOffset;
+  Result<void> started = reserve_file(path, options_.file_bytes);
+  for (uint64_t bytes = options_.file_bytes / kReserveShrink;
+       !started && started.error().code == ErrorCode::kExhausted && bytes >= kReserveBytesMin;
+       bytes /= kReserveShrink) {
+    started = reserve_file(path, bytes);
+  }
+  if (!started) {
+    file_.reset();
+    // Nothing was promised in it. What cannot be removed now is when its name is next wanted.
+    if (started.error().code == ErrorCode::kExhausted) (void)options_.file_system->remove(path);
+    return started;
+  }
+  file_bytes_ = settled_bytes_ = kWalFirstRecordOffset;
   const std::lock_guard lock(mutex_);
   files_.push_back({first_lsn, file_bytes_});
   return {};
 }
 
-Result<Lsn> Wal::append(std::string payload, Done done) {
+Result<void> Wal::reserve_file(const std::string& path, uint64_t bytes) {
+  FileSystem& files = *options_.file_system;
+  file_.reset();
+  // A file of this name holds no record: the caller has made sure at open, and settled since then.
+  VARVE_ASSIGN(const bool left_over, files.exists(path));
+  if (left_over) VARVE_TRY(files.remove(path));
+  VARVE_ASSIGN(file_, files.create(path));
+  VARVE_TRY(file_->preallocate(bytes));
+  VARVE_TRY(file_->append(encode_wal_file_start({file_first_lsn_, file_id_})));
+  VARVE_TRY(synced(file_->sync()));
+  VARVE_TRY(synced(files.sync_directory(options_.directory)));
+  file_bytes_max_ = bytes;
+  return {};
+}
+
+Result<Lsn> Wal::append(std::string payload, Done done, uint64_t epoch) {
   if (payload.size() > kWalRecordBytesMax) {
     return invalid_argument(
         fmt::format("a log record of {} bytes is over the limit of {}; write fewer rows at once",
@@ -164,6 +201,7 @@ Result<Lsn> Wal::append(std::string payload, Done done) {
     const std::lock_guard lock(mutex_);
     if (failure_) return *failure_;
     if (closing_) return unavailable("the log is closed");
+    if (epoch != this->epoch()) return unavailable("earlier writes found the disk full; try again");
     if (unacked_bytes_ > 0 && unacked_bytes_ + bytes > options_.queue_bytes_max) {
       return unavailable(
           fmt::format("the log's queue is full ({} bytes wait for the disk); try again", unacked_bytes_));
@@ -190,6 +228,9 @@ void Wal::run() {
   std::vector<Pending> group;
   while (take_group(group)) {
     auto written = group.empty() ? sync_file() : write_group(group);
+    if (!written && written.error().code == ErrorCode::kExhausted) {
+      written = refuse_unsettled(group, written.error());
+    }
     if (written) {
       acknowledge(group);
     } else {
@@ -236,19 +277,30 @@ bool Wal::take_group(std::vector<Pending>& group) {
 Result<void> Wal::write_group(const std::vector<Pending>& group) {
   for (const Pending& pending : group) {
     const uint64_t bytes = record_bytes(pending.payload.size());
-    const bool has_records = file_bytes_ > kWalFirstRecordOffset;
-    if (has_records && file_bytes_ + bytes > options_.file_bytes) {
+    const bool has_records = file_ != nullptr && file_bytes_ > kWalFirstRecordOffset;
+    if (has_records && file_bytes_ + bytes > file_bytes_max_) {
       VARVE_TRY(write_buffer());
       VARVE_TRY(sync_file());
-      VARVE_TRY(start_file(pending.lsn));
+      settle();
+      file_.reset();
     }
+    if (file_ == nullptr) VARVE_TRY(start_file(pending.lsn));
     append_wal_record(buffer_, {file_id_, file_bytes_, pending.lsn, synced_lsn_}, pending.payload);
     file_bytes_ += bytes;
     written_lsn_ = pending.lsn;
   }
   VARVE_TRY(write_buffer());
   const bool overdue = options_.clock->monotonic_ns() - last_sync_ns_ >= kRelaxedSyncNs;
-  return options_.sync != WalSync::kRelaxed || overdue ? sync_file() : Result<void>();
+  if (options_.sync != WalSync::kRelaxed || overdue) VARVE_TRY(sync_file());
+  settle();
+  return {};
+}
+
+void Wal::settle() {
+  settled_lsn_ = written_lsn_;
+  settled_bytes_ = file_bytes_;
+  const std::lock_guard lock(mutex_);
+  files_.back().bytes = file_bytes_;
 }
 
 Result<void> Wal::write_buffer() {
@@ -263,7 +315,7 @@ Result<void> Wal::write_buffer() {
 Result<void> Wal::sync_file() {
   if (!unsynced_) return {};
   const int64_t start = options_.clock->monotonic_ns();
-  VARVE_TRY(file_->sync());
+  VARVE_TRY(synced(file_->sync()));
   last_sync_ns_ = options_.clock->monotonic_ns();
   sync_seconds_.observe_ns(last_sync_ns_ - start);
   synced_lsn_ = written_lsn_;
@@ -278,12 +330,54 @@ void Wal::acknowledge(std::vector<Pending>& group) {
   records_total_.add(group.size());
   {
     const std::lock_guard lock(mutex_);
-    files_.back().bytes = file_bytes_;
     unacked_bytes_ -= bytes;
     durable_lsn_.store(group.back().lsn, std::memory_order_release);
   }
   durable_.notify_all();
   for (Pending& pending : group) pending.done(pending.lsn);
+}
+
+// The disk is full: the group keeps what is settled, the rest of it and the queue fail.
+Result<void> Wal::refuse_unsettled(std::vector<Pending>& group, const Error& reason) {
+  VARVE_TRY(abandon_file());
+  const auto first = std::find_if(group.begin(), group.end(),
+                                  [&](const Pending& pending) { return pending.lsn > settled_lsn_; });
+  std::vector<Pending> refused(std::make_move_iterator(first), std::make_move_iterator(group.end()));
+  group.erase(first, group.end());
+  acknowledge(group);
+  group.clear();
+  uint64_t epoch = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    for (Pending& pending : queue_) refused.push_back(std::move(pending));
+    queue_.clear();
+    queue_bytes_ = unacked_bytes_ = 0;
+    next_lsn_ = settled_lsn_ + 1;
+    epoch = this->epoch() + 1;
+    epoch_.store(epoch, std::memory_order_release);
+  }
+  const Error error = unavailable(reason.message + "; nothing of this write was kept");
+  log_warn("wal", fmt::format("{} records refused: {}", refused.size(), reason.message));
+  for (Pending& pending : refused) pending.done(error);
+  options_.on_no_space(epoch);
+  return {};
+}
+
+// Leaves the file with its settled records and nothing else. On an error nobody knows what a restart will find.
+Result<void> Wal::abandon_file() {
+  buffer_.clear();
+  written_lsn_ = settled_lsn_;
+  if (file_ == nullptr) return {};
+  file_.reset();
+  const std::string path = path_of(file_first_lsn_);
+  VARVE_TRY(synced(options_.file_system->truncate(path, settled_bytes_)));
+  synced_lsn_ = settled_lsn_;
+  unsynced_ = false;
+  if (settled_bytes_ > kWalFirstRecordOffset) return {};
+  (void)options_.file_system->remove(path);  // else when its name is next wanted
+  const std::lock_guard lock(mutex_);
+  files_.pop_back();
+  return {};
 }
 
 void Wal::stop(std::vector<Pending>& group, const Error& reason) {
@@ -305,6 +399,7 @@ void Wal::finish_active_file() {
     const std::lock_guard lock(mutex_);
     if (failure_) return;
   }
+  if (file_ == nullptr) return;
   const bool has_records = file_bytes_ > kWalFirstRecordOffset;
   auto finished = has_records ? end_active_file() : options_.file_system->remove(path_of(file_first_lsn_));
   if (!finished) log_error("wal", fmt::format("closing the log: {}", finished.error().message));

@@ -2,8 +2,13 @@
 //   append -> queue -> log thread: one write and one fdatasync a group -> done callbacks
 // Files are written once: opening the log starts a new file, and a file is full at `file_bytes`. A new file and
 // its name are durable before its first record is acknowledged. Bytes: format.h.
-// Errors:  after a failed write or sync what reached disk is unknown, so the log stops for good: every queued and
-//          every later append gets that reason. Nothing is retried.
+// Errors:  after a failed sync, or a write that failed for anything but room, what reached disk is unknown, so the log
+//          stops for good: every queued and every later append gets that reason. Nothing is retried.
+// Full disk: what could not be written whole is cut off the file again, durably, and only then do its records and all
+//          behind them fail (kUnavailable): none of them can come back at a start. Their lsns are free again: the file
+//          is not written any more, the next append tries a new one that begins there. epoch() counts these failures;
+//          an append that was prepared before the last one is refused, so nothing is ever written behind a record
+//          whose failure its writer has not yet heard of.
 // Threads: every method from any thread, but none of them from a done callback except durable_lsn() and stats().
 #pragma once
 
@@ -43,6 +48,8 @@ struct WalOptions {
   FileSystem* file_system = &real_file_system();
   const Clock* clock = &real_clock();
   MetricsRegistry* metrics = nullptr;  // required
+  // Called on the log thread after the `done`s of a failure for space, with the epoch() that it began.
+  std::function<void(uint64_t epoch)> on_no_space = [](uint64_t) {};
 };
 
 struct WalStats {
@@ -61,10 +68,15 @@ class Wal {
   Wal& operator=(const Wal&) = delete;
 
   // `done` is called on the log thread, in LSN order, once the record is durable (kRelaxed: written), or with
-  // the error. It must be quick. An error returned here means nothing was taken and `done` is not called:
-  // kInvalidArgument (over kWalRecordBytesMax), kUnavailable (queue full, closed), kIo (the log has stopped).
+  // the error: kUnavailable when the disk was full, else kIo. It must be quick. An error returned here means nothing
+  // was taken and `done` is not called: kInvalidArgument (over kWalRecordBytesMax), kUnavailable (queue full, closed,
+  // `epoch` is not the present one), kIo (the log has stopped).
   using Done = std::function<void(Result<Lsn>)>;
-  Result<Lsn> append(std::string payload, Done done);
+  Result<Lsn> append(std::string payload, Done done, uint64_t epoch);
+  Result<Lsn> append(std::string payload, Done done) {
+    return append(std::move(payload), std::move(done), epoch());
+  }
+  uint64_t epoch() const { return epoch_.load(std::memory_order_acquire); }
 
   Lsn durable_lsn() const { return durable_lsn_.load(std::memory_order_acquire); }  // the newest acknowledged
   // True when durable_lsn() >= lsn; false after the timeout or on close.
@@ -94,13 +106,17 @@ class Wal {
   Result<void> make_durable(File& file);
   Result<void> clear_name(const std::string& path);
   Result<void> start_file(Lsn first_lsn);
+  Result<void> reserve_file(const std::string& path, uint64_t bytes);
 
   void run();
   bool take_group(std::vector<Pending>& group);
   Result<void> write_group(const std::vector<Pending>& group);
   Result<void> write_buffer();
   Result<void> sync_file();
+  void settle();
   void acknowledge(std::vector<Pending>& group);
+  Result<void> refuse_unsettled(std::vector<Pending>& group, const Error& reason);
+  Result<void> abandon_file();
   void stop(std::vector<Pending>& group, const Error& reason);
   void finish_active_file();
   Result<void> end_active_file();
@@ -112,13 +128,16 @@ class Wal {
   Counter& records_total_;
 
   // Of the log thread.
-  std::unique_ptr<WritableFile> file_;
+  std::unique_ptr<WritableFile> file_;  // null: the next record begins one
   uint64_t file_id_ = 0;
   Lsn file_first_lsn_ = 0;
-  uint64_t file_bytes_ = 0;  // written or in buffer_
+  uint64_t file_bytes_ = 0;      // written or in buffer_
+  uint64_t file_bytes_max_ = 0;  // reserved
+  uint64_t settled_bytes_ = 0;   // of the file: the records that were or will be acknowledged
   std::string buffer_;
   Lsn written_lsn_;  // newest record handed to the file or in buffer_
   Lsn synced_lsn_;   // newest record known durable
+  Lsn settled_lsn_;  // newest record that was or will be acknowledged
   bool unsynced_ = false;
   int64_t last_sync_ns_ = 0;
 
@@ -131,8 +150,9 @@ class Wal {
   Lsn next_lsn_;
   bool closing_ = false;
   std::optional<Error> failure_;
-  std::vector<File> files_;       // the last one is active
-  std::atomic<Lsn> durable_lsn_;  // stored under mutex_
+  std::vector<File> files_;         // the last one is active
+  std::atomic<Lsn> durable_lsn_;    // stored under mutex_
+  std::atomic<uint64_t> epoch_{0};  // likewise
 
   std::mutex close_mutex_;   // close() runs once; taken before mutex_
   std::mutex remove_mutex_;  // one remove_before() at a time; taken before mutex_

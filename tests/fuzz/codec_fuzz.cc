@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "storage/base/check.h"
+#include "storage/codec/bool_page.h"
 #include "storage/codec/double_page.h"
 #include "storage/codec/string_page.h"
 
@@ -51,6 +52,18 @@ void double_page(const uint8_t* data, size_t size) {
   for (size_t i = 0; i < input.n; ++i) {
     VARVE_CHECK(std::bit_cast<uint64_t>(again[i]) == std::bit_cast<uint64_t>(values[i]));
   }
+}
+
+void bool_page(const uint8_t* data, size_t size) {
+  Input input;
+  if (!split(data, size, input)) return;
+  std::vector<uint8_t> values(input.n), again(input.n);
+  if (!decode_bool_page(input.page, input.n, values.data())) return;
+  for (const uint8_t value : values) VARVE_CHECK(value <= 1);
+  std::string page;
+  encode_bool_page(values, Effort::kFast, page);
+  VARVE_CHECK(decode_bool_page(bytes_of(page), input.n, again.data()));
+  VARVE_CHECK(again == values);
 }
 
 void string_page(const uint8_t* data, size_t size) {

@@ -3,6 +3,7 @@
 
 #include <tuple>
 
+#include "storage/codec/bool_page.h"
 #include "storage/codec/double_page.h"
 #include "storage/codec/string_page.h"
 #include "storage/segment/writer.h"
@@ -64,6 +65,17 @@ TEST(FuzzReplay, DoublePagesSurviveDamage) {
       fuzz::double_page);
 }
 
+TEST(FuzzReplay, BoolPagesSurviveDamage) {
+  replay(
+      [](Random& random, int, size_t n, std::string& out) {
+        std::vector<uint8_t> values(n);
+        const size_t share = 1 + testing::below(random, 40);
+        for (uint8_t& value : values) value = testing::below(random, share) == 0;
+        encode_bool_page(values, Effort::kFast, out);
+      },
+      fuzz::bool_page);
+}
+
 TEST(FuzzReplay, StringPagesSurviveDamage) {
   replay(
       [](Random& random, int seed, size_t n, std::string& out) {
@@ -75,8 +87,8 @@ TEST(FuzzReplay, StringPagesSurviveDamage) {
 
 // Twenty rows of three series at times 1..20, in the layout of the target's input.
 std::string segment_input() {
-  SegmentWriter writer({42, 1, 1, {}},
-                       {"d", "t", {"k"}, {{"x", FieldType::kDouble}, {"s", FieldType::kString}}},
+  SegmentWriter writer({42, 1, 1, 0, {}, {}},
+                       {"d", "t", {"k"}, {{"x", FieldType::kDouble}, {"s", FieldType::kString}}, {}},
                        Effort::kFast);
   std::vector<ColumnVector> columns = {ColumnVector(FieldType::kDouble), ColumnVector(FieldType::kString)};
   std::vector<int64_t> times;

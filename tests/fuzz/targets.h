@@ -12,6 +12,7 @@ namespace varve::fuzz {
 
 void int_page(const uint8_t* data, size_t size);
 void double_page(const uint8_t* data, size_t size);
+void bool_page(const uint8_t* data, size_t size);
 void string_page(const uint8_t* data, size_t size);
 void segment(const uint8_t* data, size_t size);
 void json(const uint8_t* data, size_t size);

@@ -54,7 +54,7 @@ std::string_view file_call_name(FileCall call) {
   constexpr std::array<std::string_view, static_cast<size_t>(FileCall::kCount)> kNames = {
       "open",        "read",     "size",   "create",     "append",        "sync",
       "preallocate", "truncate", "rename", "remove",     "create folder", "sync folder",
-      "list",        "exists",   "lock",   "free bytes", "open in place", "write in place"};
+      "list",        "exists",   "lock",   "disk space", "open in place", "write in place"};
   return kNames.at(static_cast<size_t>(call));
 }
 
@@ -503,10 +503,22 @@ Result<bool> FaultFileSystem::exists(const std::string& path) {
   return names_.contains(path) || folders_.contains(path);
 }
 
+void FaultFileSystem::set_disk(uint64_t free_bytes, uint64_t total_bytes) {
+  const std::lock_guard lock(mutex_);
+  free_bytes_ = free_bytes;
+  total_bytes_ = total_bytes;
+}
+
 Result<uint64_t> FaultFileSystem::free_bytes(const std::string& path) {
   const std::lock_guard lock(mutex_);
-  if (auto verdict = judge(FileCall::kFreeBytes, path); verdict.error) return *verdict.error;
-  return uint64_t{1} << 40;
+  if (auto verdict = judge(FileCall::kDiskSpace, path); verdict.error) return *verdict.error;
+  return uint64_t{free_bytes_};
+}
+
+Result<uint64_t> FaultFileSystem::total_bytes(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  if (auto verdict = judge(FileCall::kDiskSpace, path); verdict.error) return *verdict.error;
+  return uint64_t{total_bytes_};
 }
 
 Result<std::unique_ptr<FileLock>> FaultFileSystem::lock(const std::string& path) {

@@ -37,7 +37,7 @@ enum class FileCall {
   kList,
   kExists,
   kLock,
-  kFreeBytes,
+  kDiskSpace,  // free_bytes, total_bytes
   kOpenInPlace,
   kWriteInPlace,
   kCount
@@ -93,6 +93,8 @@ class FaultFileSystem : public FileSystem {
   // The program was killed and the machine runs on: open handles and locks go, what is written stays, not yet durable.
   void kill();
 
+  void set_disk(uint64_t free_bytes, uint64_t total_bytes);  // what the calls of these names say
+
   // ---- bytes, for tests to look at and damage; durable at once ----
   std::string bytes(const std::string& path) const;
   void set_bytes(const std::string& path, std::string bytes);
@@ -115,6 +117,7 @@ class FaultFileSystem : public FileSystem {
   Result<std::vector<std::string>> list(const std::string& path) override;
   Result<bool> exists(const std::string& path) override;
   Result<uint64_t> free_bytes(const std::string& path) override;
+  Result<uint64_t> total_bytes(const std::string& path) override;
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
 
  private:
@@ -168,6 +171,8 @@ class FaultFileSystem : public FileSystem {
   bool cut_ = false;
   uint64_t reserved_max_ = UINT64_MAX;
   uint64_t power_cuts_ = 0;  // a handle from before the last one is dead
+  uint64_t free_bytes_ = uint64_t{1} << 40;
+  uint64_t total_bytes_ = uint64_t{1} << 41;
 };
 
 }  // namespace varve

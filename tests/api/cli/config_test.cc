@@ -49,6 +49,11 @@ flush_rows = 5
 flush_age = "2m"
 partition = "1h"
 retention = "7d"
+memtable_bytes = "16MiB"
+disk_reserve = "1GiB"
+series_per_table = 11
+columns_per_table = 12
+tables_max = 13
 [storage.tables.clicks]
 retention = "1d"
 [[kafka]]
@@ -85,6 +90,11 @@ max_concurrent = 2
   EXPECT_EQ(config.storage.flush_age_ns, 120 * kNsPerSecond);
   EXPECT_EQ(config.storage.partition_ns, 3600 * kNsPerSecond);
   EXPECT_EQ(config.storage.retention_ns, 7 * kNsPerDay);
+  EXPECT_EQ(config.storage.memtable_bytes_max, 16u << 20);
+  EXPECT_EQ(config.storage.disk_reserve_bytes, 1u << 30);
+  EXPECT_EQ(config.storage.series_per_table_max, 11u);
+  EXPECT_EQ(config.storage.columns_per_table_max, 12u);
+  EXPECT_EQ(config.storage.tables_max, 13u);
   EXPECT_EQ(config.storage.table_retention_ns.at("clicks"), kNsPerDay);
   ASSERT_EQ(config.kafka.size(), 2u);
   const KafkaSourceOptions& source = config.kafka[0];
@@ -134,6 +144,11 @@ TEST(Config, MistakesNameFileLineAndKey) {
       {"[storage]\nwal_sync = \"never\"", "\"never\" is not one of group, each, relaxed"},
       {"[storage]\nflush_rows = 0", "key storage.flush_rows: 0 is out of range"},
       {"[storage]\nflush_rows = -1", "-1 is out of range"},
+      {"[storage]\nmemtable_bytes = \"0\"", "key storage.memtable_bytes: must be more than 0"},
+      {"[storage]\ndisk_reserve = 5", "expected a size like \"512MiB\""},
+      {"[storage]\nseries_per_table = 0", "key storage.series_per_table: 0 is out of range"},
+      {"[storage]\ncolumns_per_table = 65537", "65537 is out of range"},
+      {"[storage]\ntables_max = 0", "key storage.tables_max: 0 is out of range"},
       {"[storage]\nflush_age = 60", "expected a duration like \"60s\""},
       {"[storage]\nflush_age = \"0\"", "must be longer than 0"},
       {"[storage]\npartition = \"1 fortnight\"", "varve.toml:2: key storage.partition: "},

@@ -1,6 +1,8 @@
 #include "storage/base/file.h"
 
 #include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -80,6 +82,7 @@ TEST_F(FileTest, AbsentFilesAreNotFoundByEveryCall) {
   EXPECT_EQ(files_.list(gone).error().code, ErrorCode::kNotFound);
   EXPECT_EQ(files_.sync_directory(gone).error().code, ErrorCode::kNotFound);
   EXPECT_EQ(files_.free_bytes(gone).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(files_.total_bytes(gone).error().code, ErrorCode::kNotFound);
   EXPECT_EQ(files_.lock(below).error().code, ErrorCode::kNotFound);
   EXPECT_EQ(files_.read_all(gone).error().code, ErrorCode::kNotFound);
   EXPECT_FALSE(*files_.exists(gone));
@@ -136,6 +139,41 @@ TEST_F(FileTest, ALockIsHeldOnceEvenWithinOneProcess) {
 
 TEST_F(FileTest, FreeBytesAreThoseOfTheDisk) {
   EXPECT_GT(*files_.free_bytes(folder_.path().string()), 0U);
+  EXPECT_GE(*files_.total_bytes(folder_.path().string()), *files_.free_bytes(folder_.path().string()));
+}
+
+// The process may write files up to `bytes`, as on a disk that is full beyond that.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : handler_(::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    ::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int);
+};
+
+TEST_F(FileTest, CallsWithoutRoomAreExhaustedAndNameTheFile) {
+  const FileSizeLimit limit(64 << 10);
+  auto file = std::move(*files_.create(path("a")));
+  const auto reserved = file->preallocate(1 << 20);
+  const auto written = file->append(std::string(100'000, 'x'));
+  const auto atomic = files_.write_atomically(path("b"), std::string(100'000, 'x'));
+  for (const auto& refused : {reserved, written, atomic}) {
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kExhausted);
+    EXPECT_THAT(refused.error().message, HasSubstr("the disk is full"));
+    EXPECT_THAT(refused.error().message, HasSubstr(folder_.path().string()));
+  }
+  EXPECT_TRUE(file->sync());
+  EXPECT_FALSE(*files_.exists(path("b.tmp"))) << "what was written before the end is given back";
 }
 
 TEST(Path, JoinsAndFindsParents) {

@@ -157,7 +157,10 @@ TEST(IntPage, RejectsImpossibleHeaders) {
   const BadPage table[] = {
       {"empty", "", 1},
       {"unknown predictor", page({6, 0, 0}), 4},
-      {"reserved bits", page({32, 0, 0}), 4},
+      {"reserved bits", page({64, 0, 0}), 4},
+      {"fraction without a grid", page({32, 0, 0, 1}), 4},
+      {"fraction of nothing", page({34, 0, 0, 2, 0}), 4},
+      {"fraction of a whole step", page({34, 0, 0, 2, 128, 8}), 4},
       {"width over 64", page({0, 65, 0}), 1},
       {"more patches than values", page({16, 0, 0, 5, 0, 0}), 4},
       {"no patches", page({16, 0, 0, 0, 0}), 4},

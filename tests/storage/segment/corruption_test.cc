@@ -19,7 +19,7 @@ struct Image {
 Image small_image(uint64_t seed, testing::TableShape shape) {
   Random random(seed);
   Image image{testing::random_table(random, shape), {}};
-  image.bytes = *testing::write_table(image.table, {42, 1, 2, {7}});
+  image.bytes = *testing::write_table(image.table, {42, 1, 2, 0, {7}, {}});
   return image;
 }
 

@@ -37,8 +37,8 @@ TEST(Segment, ReturnsRowsTagsAndStatisticsOfEveryShape) {
       SCOPED_TRACE("seed " + std::to_string(++seed));
       Random random(seed);
       const TestTable table = testing::random_table(random, shape);
-      auto image =
-          testing::write_table(table, {42, 1, 2, {}}, seed % 2 ? Effort::kFast : Effort::kExhaustive, chunk);
+      auto image = testing::write_table(table, {42, 1, 2, 0, {}, {}},
+                                        seed % 2 ? Effort::kFast : Effort::kExhaustive, chunk);
       ASSERT_TRUE(image) << image.error().message;
       const auto segment = open_image(std::move(*image));
       ASSERT_NE(segment, nullptr);
@@ -52,11 +52,13 @@ TEST(Segment, ReturnsRowsTagsAndStatisticsOfEveryShape) {
 TEST(Segment, KeepsItsIdentity) {
   Random random(1);
   const TestTable table = testing::random_table(random, {.series = 2, .rows_max = 10});
-  const auto segment = open_image(*testing::write_table(table, {42, 7, 19, {3, 5, 8}}));
+  const auto segment = open_image(*testing::write_table(table, {42, 7, 19, 23, {3, 5, 8}, {40, 41}}));
   EXPECT_EQ(segment->identity().id, 42u);
   EXPECT_EQ(segment->identity().first_lsn, 7u);
   EXPECT_EQ(segment->identity().last_lsn, 19u);
+  EXPECT_EQ(segment->identity().applied_lsn, 23u);
   EXPECT_EQ(segment->identity().replaces, (std::vector<uint64_t>{3, 5, 8}));
+  EXPECT_EQ(segment->identity().parts, (std::vector<uint64_t>{40, 41}));
   EXPECT_EQ(segment->find_field("count"), 2u);
   EXPECT_EQ(segment->find_field("nothing"), std::nullopt);
 }
@@ -64,11 +66,11 @@ TEST(Segment, KeepsItsIdentity) {
 TEST(Segment, GivesLargeSeriesTheirOwnBlocksAndPacksSmallOnes) {
   Random random(2);
   const TestTable small = testing::random_table(random, {.series = 1000, .rows_min = 10, .rows_max = 10});
-  EXPECT_LE(open_image(*testing::write_table(small, {1, 1, 1, {}}))->blocks(), 10u);
+  EXPECT_LE(open_image(*testing::write_table(small, {1, 1, 1, 0, {}, {}}))->blocks(), 10u);
 
   const TestTable large =
       testing::random_table(random, {.series = 10, .rows_min = kOwnBlockRows, .rows_max = 3000});
-  const auto segment = open_image(*testing::write_table(large, {1, 1, 1, {}}));
+  const auto segment = open_image(*testing::write_table(large, {1, 1, 1, 0, {}, {}}));
   const SegmentDirectory& d = **segment->directory();
   for (size_t s = 0; s < d.series(); ++s) {
     const auto [first, last] = d.series_blocks(s);
@@ -80,7 +82,7 @@ TEST(Segment, GivesLargeSeriesTheirOwnBlocksAndPacksSmallOnes) {
 TEST(Segment, FindsNoSeriesThatIsNotThere) {
   Random random(3);
   const TestTable table = testing::random_table(random, {.series = 50, .rows_max = 3});
-  const auto segment = open_image(*testing::write_table(table, {1, 1, 1, {}}));
+  const auto segment = open_image(*testing::write_table(table, {1, 1, 1, 0, {}, {}}));
   const SegmentDirectory& d = **segment->directory();
   for (const auto& [key, series] : table.series) {
     EXPECT_EQ(d.find_series(key + "x"), d.series());
@@ -90,7 +92,7 @@ TEST(Segment, FindsNoSeriesThatIsNotThere) {
 }
 
 TEST(Segment, HoldsASeriesWithoutTags) {
-  SegmentWriter writer({1, 1, 1, {}}, {"d", "t", {}, {}}, Effort::kFast);
+  SegmentWriter writer({1, 1, 1, 0, {}, {}}, {"d", "t", {}, {}, {}}, Effort::kFast);
   const std::vector<int64_t> times = {1, 2, 3};
   ASSERT_TRUE(writer.begin_series({}));
   ASSERT_TRUE(writer.append(times, {}, 0));
@@ -100,7 +102,8 @@ TEST(Segment, HoldsASeriesWithoutTags) {
 }
 
 TEST(Segment, CutsBlocksBeforeTheirStringsGrowTooLarge) {
-  SegmentWriter writer({1, 1, 1, {}}, {"d", "t", {}, {{"text", FieldType::kString}}}, Effort::kFast);
+  SegmentWriter writer({1, 1, 1, 0, {}, {}}, {"d", "t", {}, {{"text", FieldType::kString}}, {}},
+                       Effort::kFast);
   ASSERT_TRUE(writer.begin_series({}));
   std::vector<ColumnVector> columns(1, ColumnVector(FieldType::kString));
   std::vector<int64_t> times;
@@ -119,7 +122,8 @@ TEST(Segment, CutsBlocksBeforeTheirStringsGrowTooLarge) {
 }
 
 TEST(Segment, LeavesStatisticsOutWhereTheyWouldLie) {
-  SegmentWriter writer({1, 1, 1, {}}, {"d", "t", {}, {{"x", FieldType::kDouble}, {"n", FieldType::kInt64}}},
+  SegmentWriter writer({1, 1, 1, 0, {}, {}},
+                       {"d", "t", {}, {{"x", FieldType::kDouble}, {"n", FieldType::kInt64}}, {}},
                        Effort::kFast);
   ASSERT_TRUE(writer.begin_series({}));
   std::vector<ColumnVector> columns = {ColumnVector(FieldType::kDouble), ColumnVector(FieldType::kInt64)};
@@ -133,7 +137,7 @@ TEST(Segment, LeavesStatisticsOutWhereTheyWouldLie) {
 }
 
 TEST(Segment, AddsDecimalsExactly) {
-  SegmentWriter writer({1, 1, 1, {}}, {"d", "t", {}, {{"x", FieldType::kDouble}}}, Effort::kFast);
+  SegmentWriter writer({1, 1, 1, 0, {}, {}}, {"d", "t", {}, {{"x", FieldType::kDouble}}, {}}, Effort::kFast);
   ASSERT_TRUE(writer.begin_series({}));
   std::vector<ColumnVector> columns(1, ColumnVector(FieldType::kDouble));
   std::vector<int64_t> times;
@@ -147,11 +151,11 @@ TEST(Segment, AddsDecimalsExactly) {
 }
 
 TEST(SegmentWriter, RefusesRowsThatAreOutOfOrderOrDoNotFitTheSchema) {
-  const SegmentSchema schema{"d", "t", {"a", "b"}, {{"x", FieldType::kDouble}}};
+  const SegmentSchema schema{"d", "t", {"a", "b"}, {{"x", FieldType::kDouble}}, {}};
   std::vector<ColumnVector> columns(1, ColumnVector(FieldType::kDouble));
   columns[0].doubles = {1, 2};
   const std::vector<int64_t> times = {10, 20};
-  const auto writer = [&] { return SegmentWriter({1, 1, 1, {}}, schema, Effort::kFast); };
+  const auto writer = [&] { return SegmentWriter({1, 1, 1, 0, {}, {}}, schema, Effort::kFast); };
   const auto expect_refused = [](const auto& result) {
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code, ErrorCode::kInvalidArgument);
@@ -210,7 +214,7 @@ TEST_F(SegmentFile, ReadsFromAFileAsFromMemory) {
   Random random(4);
   const TestTable table = testing::random_table(random, {.series = 6, .rows_min = 500, .rows_max = 3000});
   const std::string path = (directory_ / "1.seg").string();
-  ASSERT_TRUE(real_file_system().write_atomically(path, *testing::write_table(table, {1, 1, 1, {}})));
+  ASSERT_TRUE(real_file_system().write_atomically(path, *testing::write_table(table, {1, 1, 1, 0, {}, {}})));
   auto source = file_source(std::move(*real_file_system().open_read(path)));
   ASSERT_TRUE(source);
   auto segment = SegmentReader::open(*source, path);
@@ -223,7 +227,7 @@ TEST(BlockReader, ReadsNeighbouringPagesInOneCall) {
   Random random(5);
   const TestTable table =
       testing::random_table(random, {.series = 1, .rows_min = 20000, .rows_max = 20000, .nulls = false});
-  auto source = std::make_shared<CountingSource>(*testing::write_table(table, {1, 1, 1, {}}));
+  auto source = std::make_shared<CountingSource>(*testing::write_table(table, {1, 1, 1, 0, {}, {}}));
   const auto segment = *SegmentReader::open(source, "segment 1");
   const int at_open = source->reads;
   EXPECT_EQ(at_open, 3) << "footer, header, index";
@@ -240,7 +244,7 @@ TEST(BlockReader, ReadsNeighbouringPagesInOneCall) {
 TEST(SegmentReader, ServesManyThreadsAtOnce) {
   Random random(6);
   const TestTable table = testing::random_table(random, {.series = 10, .rows_max = 2000});
-  const auto segment = open_image(*testing::write_table(table, {1, 1, 1, {}}));
+  const auto segment = open_image(*testing::write_table(table, {1, 1, 1, 0, {}, {}}));
   std::vector<std::string> differences(4, "not run");
   {
     std::vector<std::jthread> threads;

@@ -71,7 +71,8 @@ TestTable random_table(Random& random, TableShape shape) {
                    {"flow", FieldType::kDouble},
                    {"count", FieldType::kInt64},
                    {"open", FieldType::kBool},
-                   {"state", FieldType::kString}}};
+                   {"state", FieldType::kString}},
+                  {2, 1, 3, 4, 5, 6, 7}};
   std::normal_distribution<double> normal(0, 1);
   for (size_t i = 0; i < shape.series; ++i) {
     TestSeries s;
