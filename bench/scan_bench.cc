@@ -76,15 +76,18 @@ void add_average(Engine& engine, std::vector<std::string> fields, bool statistic
 template <class Run>
 void measure(const char* what, size_t repeats, const Run& run) {
   double best = 1e9;
+  double best_cpu = 1e9;
   Average average;
   for (size_t i = 0; i < repeats; ++i) {
     average = {};
     const int64_t start = real_clock().monotonic_ns();
+    const double cpu = usage_now().cpu_s;
     run(average);
     best = std::min(best, ms_since(start));
+    best_cpu = std::min(best_cpu, 1e3 * (usage_now().cpu_s - cpu));
   }
-  fmt::print("{:<44} {:>8.2f} ms  {:>7.2f} ns/value  avg {:.6f} of {}\n", what, best,
-             best * 1e6 / static_cast<double>(average.count),
+  fmt::print("{:<40} {:>7.2f} ms {:>7.2f} CPU ms  {:>5.2f} ns/value  avg {:.6f} of {}\n", what, best,
+             best_cpu, best_cpu * 1e6 / static_cast<double>(average.count),
              average.sum / static_cast<double>(average.count), average.count);
 }
 

@@ -37,6 +37,7 @@ struct MirrorStatus {
   uint64_t rows_sent_total = 0;
   uint64_t rows_refused_total =
       0;  // the server would not take them; named in the log and in varve_quarantine
+  uint64_t lost_records_total = 0;  // log records that went before they were mirrored
   uint64_t backlog_records = 0;
   uint64_t backlog_bytes = 0;
 };

@@ -31,6 +31,7 @@ namespace varve {
 struct EngineOptions {
   std::string data_directory;
   WalSync wal_sync = WalSync::kGroup;
+  uint64_t wal_file_bytes = 64ULL << 20;
   uint64_t flush_rows = 1'000'000;
   int64_t flush_age_ns = 60 * kNsPerSecond;
   int64_t partition_ns = kNsPerDay;                   // segments hold one partition of time each
@@ -40,6 +41,9 @@ struct EngineOptions {
   uint64_t series_per_table_max = 1'000'000;
   uint64_t columns_per_table_max = 4096;  // guessed: wide machines have hundreds
   uint64_t tables_max = 10'000;
+  // Log kept for cursors alone goes when the whole log is over this; a cursor that loses records is told. Guessed: a
+  // day of a sink's absence at 100 KB/s.
+  uint64_t wal_bytes_max = 8ULL << 30;
   uint64_t disk_reserve_bytes = 512ULL << 20;  // disk_guard.h; guessed: the files of a flush or two
   FileSystem* file_system = &real_file_system();
   std::string
@@ -102,15 +106,20 @@ struct EngineStatus {
   std::string read_only_reason;  // empty = writes are accepted
   bool failed = false;           // read-only for good: only a restart can tell what reached the disk
   uint64_t disk_free_bytes = 0;
+  std::string retention_suspended_reason;  // clock_guard.h; empty = retention works
+  WalSync wal_sync = WalSync::kGroup;
 };
 
 // One record as a sink sees it.
 struct LogRecord {
   Lsn lsn = 0;
+  // Records before this one that went unread: damaged, or removed by EngineOptions::wal_bytes_max. How many.
+  uint64_t lost_before = 0;
   std::vector<RowBatch> batches;
 };
 
-// A sink's place in the log. The log keeps what a cursor has not passed.
+// A sink's place in the log. The log keeps what a cursor has not passed, up to EngineOptions::wal_bytes_max; catching up
+// from segments beyond that is not done.
 // Threads: one at a time.
 class LogCursor {
  public:

@@ -3,7 +3,8 @@
 //   log     (in Wal)  writes and syncs groups of records, hands them to apply
 //   apply             puts synced records into memtables in log order, calls done
 //   flush             flushes, retention, removal of log files nobody needs
-// Lock order: flush_mutex_, record_mutex_, then a Table's own; the other mutexes are held alone.
+// Lock order: flush_mutex_, record_mutex_, then a Table's own; state_mutex_ before those of the log, the disk guard and
+// the metrics; the other mutexes are held alone.
 #pragma once
 
 #include <atomic>
@@ -17,11 +18,13 @@
 
 #include "storage/admitted_write.h"
 #include "storage/catalog/catalog.h"
+#include "storage/clock_guard.h"
 #include "storage/disk_guard.h"
 #include "storage/engine.h"
 #include "storage/flush.h"
 #include "storage/table.h"
 #include "storage/wal/reader.h"
+#include "storage/wal/recovery.h"
 #include "storage/wal/wal.h"
 
 namespace varve {
@@ -61,7 +64,10 @@ class EngineImpl : public Engine {
   Result<void> restore(const CatalogState& state);
   Result<void> open_segments(Table& table, const std::vector<CatalogSegment>& records,
                              std::vector<std::shared_ptr<const StoredSegment>>& out);
-  Result<void> remove_unlisted_segments(const CatalogState& state);
+  Result<void> refuse_lost_catalog();
+  Result<void> refuse_lost_log(const CatalogState& state, const std::string& log_directory);
+  Result<void> clear_leftovers(const CatalogState& state, const std::vector<std::string>& found,
+                               const WalRecovery& recovery);
   Result<void> replay_record(Lsn lsn, std::string_view payload);
 
   // ---- tables ----
@@ -82,16 +88,23 @@ class EngineImpl : public Engine {
   CatalogChange change_of(const Table& table) const;  // that changes nothing yet
   // A commit of unknown outcome stops all writes.
   Result<void> commit(const CatalogChange& change);
-  // Unlinks files of committed removals, below the data folder. What cannot be removed now is at the next start.
-  void remove_files(const std::vector<std::string>& files);
-  void drop_expired(Table& table);
-  void trim_log();
+  // Unlinks files of committed removals, below the data folder. What cannot be removed now, because a backup holds the
+  // files or the call fails, is tried again by the flush thread, and at the next start.
+  void remove_files(std::vector<std::string> files);
+  void remove_postponed_files();
+  // Null while another process holds DATA/hold: then no file of the store may be unlinked.
+  std::unique_ptr<FileLock> hold_files();
+  void drop_expired(Table& table, int64_t wall_ns);  // that the clock guard trusts
+  void trim_log();                                   // log_cursor.cc, with what follows
+  Lsn needed_by_cursors() const;
+  void note_dropped(Lsn limit);
   // Every record before it is in segments, for every table, once `frozen` of `flushed` is.
   Lsn replay_from_after(const Table& flushed, const FrozenMemtable& frozen) const;
   void stop_writes(const std::string& reason);
 
   const EngineOptions options_;
   FileSystem& fs_;
+  const std::shared_ptr<OpenFiles> segment_files_;
   const Clock& clock_;
   Counter& rows_total_;
   Counter& log_bytes_total_;
@@ -102,6 +115,8 @@ class EngineImpl : public Engine {
   std::unique_ptr<Wal> wal_;
   std::string store_id_;
   DiskGuard disk_guard_;
+  ClockGuard clock_guard_;
+  int64_t opened_ns_ = 0;
 
   mutable std::mutex tables_mutex_;  // guards tables_
   std::map<TableKey, std::shared_ptr<Table>, std::less<>> tables_;
@@ -128,10 +143,16 @@ class EngineImpl : public Engine {
   std::condition_variable flush_work_;
   bool flush_wanted_ = false;
   bool closing_ = false;
-  std::string failure_;                              // why writes stopped for good
-  std::map<std::string, Lsn, std::less<>> cursors_;  // opened in this process: name -> saved
-  Lsn published_replay_from_ = 0;                    // as of the last catalog commit
+  std::string failure_;  // why writes stopped for good
+  struct Cursor {
+    Lsn saved = 0;
+    bool opened = false;  // in this process; else known from the catalog
+    Lsn told_to = 0;      // records before it that are gone were counted
+  };
+  std::map<std::string, Cursor, std::less<>> cursors_;
+  Lsn published_replay_from_ = 0;  // as of the last catalog commit
   Lsn trimmed_to_ = 0;
+  std::vector<std::string> postponed_removals_;
 
   std::thread apply_thread_;
   std::thread flush_thread_;

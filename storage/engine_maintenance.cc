@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <set>
 
+#include "storage/base/kill_point.h"
 #include "storage/base/log.h"
 #include "storage/engine_impl.h"
+#include "storage/hold.h"
 
 namespace varve {
 namespace {
@@ -32,7 +34,10 @@ void EngineImpl::run_flush() {
     flush_due_tables();
     if (clock_.monotonic_ns() < next_upkeep) continue;
     next_upkeep = clock_.monotonic_ns() + kUpkeepNs;
-    for (const auto& table : all_tables()) drop_expired(*table);
+    if (const auto wall_ns = clock_guard_.trusted_wall_ns()) {
+      for (const auto& table : all_tables()) drop_expired(*table, *wall_ns);
+    }
+    remove_postponed_files();
     trim_log();
   }
 }
@@ -81,6 +86,7 @@ Result<void> EngineImpl::flush_table(Table& table) {
     table.cancel_flush();
     return {};
   }
+  kill_point("flush.frozen");
   const FlushTarget target{fs_, join_path(options_.data_directory, "segments"), options_.partition_ns,
                            [&] { return catalog_->allocate_segment_id(); }};
   const auto written = write_segments(table, frozen, target);
@@ -105,13 +111,16 @@ Result<void> EngineImpl::flush_table(Table& table) {
   const Lsn replay_from = progress.replay_from_lsn;
   change.added_segments = *written;
   change.progress = std::move(progress);
+  kill_point("flush.before_commit");
   if (const auto published = commit(change); !published) {
     table.cancel_flush();
     // Rolled back for sure: the next try writes them anew.
     if (published.error().code == ErrorCode::kExhausted) remove_segments(*written, target);
     return published.error();
   }
+  kill_point("flush.before_publish");
   table.publish_flush(frozen, std::move(segments));
+  kill_point("flush.after_publish");
   {
     const std::lock_guard lock(state_mutex_);
     published_replay_from_ = std::max(published_replay_from_, replay_from);
@@ -139,29 +148,59 @@ Result<void> EngineImpl::commit(const CatalogChange& change) {
   return committed;
 }
 
-void EngineImpl::remove_files(const std::vector<std::string>& files) {
-  std::vector<std::string> gone;
+std::unique_ptr<FileLock> EngineImpl::hold_files() {
+  auto held = hold_store(fs_, options_.data_directory, 0);
+  if (held) return std::move(*held);
+  if (held.error().code != ErrorCode::kUnavailable) log_warn(kComponent, held.error().message);
+  return nullptr;
+}
+
+void EngineImpl::remove_files(std::vector<std::string> files) {
+  if (files.empty()) return;
+  std::vector<std::string> gone, kept;
   std::set<std::string> folders;
-  for (const std::string& file : files) {
-    const std::string path = join_path(options_.data_directory, file);
-    const auto removed = fs_.remove(path);
-    if (!removed && removed.error().code != ErrorCode::kNotFound) {
-      log_warn(kComponent, "a file nobody needs stays until the next start: " + removed.error().message);
-      continue;
+  if (const auto hold = hold_files()) {
+    for (const std::string& file : files) {
+      const std::string path = join_path(options_.data_directory, file);
+      kill_point("removal.before_unlink");
+      const auto removed = fs_.remove(path);
+      kill_point("removal.after_unlink");
+      if (!removed && removed.error().code != ErrorCode::kNotFound) {
+        log_warn(kComponent, "a file nobody needs stays for now: " + removed.error().message);
+        kept.push_back(file);
+        continue;
+      }
+      gone.push_back(file);
+      folders.insert(parent_directory(path));
     }
-    gone.push_back(file);
-    folders.insert(parent_directory(path));
+  } else {
+    kept = std::move(files);
+  }
+  if (!kept.empty()) {
+    const std::lock_guard lock(state_mutex_);
+    postponed_removals_.insert(postponed_removals_.end(), kept.begin(), kept.end());
   }
   for (const std::string& folder : folders) {
+    kill_point("removal.before_directory_sync");
     if (const auto synced = fs_.sync_directory(folder); !synced) {
       log_warn(kComponent, synced.error().message);
       return;
     }
   }
   if (gone.empty()) return;
+  kill_point("removal.before_finish");
   if (const auto finished = catalog_->finish_removals(gone); !finished) {
     log_warn(kComponent, finished.error().message);
   }
+}
+
+void EngineImpl::remove_postponed_files() {
+  std::vector<std::string> files;
+  {
+    const std::lock_guard lock(state_mutex_);
+    files.swap(postponed_removals_);
+  }
+  remove_files(std::move(files));
 }
 
 Result<void> EngineImpl::open_segments(Table& table, const std::vector<CatalogSegment>& records,
@@ -169,7 +208,7 @@ Result<void> EngineImpl::open_segments(Table& table, const std::vector<CatalogSe
   const std::string directory = join_path(options_.data_directory, "segments");
   for (const CatalogSegment& record : records) {
     VARVE_ASSIGN(auto segment,
-                 StoredSegment::open(fs_, join_path(directory, record.file), record, table.series()));
+                 StoredSegment::open(*segment_files_, join_path(directory, record.file), record, table.series()));
     out.push_back(std::move(segment));
   }
   return {};
@@ -193,13 +232,14 @@ Result<void> EngineImpl::flush() {
   return {};
 }
 
-void EngineImpl::drop_expired(Table& table) {
+void EngineImpl::drop_expired(Table& table, int64_t wall_ns) {
   const int64_t retention = table.options().retention_ns;
   if (retention == 0) return;
   const std::lock_guard one_at_a_time(flush_mutex_);
   const TableInfo info = table.info();
   // Never later than the newest row: a wall clock that jumps ahead deletes nothing.
-  const int64_t now = std::min(clock_.wall_ns(), info.time_max);
+  const int64_t now = std::min(wall_ns, info.time_max);
+  if (now < INT64_MIN + retention) return;
   std::vector<uint64_t> expired;
   std::vector<std::string> files;
   for (const auto& segment : table.segments()) {
@@ -210,28 +250,16 @@ void EngineImpl::drop_expired(Table& table) {
   if (expired.empty()) return;
   CatalogChange change = change_of(table);
   change.removed_segments = expired;
+  kill_point("retention.before_commit");
   if (const auto dropped = commit(change); !dropped) {
     log_error(kComponent, fmt::format("retention of table `{}`: {}", info.name, dropped.error().message));
     return;
   }
+  kill_point("retention.before_unlink");
   table.drop_segments(expired);
   remove_files(files);
   log_info(kComponent,
            fmt::format("retention: dropped {} segments of table `{}`", expired.size(), info.name));
-}
-
-void EngineImpl::trim_log() {
-  Lsn before = 0;
-  {
-    const std::lock_guard lock(state_mutex_);
-    before = published_replay_from_;
-    for (const auto& [name, saved] : cursors_) before = std::min(before, saved + 1);
-    if (before <= trimmed_to_) return;
-    trimmed_to_ = before;
-  }
-  if (const auto removed = wal_->remove_before(before); !removed) {
-    log_warn(kComponent, "old log files stay: " + removed.error().message);
-  }
 }
 
 void EngineImpl::close() {
@@ -251,9 +279,11 @@ void EngineImpl::close() {
   }
   if (apply_thread_.joinable()) apply_thread_.join();
   if (wal_ == nullptr || catalog_ == nullptr) return;
+  kill_point("close.before_flush");
   if (const auto flushed = flush(); !flushed) {
     log_warn(kComponent, "the last flush failed, the log will be replayed: " + flushed.error().message);
   }
+  kill_point("close.after_flush");
 }
 
 }  // namespace varve

@@ -3,14 +3,21 @@
 //   DATA/catalog.db tables, columns, live segments, positions, cursors
 //   DATA/wal/       the log
 //   DATA/segments/  segment files
+//   DATA/hold       held while files may not be unlinked (engine_maintenance.cc)
+//   DATA/quarantine/ damaged or unexplained files; never read, never removed
+// Start is refused, naming `varve check --repair`, when the catalog is missing beside segments, when the log begins
+// after the record the catalog needs, and when an unlisted segment holds rows that are nowhere else.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
 
+#include "storage/base/kill_point.h"
 #include "storage/base/log.h"
 #include "storage/base/units.h"
 #include "storage/engine_impl.h"
+#include "storage/leftovers.h"
+#include "storage/segment/byte_source.h"
 #include "storage/wal/format.h"
 #include "storage/wal/recovery.h"
 
@@ -18,6 +25,27 @@ namespace varve {
 namespace {
 
 constexpr std::string_view kComponent = "store";
+
+std::string repair_command(const std::string& data) {
+  return fmt::format("`varve check --data {} --repair`", data);
+}
+
+// The identity of an unlisted file; its data pages are not read.
+UnlistedSegment look_at(FileSystem& files, const std::string& directory, const std::string& name) {
+  UnlistedSegment unlisted;
+  unlisted.name = name;
+  const std::string path = join_path(directory, name);
+  const auto reader = [&]() -> Result<std::shared_ptr<const SegmentReader>> {
+    VARVE_ASSIGN(auto file, files.open_read(path));
+    VARVE_ASSIGN(auto source, file_source(std::move(file)));
+    return SegmentReader::open(std::move(source), path);
+  }();
+  if (!reader) return unlisted;
+  unlisted.identity = (*reader)->identity();
+  unlisted.database = (*reader)->schema().database;
+  unlisted.table = (*reader)->schema().table;
+  return unlisted;
+}
 
 }  // namespace
 
@@ -33,12 +61,13 @@ Result<void> EngineImpl::start() {
   }
   lock_ = std::move(*held);
   VARVE_TRY(fs_.create_directories(join_path(data, "segments")));
+  VARVE_TRY(refuse_lost_catalog());
   VARVE_ASSIGN(catalog_, Catalog::open(join_path(data, "catalog.db"), options_.catalog_vfs));
   VARVE_ASSIGN(const CatalogState state, catalog_->load());
   VARVE_TRY(restore(state));
-  VARVE_TRY(remove_unlisted_segments(state));
-
+  VARVE_ASSIGN(const std::vector<std::string> found, fs_.list(join_path(data, "segments")));
   const std::string log_directory = join_path(data, "wal");
+  VARVE_TRY(refuse_lost_log(state, log_directory));
   const int64_t began = clock_.monotonic_ns();
   VARVE_ASSIGN(const WalRecovery recovery,
                recover_wal(fs_, log_directory, std::max<Lsn>(state.replay_from_lsn, 1),
@@ -48,12 +77,14 @@ Result<void> EngineImpl::start() {
              fmt::format("replayed {} log records ({}) in {} ms", recovery.records,
                          format_bytes(recovery.bytes), (clock_.monotonic_ns() - began) / kNsPerMs));
   }
+  VARVE_TRY(clear_leftovers(state, found, recovery));
   // Never an lsn that a flush or a cursor has already passed, even when the log lost its end.
   const Lsn next_lsn = std::max({recovery.next_lsn, state.positions_lsn + 1, state.cursors_lsn + 1});
   applied_lsn_ = next_lsn - 1;
   WalOptions log;
   log.directory = log_directory;
   log.sync = options_.wal_sync;
+  log.file_bytes = options_.wal_file_bytes;
   log.file_system = &fs_;
   log.clock = &clock_;
   log.metrics = options_.metrics;
@@ -62,7 +93,9 @@ Result<void> EngineImpl::start() {
     heard->epoch_heard = epoch;
     queue_for_apply(std::move(heard));
   };
+  kill_point("open.before_log");
   VARVE_ASSIGN(wal_, Wal::open(std::move(log), next_lsn));
+  kill_point("open.after_log");
   disk_guard_.check();
 
   auto& metrics = *options_.metrics;
@@ -72,6 +105,7 @@ Result<void> EngineImpl::start() {
   auto& segment_bytes = metrics.gauge("varve_segment_bytes", "Bytes of live segment files.");
   auto& log_bytes = metrics.gauge("varve_wal_bytes", "Bytes of the write-ahead log kept.");
   auto& read_only = metrics.gauge("varve_read_only", "1 when the store refuses writes, see /api/v1/status.");
+  auto& suspended = metrics.gauge("varve_retention_suspended", "1 while the wall clock is not trusted.");
   auto& disk_free = metrics.gauge("varve_disk_free_bytes", "Free space of the disk with the data folder.");
   auto& disk_reserve =
       metrics.gauge("varve_disk_reserve_bytes", "Free space below which writes are refused.");
@@ -83,6 +117,7 @@ Result<void> EngineImpl::start() {
     segment_bytes.set(static_cast<double>(now.segment_bytes));
     log_bytes.set(static_cast<double>(now.wal_bytes));
     read_only.set(now.read_only_reason.empty() ? 0 : 1);
+    suspended.set(now.retention_suspended_reason.empty() ? 0 : 1);
     disk_free.set(static_cast<double>(now.disk_free_bytes));
     disk_reserve.set(static_cast<double>(disk_guard_.reserve()));
   });
@@ -114,38 +149,81 @@ Result<void> EngineImpl::restore(const CatalogState& state) {
   }
   positions_lsn_ = state.positions_lsn;
   published_replay_from_ = state.replay_from_lsn;
+  for (const auto& [name, saved] : state.cursors) cursors_[name].saved = saved;
+  opened_ns_ = clock_.monotonic_ns();
   return {};
 }
 
-Result<void> EngineImpl::remove_unlisted_segments(const CatalogState& state) {
+Result<void> EngineImpl::refuse_lost_catalog() {
+  const std::string& data = options_.data_directory;
+  VARVE_ASSIGN(const bool there, fs_.exists(join_path(data, "catalog.db")));
+  if (there) return {};
+  VARVE_ASSIGN(const auto names, fs_.list(join_path(data, "segments")));
+  if (names.empty()) return {};
+  return corruption(
+      fmt::format("catalog.db is missing in {}, but segments/ holds {} files; {} rebuilds it from them", data,
+                  names.size(), repair_command(data)));
+}
+
+Result<void> EngineImpl::refuse_lost_log(const CatalogState& state, const std::string& log_directory) {
+  VARVE_ASSIGN(const WalSpan log, wal_span(fs_, log_directory));
+  if (!log_lacks(state, log)) return {};
+  return corruption(fmt::format(
+      "the catalog in {} needs the log from record {} on, but {}: either of them has lost a part; {} makes "
+      "the best "
+      "of what is there",
+      options_.data_directory, std::max<Lsn>(state.replay_from_lsn, 1),
+      log.files == 0 ? "the log is gone" : fmt::format("the log begins at record {}", log.oldest_lsn),
+      repair_command(options_.data_directory)));
+}
+
+// `found` are the files of segments/ before the replay, which may have flushed more.
+Result<void> EngineImpl::clear_leftovers(const CatalogState& state, const std::vector<std::string>& found,
+                                         const WalRecovery& recovery) {
+  LiveSegments live;
+  live.take(state);
+  live.log_holds = [&](Lsn first, Lsn last) {
+    const bool lost = std::any_of(
+        recovery.damage.begin(), recovery.damage.end(),
+        [&](const WalDamage& damage) { return damage.first_lost <= last && first <= damage.last_lost; });
+    return !lost && first >= state.replay_from_lsn && last < recovery.next_lsn;
+  };
   std::set<std::string> listed;
   for (const CatalogTable& table : state.tables) {
     for (const CatalogSegment& segment : table.segments) listed.insert(segment.file);
   }
-  // The catalog is intact (it was opened), so a file it does not list belongs to a flush or a drop a crash cut short.
   const std::string directory = join_path(options_.data_directory, "segments");
-  VARVE_ASSIGN(const auto names, fs_.list(directory));
-  if (state.tables.empty() && !names.empty()) {
-    // Either the first flush was cut short, and the log still has every record, or the catalog was lost and a new one
-    // made: then these files are the data.
-    const std::string first_log_file = join_path(join_path(options_.data_directory, "wal"), wal_file_name(1));
-    VARVE_ASSIGN(const bool whole_log, fs_.exists(first_log_file));
-    if (!whole_log) {
-      return corruption(
-          fmt::format("catalog.db in {} lists no tables, but {} holds {} files and the log does not "
-                      "start at its first record; restore catalog.db from a backup of the data folder",
-                      options_.data_directory, directory, names.size()));
+  std::vector<UnlistedSegment> unlisted;
+  for (const std::string& name : found) {
+    if (!listed.contains(name) && !live.removals.contains("segments/" + name)) {
+      unlisted.push_back(look_at(fs_, directory, name));
     }
   }
-  remove_files(state.removals);
-  for (const std::string& name : names) {
-    if (listed.contains(name) ||
-        std::find(state.removals.begin(), state.removals.end(), "segments/" + name) != state.removals.end()) {
+  for (const auto& table : all_tables()) {
+    for (const auto& segment : table->segments()) {
+      live.add_replaced(segment->reader().identity(),
+                        live.tables[{table->options().database, table->options().name}]);
+    }
+  }
+  std::vector<std::string> removable = state.removals;
+  for (const Leftover& leftover : judge_leftovers(unlisted, live)) {
+    const std::string file = "segments/" + leftover.name;
+    if (leftover.kind == LeftoverKind::kNeeded) {
+      return corruption(fmt::format("{} is not in the catalog, and {}; {} takes it in",
+                                    join_path(options_.data_directory, file), leftover.reason,
+                                    repair_command(options_.data_directory)));
+    }
+    if (leftover.kind == LeftoverKind::kRemovable) {
+      log_info(kComponent, fmt::format("removing {}: {}", file, leftover.reason));
+      removable.push_back(file);
       continue;
     }
-    log_info(kComponent, fmt::format("removing {}, left over by an unfinished flush", name));
-    VARVE_TRY(fs_.remove(join_path(directory, name)));
+    VARVE_ASSIGN(const std::string kept, set_aside(fs_, options_.data_directory, file));
+    log_warn(kComponent, fmt::format("{} is {}; it was moved to {}", file, leftover.reason, kept));
   }
+  kill_point("open.before_leftover_removal");
+  remove_files(removable);
+  kill_point("open.after_leftover_removal");
   return {};
 }
 
@@ -166,10 +244,12 @@ Result<void> EngineImpl::replay_record(Lsn lsn, std::string_view payload) {
     table->insert(checked, lsn, clock_.monotonic_ns());
     memtable_bytes_ += checked.batch.memory_bytes();
   }
+  kill_point("open.record_replayed");
   note_positions(entry->positions, lsn);
   applied_lsn_ = lsn;
   if (memtable_bytes_ > options_.memtable_bytes_max) {
     for (const auto& table : all_tables()) VARVE_TRY(flush_table(*table));
+    kill_point("open.replay_flushed");
     memtable_bytes_ = 0;
   }
   return {};

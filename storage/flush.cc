@@ -6,6 +6,7 @@
 #include <map>
 
 #include "storage/base/check.h"
+#include "storage/base/kill_point.h"
 #include "storage/base/log.h"
 #include "storage/merge/run_source.h"
 #include "storage/merge/series_merger.h"
@@ -106,7 +107,9 @@ class PartitionWriters {
 
   Result<std::vector<CatalogSegment>> finish_all() {
     while (!open_.empty()) VARVE_TRY(finish(open_.begin()->first));
+    kill_point("flush.before_directory_sync");
     VARVE_TRY(target_.file_system.sync_directory(target_.segment_directory));
+    kill_point("flush.after_directory_sync");
     return written_;
   }
 
@@ -151,12 +154,17 @@ class PartitionWriters {
     record.bytes = image.size();
     const std::string temporary = path_of(record.file) + ".tmp";
     const auto write = [&]() -> Result<void> {
+      kill_point("flush.before_create");
       VARVE_ASSIGN(auto file, target_.file_system.create(temporary));
+      kill_point("flush.before_write");
       VARVE_TRY(file->append(image));
+      kill_point("flush.before_sync");
       VARVE_TRY(file->sync());
+      kill_point("flush.before_rename");
       return target_.file_system.rename(temporary, path_of(record.file));
     };
     const auto done = write();
+    kill_point("flush.after_rename");
     // The next try has another name: on a full disk the remains of each would take what is left.
     if (!done) (void)target_.file_system.remove(temporary);
     if (done) written_.push_back(std::move(record));

@@ -24,6 +24,7 @@ class WalCursor : public LogCursor {
   std::atomic<Lsn> saved_;
   std::unique_ptr<WalReader> reader_;
   size_t damage_reported_ = 0;
+  uint64_t lost_ = 0;  // records, not yet told with one that was found
 };
 
 }  // namespace varve

@@ -2,19 +2,15 @@
 
 #include <fmt/format.h>
 
-#include "storage/segment/byte_source.h"
-
 namespace varve {
 
-Result<std::shared_ptr<const StoredSegment>> StoredSegment::open(FileSystem& file_system,
-                                                                 const std::string& path,
+Result<std::shared_ptr<const StoredSegment>> StoredSegment::open(OpenFiles& files, const std::string& path,
                                                                  const CatalogSegment& record,
                                                                  SeriesIndex& series) {
   auto segment = std::make_shared<StoredSegment>();
   segment->path_ = path;
   segment->record_ = record;
-  VARVE_ASSIGN(auto file, file_system.open_read(path));
-  VARVE_ASSIGN(auto source, file_source(std::move(file)));
+  VARVE_ASSIGN(auto source, files.source(path));
   VARVE_ASSIGN(segment->reader_, SegmentReader::open(std::move(source), path));
   const SegmentReader& reader = *segment->reader_;
   if (reader.identity().id != record.id || reader.bytes() != record.bytes || reader.rows() != record.rows) {

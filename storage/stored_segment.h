@@ -1,5 +1,6 @@
 // A live segment file of a table: its reader, and which of the table's series it holds.
-// The file stays open while anyone holds the object, so a scan is not disturbed when the file is dropped.
+// The file is open while it is in use (open_files.h). Before its name goes, hold_file(): then a scan that has the object
+// is not disturbed.
 // Threads: immutable; shared by readers.
 #pragma once
 
@@ -10,6 +11,7 @@
 
 #include "storage/base/file.h"
 #include "storage/catalog/catalog.h"
+#include "storage/segment/open_files.h"
 #include "storage/segment/reader.h"
 #include "storage/series/series_index.h"
 
@@ -18,7 +20,7 @@ namespace varve {
 class StoredSegment {
  public:
   // Adds the segment's series to `series`. kCorruption when the file is not the one `record` describes.
-  static Result<std::shared_ptr<const StoredSegment>> open(FileSystem& file_system, const std::string& path,
+  static Result<std::shared_ptr<const StoredSegment>> open(OpenFiles& files, const std::string& path,
                                                            const CatalogSegment& record, SeriesIndex& series);
 
   uint64_t id() const { return record_.id; }
@@ -26,6 +28,7 @@ class StoredSegment {
   uint64_t bytes() const { return record_.bytes; }
   TimeRange time_range() const { return {record_.time_min, record_.time_max}; }
   const std::string& path() const { return path_; }
+  Result<void> hold_file() const { return reader_->hold_file(); }
   const CatalogSegment& record() const { return record_; }
   const SegmentReader& reader() const { return *reader_; }
   const std::shared_ptr<const SegmentReader>& shared_reader() const { return reader_; }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "storage/base/check.h"
+#include "storage/base/log.h"
 
 namespace varve {
 namespace {
@@ -415,7 +416,13 @@ void Table::restore_segments(std::vector<std::shared_ptr<const StoredSegment>> s
 void Table::drop_segments(const std::vector<uint64_t>& segment_ids) {
   const std::lock_guard lock(rows_mutex_);
   std::erase_if(segments_, [&](const auto& segment) {
-    return std::find(segment_ids.begin(), segment_ids.end(), segment->id()) != segment_ids.end();
+    const bool dropped =
+        std::find(segment_ids.begin(), segment_ids.end(), segment->id()) != segment_ids.end();
+    // A scan still reads it, and its file goes next. One that cannot be opened now fails that scan, with the reason.
+    if (dropped && segment.use_count() > 1) {
+      if (const auto held = segment->hold_file(); !held) log_warn("store", held.error().message);
+    }
+    return dropped;
   });
 }
 

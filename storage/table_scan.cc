@@ -10,6 +10,9 @@
 namespace varve {
 namespace {
 
+// What all segments of a scan together may read ahead. Guessed: a window of 128 KiB for 25 segments of ten columns.
+constexpr size_t kScanAheadBytesMax = 32 << 20;
+
 class SnapshotTags : public SeriesTags {
  public:
   explicit SnapshotTags(std::shared_ptr<const SeriesSnapshot> snapshot) : snapshot_(std::move(snapshot)) {}
@@ -41,13 +44,15 @@ class TableScan : public Scan {
       field_types_.push_back(field ? std::optional(field->type) : std::nullopt);
       field_indexes.push_back(field ? std::optional(field->index) : std::nullopt);
     }
+    const size_t columns = version_.segments.size() * (request_.fields.size() + 1);
+    const size_t ahead = std::min(kReadAheadBytesMax, kScanAheadBytesMax / std::max<size_t>(columns, 1));
     for (const auto& segment : version_.segments) {
       if (!request_.time.overlaps(segment->time_range().min, segment->time_range().max)) {
         ++counters_.segments_pruned;
         continue;
       }
       ++counters_.segments;
-      auto source = std::make_unique<SegmentSource>(segment, request_.fields);
+      auto source = std::make_unique<SegmentSource>(segment, request_.fields, ahead);
       VARVE_TRY(source->open());
       sources_.push_back(std::move(source));
     }

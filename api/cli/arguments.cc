@@ -99,6 +99,34 @@ void add_query(CLI::App& app, QueryArguments& out) {
       "GROUP BY site\"");
 }
 
+void add_check(CLI::App& app, CheckArguments& out) {
+  CLI::App& command = *app.add_subcommand(
+      "check",
+      "Verify every byte of a stopped store; changes nothing without --repair. Exits 1 on problems.");
+  command.add_option("--data", out.data, "The store's data folder (storage.data)")
+      ->required()
+      ->type_name("DIR");
+  command.add_flag("--repair", out.repair,
+                   "Move what is damaged to DIR/quarantine, save what is intact, rebuild a lost catalog; say "
+                   "what is lost");
+  command.footer("Examples:\n  varve check --data ./data\n  varve check --data ./data --repair");
+}
+
+void add_backup(CLI::App& app, BackupArguments& out) {
+  CLI::App& command = *app.add_subcommand(
+      "backup",
+      "Copy a store, running or stopped, into a new folder; segments are linked where the disk allows.");
+  command.add_option("--data", out.data, "The store's data folder (storage.data)")
+      ->required()
+      ->type_name("DIR");
+  command.add_option("--to", out.to, "The copy: a folder that does not exist, or is empty")
+      ->required()
+      ->type_name("DIR2");
+  command.footer(
+      "Example:\n  varve backup --data ./data --to /backup/monday\n"
+      "To restore, copy it back: cp -r /backup/monday ./data");
+}
+
 ExitNow bad_arguments(std::string text) {
   for (char& c : text) {
     if (c == '\n') c = ' ';  // errors are one line
@@ -124,6 +152,8 @@ Command parse_arguments(int argc, const char* const* argv) {
   DemoArguments demo;
   ProduceArguments produce;
   QueryArguments query;
+  CheckArguments check;
+  BackupArguments backup;
   std::string rate = "max";
   app.set_version_flag("--version", "varve " VARVE_VERSION);
   app.require_subcommand(1);
@@ -132,6 +162,8 @@ Command parse_arguments(int argc, const char* const* argv) {
   add_demo(app, demo);
   add_produce(app, produce, rate);
   add_query(app, query);
+  add_check(app, check);
+  add_backup(app, backup);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -141,6 +173,8 @@ Command parse_arguments(int argc, const char* const* argv) {
   if (app.got_subcommand("serve")) return serve;
   if (app.got_subcommand("demo")) return demo;
   if (app.got_subcommand("query")) return query;
+  if (app.got_subcommand("check")) return check;
+  if (app.got_subcommand("backup")) return backup;
   if (produce.csv.empty() == produce.simulate.empty())
     return bad_arguments("produce needs --csv FILE or --simulate KIND");
   if (!parse_rate(rate, produce.rate))

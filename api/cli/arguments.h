@@ -42,12 +42,23 @@ struct QueryArguments {
   std::string token;
 };
 
+struct CheckArguments {
+  std::string data;
+  bool repair = false;
+};
+
+struct BackupArguments {
+  std::string data;
+  std::string to;
+};
+
 // The process should end with this code; what was to be printed has been.
 struct ExitNow {
   int code = 0;
 };
 
-using Command = std::variant<ExitNow, ServeArguments, DemoArguments, ProduceArguments, QueryArguments>;
+using Command = std::variant<ExitNow, ServeArguments, DemoArguments, ProduceArguments, QueryArguments,
+                             CheckArguments, BackupArguments>;
 
 constexpr int kExitFine = 0;
 constexpr int kExitFailed = 1;

@@ -70,6 +70,7 @@ Result<void> read_storage(const toml::table& table, Source source, EngineOptions
   reader.duration("partition", false, out.partition_ns);
   reader.duration("retention", true, out.retention_ns);
   reader.bytes("memtable_bytes", false, out.memtable_bytes_max);
+  reader.bytes("wal_max_bytes", false, out.wal_bytes_max);
   reader.bytes("disk_reserve", true, out.disk_reserve_bytes);
   reader.count("series_per_table", 1, kSeriesPerTableMax, out.series_per_table_max);
   reader.count("columns_per_table", 1, kColumnsPerTableMax, out.columns_per_table_max);

@@ -114,17 +114,20 @@ std::string progress_line(const Node& node, uint64_t rows, uint64_t rows_before,
                      grouped(rows), grouped(static_cast<uint64_t>(lag)), grouped(rejected));
 }
 
-void show_progress_until_signal(const Signals& signals, const Node& node) {
+// Ends at a signal, or with why the store failed.
+std::string show_progress(const Signals& signals, const Node& node) {
   Progress progress(kPlainProgressSeconds);
   uint64_t rows_before = 0;
   int64_t before = real_clock().monotonic_ns();
   while (!signals.wait(kNsPerSecond)) {
+    if (std::string failure = node.failure(); !failure.empty()) return failure;
     const int64_t now = real_clock().monotonic_ns();
     const uint64_t rows = node.store().rows_written;
     progress.show(progress_line(node, rows, rows_before, now - before));
     rows_before = rows;
     before = now;
   }
+  return {};
 }
 
 // Threads: those of Node::start_parts, the embedded broker's, the producer's (librdkafka), and the sensors'.
@@ -141,14 +144,16 @@ Result<void> run(const DemoArguments& arguments, const Signals& signals) {
   producer_options.brokers = broker->bootstrap();
   producer_options.topic = kTopic;
   VARVE_ASSIGN(auto producer, KafkaProducer::open(std::move(producer_options)));
+  std::string failure;
   {
     const std::jthread sensors([&](const std::stop_token& stop) {
       send_readings(stop, *node, *generator, *producer, arguments.rate);
     });
     print_welcome(arguments, node->port());
-    show_progress_until_signal(signals, *node);
+    failure = show_progress(signals, *node);
   }
   node->stop();
+  if (!failure.empty()) return unavailable(failure);
   return {};
 }
 

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "storage/base/log.h"
+#include "storage/sync_probe.h"
+
 namespace varve {
 
 Result<std::unique_ptr<Node>> Node::start(const Config& config) {
@@ -28,6 +31,7 @@ Result<void> Node::start_parts(const Config& config) {
                     config.storage.data_directory));
   }
   engine_ = std::move(*engine);
+  say_durability(config.storage);
   queries_ = std::make_unique<QueryService>(*engine_, config.query, metrics_);
   for (const MirrorOptions& options : config.mirrors) {
     VARVE_ASSIGN(auto mirror, with_context(Mirror::start(options, *engine_, metrics_), options.name));
@@ -40,6 +44,47 @@ Result<void> Node::start_parts(const Config& config) {
   server_->serve(
       {engine_.get(), queries_.get(), &metrics_, [this] { return sources(); }, [this] { return mirrors(); }});
   return {};
+}
+
+// What an acknowledgement means here, and what it costs on this disk.
+void Node::say_durability(const EngineOptions& storage) {
+  constexpr std::string_view kComponent = "store";
+  if (storage.wal_sync == WalSync::kRelaxed) {
+    log_warn(kComponent,
+             "storage.wal_sync = relaxed: writes are acknowledged before they are on disk; a power cut or a "
+             "crash of "
+             "the machine takes up to the last second of them");
+  }
+  const auto times = measure_sync(*storage.file_system, *storage.clock, storage.data_directory);
+  if (!times) {
+    log_warn(kComponent, "the time of a disk sync is unknown: " + times.error().message);
+    return;
+  }
+  constexpr std::string_view kHelp = "Time of one 4 KiB fdatasync, measured at the start.";
+  const auto gauge = [&](const char* quantile, int64_t ns) {
+    metrics_.gauge("varve_disk_sync_seconds", kHelp, {{"quantile", quantile}})
+        .set(static_cast<double>(ns) / kNsPerSecond);
+  };
+  gauge("0.5", times->p50_ns);
+  gauge("0.99", times->p99_ns);
+  log_info(kComponent, fmt::format("a disk sync of 4 KiB takes {} us, {} us at worst ({} tries)",
+                                   times->p50_ns / kNsPerUs, times->p99_ns / kNsPerUs, times->count));
+  if (times->suspect()) {
+    log_warn(kComponent,
+             fmt::format(
+                 "the disk of {} answers a sync in {} us, faster than most disks can write: a cache may be "
+                 "answering, and a power cut may take acknowledged rows",
+                 storage.data_directory, times->p50_ns / kNsPerUs));
+  }
+}
+
+std::string Node::failure() const {
+  const EngineStatus status = engine_->status();
+  if (!status.failed) return {};
+  return fmt::format(
+      "the store has failed and takes no more writes: {}; see to the disk and start varve again, what "
+      "was acknowledged is kept",
+      status.read_only_reason);
 }
 
 std::vector<SourceStatus> Node::sources() const {

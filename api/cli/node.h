@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "api/cli/config.h"
@@ -21,6 +22,8 @@ class Node {
 
   uint16_t port() const { return server_->port(); }
   EngineStatus store() const { return engine_->status(); }
+  // One line on why the store takes no writes until a restart; empty = it is well. The program should then end.
+  std::string failure() const;
   std::vector<SourceStatus> sources() const;
   std::vector<MirrorStatus> mirrors() const;
 
@@ -30,6 +33,7 @@ class Node {
  private:
   Node() = default;
   Result<void> start_parts(const Config& config);
+  void say_durability(const EngineOptions& storage);
 
   MetricsRegistry metrics_;
   std::unique_ptr<Engine> engine_;

@@ -1,4 +1,5 @@
-// `varve serve`: a node until SIGINT or SIGTERM.
+// `varve serve`: a node until SIGINT or SIGTERM, or until its store has failed: then it ends with status 1, so that
+// whatever started it notices.
 #include <fmt/format.h>
 
 #include "api/cli/commands.h"
@@ -10,13 +11,17 @@
 namespace varve {
 namespace {
 
-constexpr int64_t kSignalWaitNs = 3600 * kNsPerSecond;  // any long time: a signal ends the wait
+constexpr int64_t kLookNs = kNsPerSecond / 2;  // at the store; how late its failure may be noticed
 
-void wait_for_stop(const Signals& signals) {
+// Why the store failed; empty = a signal said stop.
+std::string wait_for_stop(const Signals& signals, const Node& node) {
   while (true) {
-    const auto signal = signals.wait(kSignalWaitNs);
-    if (!signal) continue;
-    if (*signal != SIGHUP) return;
+    const auto signal = signals.wait(kLookNs);
+    if (!signal) {
+      if (std::string failure = node.failure(); !failure.empty()) return failure;
+      continue;
+    }
+    if (*signal != SIGHUP) return {};
     log_warn("varve",
              "SIGHUP: this version changes no key while it runs; restart to apply the configuration");
   }
@@ -38,11 +43,13 @@ int run_serve(const ServeArguments& arguments) {
   }
   log_info("varve", fmt::format("version " VARVE_VERSION ", data in {}, serving http://{}:{}/",
                                 config->storage.data_directory, config->server.host, (*node)->port()));
-  wait_for_stop(signals);
+  const std::string failure = wait_for_stop(signals, **node);
   log_info("varve", "stopping");
   (*node)->stop();
   log_info("varve", "stopped");
-  return kExitFine;
+  if (failure.empty()) return kExitFine;
+  print_error(failure);
+  return kExitFailed;
 }
 
 }  // namespace varve

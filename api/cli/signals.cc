@@ -8,6 +8,8 @@ Signals::Signals() : set_() {
   sigemptyset(&set_);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set_, signal);
   pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+  // A file at its size limit (ulimit -f) is an error of the write, as a full disk is, and not the end of the program.
+  ::signal(SIGXFSZ, SIG_IGN);
 }
 
 std::optional<int> Signals::wait(int64_t timeout_ns) const {

@@ -11,7 +11,7 @@ namespace varve {
 
 class Signals {
  public:
-  Signals();  // blocks SIGINT, SIGTERM and SIGHUP for good
+  Signals();  // blocks SIGINT, SIGTERM and SIGHUP for good, ignores SIGXFSZ
   // The next signal within `timeout_ns`, or nullopt.
   std::optional<int> wait(int64_t timeout_ns) const;
 

@@ -3,11 +3,19 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "storage/base/clock.h"
+#include "storage/base/units.h"
 
 namespace varve {
+namespace {
+
+constexpr size_t kBarWidth = 30;
+constexpr int64_t kPlainSeconds = 5;
+
+}  // namespace
 
 std::string visible(std::string_view text) {
   std::string result(text);
@@ -51,6 +59,20 @@ void Progress::show(const std::string& line) {
 void Progress::finish() {
   if (line_open_) fmt::print(stderr, "\n");
   line_open_ = false;
+}
+
+ByteProgress::ByteProgress(std::string_view done_word)
+    : done_word_(done_word), began_ns_(real_clock().monotonic_ns()), progress_(kPlainSeconds) {}
+
+void ByteProgress::show(uint64_t done, uint64_t total) {
+  const double seconds = static_cast<double>(real_clock().monotonic_ns() - began_ns_) / kNsPerSecond;
+  const double part = total == 0 ? 1 : std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
+  const double rate = seconds <= 0 ? 0 : static_cast<double>(done) / seconds;
+  const double left = rate <= 0 ? 0 : static_cast<double>(total - std::min(done, total)) / rate;
+  const auto filled = static_cast<size_t>(part * kBarWidth);
+  progress_.show(fmt::format("[{:=<{}}{:{}}] {:3.0f}% {} {} of {}, {}/s, {:.0f} s left", "", filled, "",
+                             kBarWidth - filled, part * 100, done_word_, format_bytes(done),
+                             format_bytes(total), format_bytes(static_cast<uint64_t>(rate)), left));
 }
 
 }  // namespace varve

@@ -32,4 +32,17 @@ class Progress {
   bool line_open_ = false;
 };
 
+// Work measured in bytes: "[=====     ]  50% 1.0 GiB of 2.0 GiB, 400 MiB/s, 3 s left".
+class ByteProgress {
+ public:
+  explicit ByteProgress(std::string_view done_word);  // "checked"
+  void show(uint64_t done, uint64_t total);
+  void finish() { progress_.finish(); }
+
+ private:
+  const std::string done_word_;
+  const int64_t began_ns_;
+  Progress progress_;
+};
+
 }  // namespace varve

@@ -1,4 +1,5 @@
-// GET /healthz (alive), /readyz (recovered), /metrics (Prometheus text), and Influx's /ping and /health.
+// GET /healthz (alive), /readyz (recovered; 200 as long as queries work, 503 when the store has failed), /metrics (Prometheus text), and Influx's /ping and /health.
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -28,6 +29,15 @@ double resident_bytes() {
   return read == 2 ? static_cast<double>(resident_pages) * static_cast<double>(sysconf(_SC_PAGESIZE)) : 0;
 }
 
+HttpResponse readiness(const EngineStatus& store) {
+  std::string body = store.failed ? "failed\n" : "ready\n";
+  if (!store.read_only_reason.empty()) body += "read-only: " + store.read_only_reason + "\n";
+  body += fmt::format("durability: {}\n", durability(store.wal_sync));
+  HttpResponse response = text("text/plain", std::move(body));
+  if (store.failed) response.status = 503;
+  return response;
+}
+
 HttpResponse ping() {
   HttpResponse response;
   response.status = 204;
@@ -44,6 +54,18 @@ HttpResponse influx_health() {
 }
 
 }  // namespace
+
+std::string_view durability(WalSync sync) {
+  switch (sync) {
+    case WalSync::kGroup:
+      return "group: acknowledged = on disk";
+    case WalSync::kEach:
+      return "each: acknowledged = on disk";
+    case WalSync::kRelaxed:
+      return "relaxed: a power cut takes up to the last second of what was acknowledged";
+  }
+  return "";
+}
 
 // Clients choose their dialect by the version: ours is InfluxDB 1.8's.
 std::vector<std::pair<std::string, std::string>> influx_headers() {
@@ -63,7 +85,8 @@ void add_health_routes(Router& router, const HttpServices& services) {
                 return text(kMetricsType, metrics.render());
               }});
   router.add({"GET", "/healthz", "health", [](const HttpRequest&) { return text("text/plain", "ok\n"); }});
-  router.add({"GET", "/readyz", "health", [](const HttpRequest&) { return text("text/plain", "ready\n"); }});
+  router.add({"GET", "/readyz", "health",
+              [&engine = *services.engine](const HttpRequest&) { return readiness(engine.status()); }});
   router.add({"GET", "/ping", "health", [](const HttpRequest&) { return ping(); }});
   router.add({"GET", "/health", "health", [](const HttpRequest&) { return influx_health(); }});
 }

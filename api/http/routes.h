@@ -34,6 +34,8 @@ class Router {
 void add_query_routes(Router& router, const HttpServices& services);
 void add_write_routes(Router& router, const HttpServices& services);
 void add_status_routes(Router& router, const HttpServices& services);
+// What an acknowledged write means.
+std::string_view durability(WalSync sync);
 void add_health_routes(Router& router, const HttpServices& services);
 void add_page_routes(Router& router);
 

@@ -119,6 +119,7 @@ Json mirror_json(const MirrorStatus& mirror) {
           {"backlog_bytes", mirror.backlog_bytes},
           {"rows_sent_total", mirror.rows_sent_total},
           {"rows_refused_total", mirror.rows_refused_total},
+          {"lost_records_total", mirror.lost_records_total},
           {"last_error", mirror.last_error}};
 }
 
@@ -140,8 +141,12 @@ Json status_json(const HttpServices& services, int64_t started_ns, uint64_t http
   const int64_t uptime_ns = services.clock->monotonic_ns() - started_ns;
   return {{"version", VARVE_VERSION},
           {"uptime_seconds", uptime_ns / kNsPerSecond},
-          {"ready", true},
+          {"ready", !store.failed},
+          {"failed", store.failed},
           {"read_only_reason", store.read_only_reason},
+          {"retention_suspended_reason", store.retention_suspended_reason},
+          {"durability", durability(store.wal_sync)},
+          {"disk_free_bytes", store.disk_free_bytes},
           {"store_id", store.store_id},
           {"ingest",
            {{"rows_total", store.rows_written},

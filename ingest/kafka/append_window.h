@@ -1,5 +1,6 @@
 // Counts the appends the engine has accepted and not yet finished, so that a consumer can bound them and wait
-// for them. A failed append is final: the engine's log has stopped, and so must the source. Threads: any.
+// for them. After a failed append the source must write nothing more of what it has read: it begins again at what is
+// durable (kUnavailable: the disk was full), or stops (the engine's log has). Threads: any.
 // Held by shared_ptr, because the engine may finish an append after its source is gone.
 #pragma once
 

@@ -90,6 +90,16 @@ void KafkaAssignment::unassign() {
   last_ = nullptr;
 }
 
+std::vector<PartitionOffset> KafkaAssignment::rewind() {
+  std::vector<PartitionOffset> from;
+  for (auto& [id, partition] : partitions_) {
+    const int64_t durable = partition->durable_offset.load();
+    partition->next_read = std::min(partition->next_read, durable);
+    if (partition->assigned) from.push_back({id, durable > 0 ? durable : RD_KAFKA_OFFSET_BEGINNING, {}});
+  }
+  return from;
+}
+
 KafkaPartition* KafkaAssignment::find(const rd_kafka_message_t& message) {
   if (message.rkt == nullptr) return nullptr;
   if (message.rkt != last_topic_ || message.partition != last_partition_) {

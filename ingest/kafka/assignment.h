@@ -30,6 +30,8 @@ class KafkaAssignment {
                                          const Engine& engine);
   void assign(const std::vector<Start>& starts);
   void unassign();
+  // What was read and is not durable counts as not read. The assigned partitions, and where to read on.
+  std::vector<PartitionOffset> rewind();
 
   // The partition a message belongs to; nullptr when it is not ours (any more) or halted.
   KafkaPartition* find(const rd_kafka_message_t& message);

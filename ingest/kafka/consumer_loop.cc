@@ -100,6 +100,7 @@ void ConsumerLoop::release_messages() {
 void ConsumerLoop::step() {
   if (!failure_) failure_ = window_->failure();
   if (failure_ && !paused_) set_paused(true);
+  if (failure_ && failure_->code == ErrorCode::kUnavailable && window_->in_flight() == 0) start_over();
   append_held();
   if (held_ && !paused_ && !failure_) {
     wait_out_pressure();
@@ -181,6 +182,8 @@ void ConsumerLoop::seal_polled() {
 
 void ConsumerLoop::append_held() {
   if (!held_ || failure_) return;
+  // After held_ was admitted: the engine takes nothing admitted before a failure we have not seen (engine.h).
+  if ((failure_ = window_->failure())) return;
   refusal_.clear();
   if (window_->in_flight() >= kAppendsInFlightMax) return;
   window_->started();
@@ -243,6 +246,23 @@ void ConsumerLoop::set_paused(bool paused) {
     if (partition->halted.empty()) readable.push_back(partition->id);
   }
   consumer_->resume(readable);
+}
+
+void ConsumerLoop::start_over() {
+  const std::vector<PartitionOffset> from = assignment_.rewind();
+  if (const auto assigned = consumer_->assign(from); !assigned) return;  // tried again at the next step
+  log_warn(options_.name, fmt::format("reading again what the store could not keep: {}", failure_->message));
+  held_.reset();
+  (void)pipeline_.seal();
+  release_messages();
+  window_ = std::make_shared<AppendWindow>();
+  failure_.reset();
+  for (KafkaPartition* partition : assignment_.assigned()) {
+    // A start that was looked up must become durable before anything is read behind it.
+    if (partition->next_read > 0) pipeline_.add_position(*partition, partition->next_read);
+    if (!partition->halted.empty()) consumer_->pause({partition->id});
+  }
+  set_paused(false);
 }
 
 bool ConsumerLoop::drain(int64_t timeout_ns) {

@@ -3,7 +3,8 @@
 // given back only after its appends are durable (or 5 s have passed: then the store's own positions settle
 // it); commits come last. Pressure: at most kAppendsInFlightMax writes; when the store refuses one, it is
 // held and tried again, and after a second the partitions are paused while polling goes on, so that the group
-// does not throw us out. Threads: step() and shut_down() on one thread; status() from any.
+// does not throw us out. A write the engine took and then could not keep (a full disk) is read again from Kafka, with
+// all that came after it. Threads: step() and shut_down() on one thread; status() from any.
 #pragma once
 
 #include <map>
@@ -49,6 +50,7 @@ class ConsumerLoop {
   void count(const SealedWrite& sealed);
   void wait_out_pressure();
   void set_paused(bool paused);
+  void start_over();               // reads again from what is durable; nothing is in flight
   bool drain(int64_t timeout_ns);  // true when nothing is held or in flight any more
 
   void handle_rebalances();

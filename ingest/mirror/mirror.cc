@@ -58,6 +58,7 @@ class InfluxMirror : public Mirror {
   int64_t next_backoff_ns();
   void note_up();
   void note_trouble(std::string_view state, std::string error);
+  void note_lost(uint64_t records);
   void note_left_out(const MirrorChunk& chunk);
   void refresh_backlog();
   bool log_now(int64_t& last_ns);
@@ -85,6 +86,7 @@ class InfluxMirror : public Mirror {
   Counter& rows_;
   Counter& refused_;
   Counter& skipped_values_;
+  Counter& lost_records_;
   Counter& errors_;
   Gauge& up_;
   Gauge& backlog_records_;
@@ -116,6 +118,9 @@ InfluxMirror::InfluxMirror(MirrorOptions options, Engine& engine, MetricsRegistr
       skipped_values_(metrics.counter("varve_mirror_skipped_values_total",
                                       "NaN and infinite values left out of mirrored rows.",
                                       {{"mirror", options_.name}})),
+      lost_records_(metrics.counter("varve_mirror_lost_records_total",
+                                    "Log records that went before they were mirrored.",
+                                    {{"mirror", options_.name}})),
       errors_(metrics.counter("varve_mirror_errors_total", "Requests that failed and were tried again.",
                               {{"mirror", options_.name}})),
       up_(metrics.gauge("varve_mirror_up", "1 when the last request to the mirrored server went well.",
@@ -171,6 +176,7 @@ bool InfluxMirror::read_chunk(MirrorChunk& chunk, const std::stop_token& stop) {
       break;
     }
     if (!*more) break;
+    if (record.lost_before != 0) note_lost(record.lost_before);
     add_record(record, options_.tables, options_.database, chunk);
   }
   return chunk.records > 0;
@@ -388,6 +394,16 @@ void InfluxMirror::note_trouble(std::string_view state, std::string error) {
   }
   status_.state = state;
   status_.last_error = std::move(error);
+}
+
+void InfluxMirror::note_lost(uint64_t records) {
+  lost_records_.add(records);
+  log_error(options_.name,
+            fmt::format("{} log records are gone and will never be mirrored to {}: it was away for too long "
+                        "(storage.wal_max_bytes), or the log was damaged",
+                        records, options_.url));
+  const std::lock_guard lock(mutex_);
+  status_.lost_records_total += records;
 }
 
 void InfluxMirror::note_left_out(const MirrorChunk& chunk) {

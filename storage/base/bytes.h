@@ -31,9 +31,9 @@ class ByteWriter {
   template <class T>
   void fixed(T value) {
     static_assert(std::is_trivially_copyable_v<T>);
-    const size_t at = out_.size();
-    out_.resize(at + sizeof value);
-    std::memcpy(out_.data() + at, &value, sizeof value);
+    char bytes[sizeof value];
+    std::memcpy(bytes, &value, sizeof value);
+    out_.append(bytes, sizeof value);
   }
   void u8(uint8_t value) { out_.push_back(static_cast<char>(value)); }
   void varint(uint64_t value) {
@@ -44,6 +44,22 @@ class ByteWriter {
     out_.push_back(static_cast<char>(value));
   }
   void signed_varint(int64_t value) { varint(zigzag(value)); }
+  // value(0) ... value(count - 1), faster than one by one.
+  template <class Value>
+  void varints(size_t count, const Value& value) {
+    char buffer[4096];
+    char* to = buffer;
+    for (size_t i = 0; i < count; ++i) {
+      uint64_t v = value(i);
+      for (; v >= 0x80; v >>= 7) *to++ = static_cast<char>(v | 0x80);
+      *to++ = static_cast<char>(v);
+      if (to > buffer + sizeof buffer - 10) {
+        out_.append(buffer, static_cast<size_t>(to - buffer));
+        to = buffer;
+      }
+    }
+    out_.append(buffer, static_cast<size_t>(to - buffer));
+  }
   void bytes(std::string_view data) { out_.append(data); }
   // varint length, then the bytes.
   void string(std::string_view data) {
@@ -55,9 +71,7 @@ class ByteWriter {
   void array(const T* values, size_t count) {
     static_assert(std::is_trivially_copyable_v<T>);
     if (count == 0) return;
-    const size_t at = out_.size();
-    out_.resize(at + count * sizeof(T));
-    std::memcpy(out_.data() + at, values, count * sizeof(T));
+    out_.append(reinterpret_cast<const char*>(values), count * sizeof(T));
   }
   size_t size() const { return out_.size(); }
 

@@ -161,6 +161,15 @@ class PosixFileSystem : public FileSystem {
     return {};
   }
 
+  Result<void> link(const std::string& from, const std::string& to) override {
+    if (::link(from.c_str(), to.c_str()) == 0) return {};
+    Error error = path_error("link " + to + " to", from, errno);
+    const bool never =
+        errno == EXDEV || errno == EPERM || errno == EMLINK || errno == EOPNOTSUPP || errno == ENOSYS;
+    if (never) error.code = ErrorCode::kUnsupported;
+    return error;
+  }
+
   Result<void> create_directories(const std::string& path) override {
     if (::mkdir(path.c_str(), kDirectoryMode) == 0) return sync_directory(parent_directory(path));
     if (errno == ENOENT) {
@@ -228,6 +237,10 @@ class PosixFileSystem : public FileSystem {
 };
 
 }  // namespace
+
+Result<void> FileSystem::link(const std::string& from, const std::string&) {
+  return unsupported("this file system has no links: " + from);
+}
 
 Result<std::string> FileSystem::read_all(const std::string& path) {
   VARVE_ASSIGN(auto file, open_read(path));

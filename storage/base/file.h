@@ -52,6 +52,8 @@ class FileSystem {
   virtual Result<void> truncate(const std::string& path, uint64_t bytes) = 0;  // and syncs
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
   virtual Result<void> remove(const std::string& path) = 0;
+  // A second name of the same file. kUnsupported where there can be none: the caller copies.
+  virtual Result<void> link(const std::string& from, const std::string& to);
   virtual Result<void> create_directories(const std::string& path) = 0;  // 0700; fine if it exists
   virtual Result<void> sync_directory(const std::string& path) = 0;
   virtual Result<std::vector<std::string>> list(const std::string& path) = 0;  // names, sorted

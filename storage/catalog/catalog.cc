@@ -7,6 +7,7 @@
 #include <mutex>
 #include <random>
 
+#include "storage/base/kill_point.h"
 #include "storage/catalog/database.h"
 
 namespace varve {
@@ -101,7 +102,9 @@ class SqliteCatalog : public Catalog {
           {std::string(row.text(0)), static_cast<int32_t>(row.integer(1)), row.integer(2)});
     }));
     VARVE_TRY(db_->read("cursors", [&](const Statement& row) {
+      state.cursors.emplace(row.text(0), row.count(1));
       state.cursors_lsn = std::max(state.cursors_lsn, row.count(1));
+      state.cursors.emplace(row.text(0), row.count(1));
     }));
     return state;
   }
@@ -111,6 +114,7 @@ class SqliteCatalog : public Catalog {
     if (next_segment_id_ == segment_ids_end_) {
       VARVE_ASSIGN(const int64_t next, next_segment_id_on_disk());
       VARVE_TRY(set_meta("next_segment_id", next + kSegmentIdLot));
+      kill_point("catalog.segment_ids_taken");
       next_segment_id_ = static_cast<uint64_t>(next);
       segment_ids_end_ = static_cast<uint64_t>(next + kSegmentIdLot);
     }
@@ -129,19 +133,31 @@ class SqliteCatalog : public Catalog {
     const std::lock_guard lock(mutex_);
     return db_->transaction([&]() -> Result<void> {
       VARVE_TRY(write_table(change));
-      for (const CatalogSegment& s : change.added_segments) {
-        VARVE_TRY(db_->insert(Insert::kNew, "segments", s.id, uint64_t{change.table_id}, s.file, s.rows,
-                              s.bytes, s.series, s.time_min, s.time_max, s.first_lsn, s.last_lsn,
-                              s.applied_lsn));
-      }
-      for (const CatalogTombstone& t : change.added_tombstones) {
-        VARVE_TRY(db_->insert(Insert::kNew, "tombstones", t.id, uint64_t{change.table_id}, t.file, t.lsn));
-      }
+      VARVE_TRY(add_files(change.table_id, change.added_segments, change.added_tombstones));
       for (const uint64_t id : change.removed_segments) VARVE_TRY(remove_file_row("segments", id));
       for (const uint64_t id : change.removed_tombstones) VARVE_TRY(remove_file_row("tombstones", id));
       for (const char* table : {"tables", "columns", "segments", "tombstones", "removals"}) {
         VARVE_TRY(db_->count(table));
       }
+      return {};
+    });
+  }
+
+  Result<void> replace(const CatalogState& state) override {
+    const std::lock_guard lock(mutex_);
+    return db_->transaction([&]() -> Result<void> {
+      for (const char* table : kCheckedTables) {
+        if (table != std::string_view("cursors")) VARVE_TRY(db_->run(fmt::format("DELETE FROM {}", table)));
+      }
+      for (const CatalogTable& table : state.tables) {
+        VARVE_TRY(db_->insert(Insert::kNew, "tables", uint64_t{table.id}, table.database, table.name,
+                              table.flushed_lsn));
+        VARVE_TRY(write_columns(table.id, table.columns));
+        VARVE_TRY(add_files(table.id, table.segments, table.tombstones));
+      }
+      for (const std::string& file : state.removals) VARVE_TRY(db_->insert(Insert::kNew, "removals", file));
+      VARVE_TRY(write_positions(state.positions, state.positions_lsn, state.replay_from_lsn));
+      for (const char* table : kCheckedTables) VARVE_TRY(db_->count(table));
       return {};
     });
   }
@@ -227,19 +243,41 @@ class SqliteCatalog : public Catalog {
     VARVE_TRY(db_->run("DELETE FROM tables WHERE id = ?", uint64_t{change.table_id}));
     VARVE_TRY(db_->insert(Insert::kNew, "tables", uint64_t{change.table_id}, change.database, change.table,
                           flushed_lsn));
-    for (size_t i = 0; i < change.columns.size(); ++i) {
-      const ColumnInfo& column = change.columns[i];
-      VARVE_TRY(db_->insert(Insert::kReplace, "columns", uint64_t{change.table_id}, uint64_t{i}, column.name,
-                            static_cast<int64_t>(column.kind), static_cast<int64_t>(column.type)));
-    }
+    VARVE_TRY(write_columns(change.table_id, change.columns));
     if (!change.progress) return {};
-    for (const StreamPosition& position : change.progress->positions) {
+    VARVE_TRY(write_positions(change.progress->positions, change.progress->positions_lsn,
+                              change.progress->replay_from_lsn));
+    return db_->count("positions");
+  }
+
+  Result<void> write_columns(uint32_t table_id, const std::vector<ColumnInfo>& columns) {
+    for (size_t i = 0; i < columns.size(); ++i) {
+      VARVE_TRY(db_->insert(Insert::kReplace, "columns", uint64_t{table_id}, uint64_t{i}, columns[i].name,
+                            static_cast<int64_t>(columns[i].kind), static_cast<int64_t>(columns[i].type)));
+    }
+    return {};
+  }
+
+  Result<void> write_positions(const std::vector<StreamPosition>& positions, Lsn positions_lsn,
+                               Lsn replay_from_lsn) {
+    for (const StreamPosition& position : positions) {
       VARVE_TRY(db_->insert(Insert::kReplace, "positions", position.stream, int64_t{position.partition},
                             position.next_offset));
     }
-    VARVE_TRY(db_->count("positions"));
-    VARVE_TRY(set_meta("positions_lsn", change.progress->positions_lsn));
-    return set_meta("replay_from_lsn", change.progress->replay_from_lsn);
+    VARVE_TRY(set_meta("positions_lsn", positions_lsn));
+    return set_meta("replay_from_lsn", replay_from_lsn);
+  }
+
+  Result<void> add_files(uint32_t table_id, const std::vector<CatalogSegment>& segments,
+                         const std::vector<CatalogTombstone>& tombstones) {
+    for (const CatalogSegment& s : segments) {
+      VARVE_TRY(db_->insert(Insert::kNew, "segments", s.id, uint64_t{table_id}, s.file, s.rows, s.bytes,
+                            s.series, s.time_min, s.time_max, s.first_lsn, s.last_lsn, s.applied_lsn));
+    }
+    for (const CatalogTombstone& t : tombstones) {
+      VARVE_TRY(db_->insert(Insert::kNew, "tombstones", t.id, uint64_t{table_id}, t.file, t.lsn));
+    }
+    return {};
   }
 
   // `table` is segments or tombstones, which is also the folder of its files.

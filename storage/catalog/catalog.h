@@ -10,6 +10,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +19,7 @@
 #include <vector>
 
 #include "storage/base/error.h"
+#include "storage/base/file.h"
 #include "storage/model/schema.h"
 #include "storage/wal/entry.h"
 
@@ -57,9 +60,10 @@ struct CatalogState {
   std::vector<std::string>
       removals;  // files to unlink, below the data folder: "segments/0000000000000001.seg"
   std::vector<StreamPosition> positions;
-  Lsn positions_lsn = 0;    // the positions are as of this record
-  Lsn replay_from_lsn = 0;  // every record before it is in files, for every table
-  Lsn cursors_lsn = 0;      // the furthest any cursor was saved: no later record may get an lsn up to it
+  Lsn positions_lsn = 0;                            // the positions are as of this record
+  Lsn replay_from_lsn = 0;                          // every record before it is in files, for every table
+  std::map<std::string, Lsn, std::less<>> cursors;  // name -> saved
+  Lsn cursors_lsn = 0;  // the furthest any cursor was saved: no later record may get an lsn up to it
 };
 
 // How far the log is in files, as of one commit.
@@ -96,10 +100,21 @@ class Catalog {
   // No id up to `used` is given from now on. For a catalog rebuilt from files.
   virtual Result<void> skip_segment_ids(uint64_t used) = 0;
   virtual Result<void> commit(const CatalogChange& change) = 0;
+  // All tables, files, positions and lsns become these, in one step; store id, cursors and the id counter stay. For
+  // repairs.
+  virtual Result<void> replace(const CatalogState& state) = 0;
   // These files are gone, and their going is durable.
   virtual Result<void> finish_removals(const std::vector<std::string>& files) = 0;
   virtual Result<std::optional<Lsn>> cursor(std::string_view name) = 0;
   virtual Result<void> save_cursor(std::string_view name, Lsn saved) = 0;
 };
+
+// What a catalog that no process has open holds, without changing a byte of it. Reads a copy in the system's temporary
+// folder, since SQLite writes beside every database it opens.
+Result<CatalogState> read_catalog(FileSystem& file_system, const std::string& path);
+
+// A consistent copy, durable, of a catalog that another process may be writing to. `to` must not exist.
+Result<void> copy_catalog(FileSystem& file_system, const std::string& path, const std::string& to,
+                          const std::string& vfs = {});
 
 }  // namespace varve

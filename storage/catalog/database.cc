@@ -4,6 +4,7 @@
 
 #include "storage/base/bytes.h"
 #include "storage/base/checksum.h"
+#include "storage/base/kill_point.h"
 
 namespace varve {
 namespace {
@@ -104,7 +105,9 @@ Result<void> Database::finish(Statement& prepared) {
 Result<void> Database::transaction(const std::function<Result<void>()>& body) {
   VARVE_TRY(execute("BEGIN IMMEDIATE"));
   Result<void> done = body();
+  kill_point("catalog.before_commit");
   if (done) done = execute("COMMIT");
+  kill_point("catalog.after_commit");
   if (!done && sqlite3_get_autocommit(db_) == 0) {
     sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);  // the first error is the one to tell
   }

@@ -136,15 +136,8 @@ VARVE_TARGET_CLONES bool is_line(const int64_t* values, size_t n) {
 }
 
 VARVE_TARGET_CLONES void fill_line(uint64_t* out, size_t n, uint64_t start, uint64_t step) {
-  // Eight lanes that only add: 64-bit multiplication is slow below AVX-512.
-  uint64_t lanes[8];
-  for (size_t k = 0; k < 8; ++k) lanes[k] = start + step * k;
-  size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    for (size_t k = 0; k < 8; ++k) out[i + k] = lanes[k];
-    for (size_t k = 0; k < 8; ++k) lanes[k] += 8 * step;
-  }
-  for (; i < n; ++i) out[i] = start + step * i;
+  // By addition: 64-bit multiplication is slow below AVX-512.
+  for (size_t i = 0; i < n; ++i, start += step) out[i] = start;
 }
 
 // Exact division by factor = odd * 2^zeros: shift, then multiply by the inverse of `odd` modulo 2^64. The product is

@@ -16,15 +16,20 @@ void fill_doubles(ColumnStatistics& statistics) {
 
 }  // namespace
 
-SegmentSource::SegmentSource(std::shared_ptr<const StoredSegment> segment, std::vector<std::string> fields)
-    : segment_(std::move(segment)), field_names_(std::move(fields)), blocks_(segment_->shared_reader()) {}
+SegmentSource::SegmentSource(std::shared_ptr<const StoredSegment> segment, std::vector<std::string> fields,
+                             size_t ahead_bytes_max)
+    : segment_(std::move(segment)),
+      field_names_(std::move(fields)),
+      blocks_(segment_->shared_reader(), ahead_bytes_max) {}
 
 Result<void> SegmentSource::open() {
   VARVE_ASSIGN(directory_, segment_->reader().directory());
   for (const std::string& name : field_names_) {
     fields_.push_back(segment_->reader().find_field(name));
     // Decoded here, so that damage in it is an error of the scan and not a block without statistics.
-    if (fields_.back()) VARVE_TRY(segment_->reader().field_index(*fields_.back()));
+    statistics_.emplace_back();
+    if (!fields_.back()) continue;
+    VARVE_ASSIGN(statistics_.back(), segment_->reader().field_blocks(*fields_.back()));
   }
   return {};
 }
@@ -69,11 +74,10 @@ bool SegmentSource::statistics(const Piece& piece, std::span<ColumnStatistics> o
       out[i] = {};
       continue;
     }
-    const auto known = segment_->reader().statistics(piece.block, *fields_[i]);
-    if (!known || !*known) return false;
-    out[i] = **known;
-    const FieldType type = segment_->reader().schema().fields[*fields_[i]].type;
-    if (type == FieldType::kInt64) fill_doubles(out[i]);
+    const FieldBlocks& blocks = *statistics_[i];
+    if (!blocks.usable(piece.block)) return false;
+    out[i] = blocks.statistics(piece.block);
+    if (blocks.type() == FieldType::kInt64) fill_doubles(out[i]);
   }
   return true;
 }

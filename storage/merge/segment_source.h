@@ -17,7 +17,8 @@ namespace varve {
 class SegmentSource : public RowSource {
  public:
   // `fields`: names of the wanted fields. Call open() before anything else.
-  SegmentSource(std::shared_ptr<const StoredSegment> segment, std::vector<std::string> fields);
+  SegmentSource(std::shared_ptr<const StoredSegment> segment, std::vector<std::string> fields,
+                size_t ahead_bytes_max = kReadAheadBytesMax);
   Result<void> open();
 
   std::span<const SeriesId> series() const override { return segment_->series(); }
@@ -30,7 +31,8 @@ class SegmentSource : public RowSource {
   const std::shared_ptr<const StoredSegment> segment_;
   const std::vector<std::string> field_names_;
   const SegmentDirectory* directory_ = nullptr;
-  std::vector<std::optional<size_t>> fields_;  // of the segment, by wanted field
+  std::vector<std::optional<size_t>> fields_;           // of the segment, by wanted field
+  std::vector<std::optional<FieldBlocks>> statistics_;  // the same
   BlockReader blocks_;
   std::shared_ptr<DecodedBlock> decoded_;  // the last one: small series share a block
 };

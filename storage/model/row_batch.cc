@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "storage/base/check.h"
 
@@ -63,7 +64,7 @@ void encode_values(const ColumnVector& column, ByteWriter& out) {
       out.array(column.doubles.data(), column.doubles.size());
       break;
     case FieldType::kInt64:
-      for (const int64_t v : column.ints) out.signed_varint(v);
+      out.varints(column.ints.size(), [&](size_t i) { return zigzag(column.ints[i]); });
       break;
     case FieldType::kBool:
       out.array(column.bools.data(), column.bools.size());
@@ -299,16 +300,18 @@ void encode_row_batch(const RowBatch& batch, ByteWriter& out) {
   out.string(batch.table);
   out.varint(batch.rows());
   uint64_t previous = 0;
-  for (const int64_t time : batch.times) {
-    out.signed_varint(static_cast<int64_t>(static_cast<uint64_t>(time) - previous));
-    previous = static_cast<uint64_t>(time);
-  }
+  out.varints(batch.rows(), [&](size_t row) {
+    const auto time = static_cast<uint64_t>(batch.times[row]);
+    return zigzag(static_cast<int64_t>(time - std::exchange(previous, time)));
+  });
   out.varint(batch.tags.size());
   for (const TagColumn& tag : batch.tags) {
     out.string(tag.name);
     out.varint(tag.values.size());
     for (const std::string& value : tag.values) out.string(value);
-    for (const uint32_t code : tag.codes) out.varint(code == kAbsentTag ? 0 : uint64_t{code} + 1);
+    out.varints(tag.codes.size(), [&](size_t row) -> uint64_t {
+      return tag.codes[row] == kAbsentTag ? 0 : uint64_t{tag.codes[row]} + 1;
+    });
   }
   out.varint(batch.fields.size());
   for (const FieldColumn& field : batch.fields) {

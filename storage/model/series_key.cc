@@ -32,11 +32,13 @@ bool take_escaped(std::string_view& key, std::string& text) {
 
 }  // namespace
 
+void append_series_key(std::string& out, std::string_view name, std::string_view value) {
+  append_escaped(out, name);
+  append_escaped(out, value);
+}
+
 void append_series_key(std::string& out, const std::vector<TagPair>& tags) {
-  for (const auto& [name, value] : tags) {
-    append_escaped(out, name);
-    append_escaped(out, value);
-  }
+  for (const auto& [name, value] : tags) append_series_key(out, name, value);
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> decode_series_key(std::string_view key) {

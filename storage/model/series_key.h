@@ -15,6 +15,8 @@ namespace varve {
 
 using TagPair = std::pair<std::string_view, std::string_view>;  // name, value; value not empty
 
+// One tag of a key; tags come sorted by name.
+void append_series_key(std::string& out, std::string_view name, std::string_view value);
 // `tags` sorted by name.
 void append_series_key(std::string& out, const std::vector<TagPair>& tags);
 // kCorruption when `key` is not one.

@@ -3,12 +3,13 @@
 #include <cstring>
 
 namespace varve {
-namespace {
 
-Error ends_early(uint64_t offset, uint64_t wanted, uint64_t size) {
+Error read_ends_early(uint64_t offset, uint64_t wanted, uint64_t size) {
   return corruption(std::to_string(wanted) + " bytes wanted at offset " + std::to_string(offset) +
                     ", but it has " + std::to_string(size));
 }
+
+namespace {
 
 class MemorySource final : public ByteSource {
  public:
@@ -17,7 +18,7 @@ class MemorySource final : public ByteSource {
   std::string_view view() const override { return bytes_; }
   Result<void> read(uint64_t offset, std::span<uint8_t> out) const override {
     if (offset > bytes_.size() || out.size() > bytes_.size() - offset) {
-      return ends_early(offset, out.size(), bytes_.size());
+      return read_ends_early(offset, out.size(), bytes_.size());
     }
     if (!out.empty()) std::memcpy(out.data(), bytes_.data() + offset, out.size());
     return {};
@@ -33,7 +34,7 @@ class FileSource final : public ByteSource {
   uint64_t size() const override { return size_; }
   Result<void> read(uint64_t offset, std::span<uint8_t> out) const override {
     VARVE_ASSIGN(const size_t got, file_->read(offset, out));
-    if (got != out.size()) return ends_early(offset, out.size(), size_);
+    if (got != out.size()) return read_ends_early(offset, out.size(), size_);
     return {};
   }
 

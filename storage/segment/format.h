@@ -20,9 +20,10 @@
 //                  varint first LSN | varint last LSN | varint applied LSN
 //                  varint n, n * u64 replaced segment ids | varint n, n * u64 ids of the other parts
 //                  varint series | varint blocks | varint region bytes of each column
-//     directory    per tag: varint n | n values, ascending, as string pages
+//     series       per tag: varint n | n values, ascending, as string pages
 //                           INTS code of each series (0 = it lacks the tag, k = value k - 1)
-//                  INTS rows of each series | INTS rows of each block
+//                  the same bytes in every segment with these tags and series
+//     blocks       INTS rows of each series | INTS rows of each block
 //                  INTS time min of each block | INTS time max of each block
 //     one a column INTS page bytes | INTS low 32 bits of the page's xxh3
 //                  fields: INTS nulls

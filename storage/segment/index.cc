@@ -149,7 +149,9 @@ std::vector<TagPair> SegmentDirectory::series_tags(size_t series) const {
 }
 
 void SegmentDirectory::append_key(size_t series, std::string& out) const {
-  append_series_key(out, series_tags(series));
+  for (size_t tag = 0; tag < tags.size(); ++tag) {
+    if (tags[tag].codes[series] != 0) append_series_key(out, tag_names[tag], tag_value(series, tag));
+  }
 }
 
 size_t SegmentDirectory::find_series(std::string_view key) const {
@@ -187,19 +189,23 @@ size_t SegmentDirectory::first_series_of(size_t block) const {
   return static_cast<size_t>(after - series_begin.begin()) - 1;
 }
 
-void SegmentDirectory::encode(std::string& out) const {
+void SegmentDirectory::encode_series(std::string& out) const {
   for (const Tag& tag : tags) {
     ByteWriter(out).varint(tag.values.size());
     append_strings(tag.values, out);
     append_ints(widened(tag.codes), out);
   }
+}
+
+void SegmentDirectory::encode_blocks(std::string& out) const {
   append_ints(differences(series_begin), out);
   append_ints(differences(block_begin), out);
   append_ints(time_min, out);
   append_ints(time_max, out);
 }
 
-Result<SegmentDirectory> SegmentDirectory::decode(std::string_view bytes, const SegmentSummary& summary,
+Result<SegmentDirectory> SegmentDirectory::decode(std::string_view series_bytes, std::string_view block_bytes,
+                                                  const SegmentSummary& summary,
                                                   const SegmentFooter& footer) {
   const uint64_t series = summary.series, blocks = summary.blocks;
   if (series == 0 || series > footer.rows || blocks == 0 || blocks > footer.rows) {
@@ -207,21 +213,22 @@ Result<SegmentDirectory> SegmentDirectory::decode(std::string_view bytes, const 
   }
   SegmentDirectory directory;
   directory.tag_names = summary.schema.tags;
-  ByteReader reader(bytes);
-  for (size_t t = 0; t < directory.tag_names.size() && reader.ok(); ++t) {
+  ByteReader series_reader(series_bytes);
+  for (size_t t = 0; t < directory.tag_names.size() && series_reader.ok(); ++t) {
     Tag tag;
-    const uint64_t values = reader.varint();
+    const uint64_t values = series_reader.varint();
     if (values > series) return corruption("series directory: more tag values than series");
-    tag.values = read_strings(reader, values);
-    const std::vector<int64_t> codes = read_ints(reader, series);
+    tag.values = read_strings(series_reader, values);
+    const std::vector<int64_t> codes = read_ints(series_reader, series);
     tag.codes.resize(series);
     for (size_t i = 0; i < series; ++i) {
-      if (static_cast<uint64_t>(codes[i]) > values) reader.fail();
+      if (static_cast<uint64_t>(codes[i]) > values) series_reader.fail();
       tag.codes[i] = static_cast<uint32_t>(codes[i]);
     }
     directory.tags.push_back(std::move(tag));
   }
-  if (!reader.ok()) return corruption("series directory is malformed");
+  if (!series_reader.at_end()) return corruption("series directory is malformed");
+  ByteReader reader(block_bytes);
   directory.series_begin = begins(read_ints(reader, series), 1, footer.rows, footer.rows, reader);
   directory.block_begin = begins(read_ints(reader, blocks), 1, kBlockRowsMax, footer.rows, reader);
   directory.time_min = read_ints(reader, blocks);
@@ -276,7 +283,7 @@ Result<ColumnIndex> ColumnIndex::decode(std::string_view bytes, const SegmentFie
 Result<std::vector<std::string_view>> index_sections(std::string_view index) {
   ByteReader reader(index);
   const uint64_t count = reader.varint();
-  if (count < 3 || count > kNamesMax + 3) return corruption("index: impossible number of sections");
+  if (count < 4 || count > kNamesMax + 4) return corruption("index: impossible number of sections");
   std::vector<uint64_t> lengths;
   for (uint64_t i = 0; i < count && reader.ok(); ++i) lengths.push_back(reader.varint());
   std::vector<std::string_view> sections;

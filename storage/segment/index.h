@@ -68,9 +68,10 @@ class SegmentDirectory {
   // The series of a block's first row.
   size_t first_series_of(size_t block) const;
 
-  void encode(std::string& out) const;
-  static Result<SegmentDirectory> decode(std::string_view bytes, const SegmentSummary& summary,
-                                         const SegmentFooter& footer);
+  void encode_series(std::string& out) const;
+  void encode_blocks(std::string& out) const;
+  static Result<SegmentDirectory> decode(std::string_view series, std::string_view blocks,
+                                         const SegmentSummary& summary, const SegmentFooter& footer);
 };
 
 // One column over all blocks. `nulls` and `statistics` are empty for the time column.
@@ -86,7 +87,30 @@ struct ColumnIndex {
                                     const SegmentDirectory& directory, uint64_t region_bytes);
 };
 
-// Cuts the index into its sections: summary, directory, one a column.
+// One field over all blocks: a view of its index, cheap to copy and to ask.
+class FieldBlocks {
+ public:
+  FieldBlocks(const ColumnIndex& index, const SegmentDirectory& directory)
+      : statistics_(&index.statistics),
+        nulls_(index.nulls.data()),
+        block_begin_(directory.block_begin.data()) {}
+
+  FieldType type() const { return statistics_->type; }
+  // Values there are in the block, nulls left out.
+  uint32_t count(size_t block) const { return block_begin_[block + 1] - block_begin_[block] - nulls_[block]; }
+  // May the statistics stand for the block's rows? Not with NaN among them, an overflowing sum, strings.
+  bool usable(size_t block) const { return type() != FieldType::kString && statistics_->usable[block] != 0; }
+  ColumnStatistics statistics(size_t block) const { return statistics_->at(block, count(block)); }
+  // By block, for all of them at once. Where count() is 0 they say nothing.
+  const FieldStatistics& columns() const { return *statistics_; }
+
+ private:
+  const FieldStatistics* statistics_;
+  const uint16_t* nulls_;
+  const uint32_t* block_begin_;
+};
+
+// Cuts the index into its sections: summary, series, blocks, one a column.
 Result<std::vector<std::string_view>> index_sections(std::string_view index);
 
 }  // namespace varve

@@ -10,9 +10,6 @@
 namespace varve {
 namespace {
 
-// Of one column in one read. Guessed: a hundred pages, and small against the memory of a query.
-constexpr size_t kReadAheadBytes = 128 << 10;
-
 std::span<uint8_t> writable(std::string& bytes) {
   return {reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()};
 }
@@ -85,7 +82,7 @@ Result<void> SegmentReader::load() {
   VARVE_ASSIGN(summary_, SegmentSummary::decode(reader));
   summary_.identity.id = footer_.segment_id;
   const size_t columns = summary_.schema.fields.size() + 1;
-  if (sections_.size() != 2 + columns) return corruption("index has the wrong number of sections");
+  if (sections_.size() != 3 + columns) return corruption("index has the wrong number of sections");
   if (summary_.blocks > footer_.rows || summary_.series > footer_.rows ||
       columns * summary_.blocks > kSegmentPagesMax) {
     return corruption("index has impossible counts");
@@ -112,7 +109,8 @@ std::optional<size_t> SegmentReader::find_field(std::string_view field) const {
 
 Result<const SegmentDirectory*> SegmentReader::directory() const {
   std::call_once(directory_.once, [this] {
-    directory_.value = with_context(SegmentDirectory::decode(sections_[1], summary_, footer_), name_);
+    directory_.value =
+        with_context(SegmentDirectory::decode(sections_[1], sections_[2], summary_, footer_), name_);
   });
   if (!directory_.value) return directory_.value.error();
   return &*directory_.value;
@@ -124,7 +122,7 @@ Result<const ColumnIndex*> SegmentReader::column_index(size_t column) const {
   std::call_once(lazy.once, [&] {
     const SegmentField* field = column == 0 ? nullptr : &summary_.schema.fields[column - 1];
     lazy.value = with_context(
-        ColumnIndex::decode(sections_[2 + column], field, *directory, summary_.region_bytes[column]),
+        ColumnIndex::decode(sections_[3 + column], field, *directory, summary_.region_bytes[column]),
         name_ + ": column " + (field ? field->name : std::string(kTimeColumn)));
   });
   if (!lazy.value) return lazy.value.error();
@@ -149,19 +147,29 @@ Result<void> SegmentReader::check_page(size_t column, size_t block, const Column
   return {};
 }
 
-Result<std::optional<ColumnStatistics>> SegmentReader::statistics(size_t block, size_t field) const {
+Hash128 SegmentReader::series_hash() const {
+  std::string tags;
+  for (const std::string& tag : summary_.schema.tags) ByteWriter(tags).string(tag);
+  return hash128(sections_[1], checksum64(tags) ^ summary_.series);
+}
+
+Result<FieldBlocks> SegmentReader::field_blocks(size_t field) const {
   VARVE_ASSIGN(const ColumnIndex* index, field_index(field));
   VARVE_ASSIGN(const SegmentDirectory* directory, this->directory());
-  if (summary_.schema.fields[field].type == FieldType::kString || !index->statistics.usable[block]) {
-    return std::optional<ColumnStatistics>();
-  }
-  return std::optional(index->statistics.at(block, directory->block_rows(block) - index->nulls[block]));
+  return FieldBlocks(*index, *directory);
+}
+
+Result<std::optional<ColumnStatistics>> SegmentReader::statistics(size_t block, size_t field) const {
+  VARVE_ASSIGN(const FieldBlocks blocks, field_blocks(field));
+  return blocks.usable(block) ? std::optional(blocks.statistics(block)) : std::nullopt;
 }
 
 // ---- BlockReader ----
 
-BlockReader::BlockReader(std::shared_ptr<const SegmentReader> segment)
-    : segment_(std::move(segment)), windows_(segment_->schema().fields.size() + 1) {}
+BlockReader::BlockReader(std::shared_ptr<const SegmentReader> segment, size_t ahead_bytes_max)
+    : segment_(std::move(segment)),
+      windows_(segment_->schema().fields.size() + 1),
+      ahead_bytes_max_(ahead_bytes_max) {}
 
 Result<std::string_view> BlockReader::page(size_t column, size_t block, const ColumnIndex& index) {
   const uint64_t begin = segment_->region_begin_[column] + index.page_begin[block];
@@ -172,10 +180,12 @@ Result<std::string_view> BlockReader::page(size_t column, size_t block, const Co
   } else {
     Window& window = windows_[column];
     if (begin < window.begin || begin + bytes > window.begin + window.bytes.size()) {
-      // This page, and those expected after it while they fit.
+      // This page, and those after it when the last window ended here: a scan goes on, a look-up does not.
+      const bool goes_on = !window.bytes.empty() && begin == window.begin + window.bytes.size();
+      window.ahead = goes_on ? std::min(ahead_bytes_max_, 4 * std::max(window.ahead, bytes)) : 0;
+      const size_t last = index.page_begin.size() - 1;
       size_t end = block + 1;
-      const size_t last = std::min(expected_ + 1, index.page_begin.size() - 1);
-      while (end < last && index.page_begin[end + 1] - index.page_begin[block] <= kReadAheadBytes) ++end;
+      while (end < last && index.page_begin[end + 1] - index.page_begin[block] <= window.ahead) ++end;
       window.begin = begin;
       window.bytes.resize(index.page_begin[end] - index.page_begin[block]);
       const auto got = segment_->source_->read(begin, writable(window.bytes));

@@ -17,10 +17,14 @@
 #include <string>
 #include <vector>
 
+#include "storage/base/checksum.h"
 #include "storage/segment/byte_source.h"
 #include "storage/segment/index.h"
 
 namespace varve {
+
+// Guessed: a hundred pages, and small against the memory of a query.
+constexpr size_t kReadAheadBytesMax = size_t{128} << 10;
 
 class SegmentReader {
  public:
@@ -38,14 +42,22 @@ class SegmentReader {
   TimeRange time_range() const { return {footer_.time_min, footer_.time_max}; }
   std::optional<size_t> find_field(std::string_view name) const;
 
+  // Equal in segments of equal series (and tags), in the order of their keys: what was found for the series of one
+  // then serves the others, whose directory need not be decoded.
+  Hash128 series_hash() const;
+
   // Decoded at the first call, then shared. The pointers live as long as the reader.
   Result<const SegmentDirectory*> directory() const;
   // The index of field `field`; its statistics are by block.
   Result<const ColumnIndex*> field_index(size_t field) const { return column_index(field + 1); }
 
+  // For many blocks: counts and statistics of the field as arrays. Lives as long as the reader.
+  Result<FieldBlocks> field_blocks(size_t field) const;
   // Statistics of one field in one block; nullopt when they may not stand for the rows (NaN, overflow,
   // strings).
   Result<std::optional<ColumnStatistics>> statistics(size_t block, size_t field) const;
+
+  Result<void> hold_file() const { return source_->hold(); }
 
   // Reads everything: checksums, order of keys and times, statistics against rows.
   Result<void> verify() const;
@@ -79,14 +91,13 @@ class SegmentReader {
   mutable std::unique_ptr<std::atomic<uint64_t>[]> verified_;  // one bit a page, column-major
 };
 
-// Reads pages of one segment, block by block. Neighbouring pages of a column come in one read: say how far
-// with expect_until().
+// Reads pages of one segment, block by block. Who reads the pages of a column one after the other gets more and more
+// of them in one read.
 class BlockReader {
  public:
-  explicit BlockReader(std::shared_ptr<const SegmentReader> segment);
-
-  // Blocks up to and with `last_block` will be asked for in ascending order.
-  void expect_until(size_t last_block) { expected_ = last_block; }
+  // Reads ahead at most `ahead_bytes_max` of a column: so much memory it may take for each.
+  explicit BlockReader(std::shared_ptr<const SegmentReader> segment,
+                       size_t ahead_bytes_max = kReadAheadBytesMax);
 
   // `out` gets the block's rows.
   Result<void> read_times(size_t block, std::vector<int64_t>& out);
@@ -97,12 +108,13 @@ class BlockReader {
   struct Window {
     uint64_t begin = 0;
     std::string bytes;
+    size_t ahead = 0;  // bytes to read next time, if that is where these end
   };
   Result<std::string_view> page(size_t column, size_t block, const ColumnIndex& index);
 
   const std::shared_ptr<const SegmentReader> segment_;
   std::vector<Window> windows_;  // by column; empty for sources in memory
-  size_t expected_ = 0;
+  const size_t ahead_bytes_max_;
   // Scratch of read_field.
   std::vector<uint8_t> presence_;
   std::vector<double> doubles_;

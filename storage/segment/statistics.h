@@ -52,4 +52,24 @@ struct FieldStatistics {
   void decode(ByteReader& reader, size_t blocks);
 };
 
+inline ColumnStatistics FieldStatistics::at(size_t block, uint64_t count) const {
+  ColumnStatistics s;
+  s.count = count;
+  if (count == 0) return s;
+  if (type == FieldType::kDouble) {
+    s.min = doubles[kStatMin][block];
+    s.max = doubles[kStatMax][block];
+    s.first = doubles[kStatFirst][block];
+    s.last = doubles[kStatLast][block];
+    s.sum = doubles[kStatSum][block];
+  } else {
+    s.min_int = ints[kStatMin][block];
+    s.max_int = ints[kStatMax][block];
+    s.first_int = ints[kStatFirst][block];
+    s.last_int = ints[kStatLast][block];
+    s.sum_int = ints[kStatSum][block];
+  }
+  return s;
+}
+
 }  // namespace varve

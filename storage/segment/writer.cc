@@ -95,12 +95,9 @@ Result<void> SegmentWriter::begin_series(const std::vector<TagPair>& tags) {
   for (size_t t = 0; t < tags_.size(); ++t) {
     uint32_t code = 0;
     if (given < tags.size() && tags[given].first == schema_.tags[t]) {
-      const auto [place, added] = tags_[t].codes.try_emplace(std::string(tags[given].second),
-                                                             static_cast<uint32_t>(tags_[t].codes.size()));
-      if (added) tags_[t].bytes += tags[given].second.size();
-      if (tags_[t].bytes > kTagBytesMax)
+      code = tags_[t].values.code(tags[given].second) + 1;
+      if (tags_[t].values.bytes() > kTagBytesMax)
         return exhausted("segment: values of tag " + schema_.tags[t] + " exceed its limit");
-      code = place->second + 1;
       ++given;
     }
     tags_[t].series.push_back(code);
@@ -252,7 +249,7 @@ size_t SegmentWriter::estimated_bytes() const {
   size_t bytes = kSegmentHeaderBytes + kSegmentFooterBytes + times_.size() * (columns_.size() + 1) * 8;
   for (const std::string& region : regions_) bytes += region.size();
   for (const ColumnVector& column : columns_) bytes += column.strings.bytes.size();
-  for (const TagBuilder& tag : tags_) bytes += tag.bytes;  // before compression
+  for (const TagBuilder& tag : tags_) bytes += tag.values.bytes();  // before compression
   return bytes + series_rows_.size() * (tags_.size() + 1) + block_rows_.size() * index_.size() * 16;
 }
 
@@ -260,17 +257,11 @@ SegmentDirectory SegmentWriter::directory() {
   SegmentDirectory directory;
   directory.tag_names = schema_.tags;
   for (TagBuilder& builder : tags_) {
-    std::vector<const std::pair<const std::string, uint32_t>*> order;
-    for (const auto& entry : builder.codes) order.push_back(&entry);
-    std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return a->first < b->first; });
+    TagValues::Sorted sorted = std::move(builder.values).sorted();
     SegmentDirectory::Tag tag;
-    std::vector<uint32_t> rank(order.size() + 1);  // by code + 1; 0 stays 0
-    for (size_t i = 0; i < order.size(); ++i) {
-      tag.values.push_back(order[i]->first);
-      rank[order[i]->second + 1] = static_cast<uint32_t>(i + 1);
-    }
+    tag.values = std::move(sorted.values);
     tag.codes = std::move(builder.series);
-    for (uint32_t& code : tag.codes) code = rank[code];
+    for (uint32_t& code : tag.codes) code = code == 0 ? 0 : sorted.rank[code - 1] + 1;
     directory.tags.push_back(std::move(tag));
   }
   directory.series_begin = begins_of(series_rows_);
@@ -293,10 +284,12 @@ Result<std::string> SegmentWriter::finish() {
 
   SegmentSummary summary{schema_, identity_, series_rows_.size(), block_rows_.size(), {}};
   for (const std::string& region : regions_) summary.region_bytes.push_back(region.size());
-  std::vector<std::string> sections(2 + index_.size());
+  std::vector<std::string> sections(3 + index_.size());
   summary.encode(sections[0]);
-  directory().encode(sections[1]);
-  for (size_t c = 0; c < index_.size(); ++c) index_[c].encode(c == 0, sections[2 + c]);
+  const SegmentDirectory directory = this->directory();
+  directory.encode_series(sections[1]);
+  directory.encode_blocks(sections[2]);
+  for (size_t c = 0; c < index_.size(); ++c) index_[c].encode(c == 0, sections[3 + c]);
   std::string index;
   ByteWriter writer(index);
   writer.varint(sections.size());

@@ -14,11 +14,11 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "storage/model/column.h"
 #include "storage/segment/index.h"
+#include "storage/segment/tag_values.h"
 
 namespace varve {
 
@@ -42,9 +42,8 @@ class SegmentWriter {
 
  private:
   struct TagBuilder {
-    std::unordered_map<std::string, uint32_t> codes;  // in order of first appearance
-    std::vector<uint32_t> series;                     // code + 1, or 0
-    size_t bytes = 0;
+    TagValues values;
+    std::vector<uint32_t> series;  // code + 1, or 0
   };
 
   size_t rows_that_fit(std::span<const ColumnVector> columns, size_t first, size_t count) const;

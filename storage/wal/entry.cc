@@ -16,6 +16,10 @@ constexpr uint8_t kEntryVersion = 1;
 
 std::string encode_wal_entry(const WalEntry& entry) {
   std::string payload;
+  // Growing step by step would copy megabytes.
+  size_t bytes = 0;
+  for (const RowBatch& batch : entry.batches) bytes += batch.memory_bytes();
+  payload.reserve(bytes);
   ByteWriter out(payload);
   out.u8(kEntryVersion);
   out.varint(entry.batches.size());

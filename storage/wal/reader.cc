@@ -200,7 +200,7 @@ Result<WalReader::Step> WalReader::step(WalRecordView& record, Lsn limit) {
   lsn_at_offset_ = header.lsn + 1;
   if (header.lsn < expected_) return Step::kAgain;
   expected_ = header.lsn + 1;
-  record = {header.lsn, found->payload, header.record_bytes()};
+  record = {header.lsn, found->payload, header.record_bytes(), file_->first_lsn, offset_};
   return Step::kRecord;
 }
 

@@ -26,6 +26,8 @@ struct WalRecordView {
   Lsn lsn = 0;
   std::string_view payload;  // valid until the next call of next()
   uint64_t bytes = 0;        // on disk, header included
+  Lsn file_lsn = 0;          // its file: the first lsn that one can hold
+  uint64_t end_offset = 0;   // in its file, just behind it
 };
 
 // Records that are in no file any more.

@@ -60,6 +60,25 @@ void log_recovery(const WalRecovery& recovery) {
 
 }  // namespace
 
+bool wal_tail_is_damage(const WalTornTail& tail) {
+  return tail.offset == 0 && tail.bytes > kWalFirstRecordOffset;
+}
+
+Result<WalSpan> wal_span(FileSystem& file_system, const std::string& directory) {
+  WalSpan span;
+  const auto names = file_system.list(directory);
+  if (!names && names.error().code == ErrorCode::kNotFound) return span;
+  if (!names) return names.error();
+  span.folder = true;
+  for (const std::string& name : *names) {
+    const auto first_lsn = parse_wal_file_name(name);
+    if (!first_lsn) continue;
+    span.oldest_lsn = span.files == 0 ? *first_lsn : std::min(span.oldest_lsn, *first_lsn);
+    ++span.files;
+  }
+  return span;
+}
+
 Result<WalRecovery> recover_wal(FileSystem& file_system, const std::string& directory, Lsn from_lsn,
                                 const WalVisitor& visitor) {
   VARVE_ASSIGN(const auto reader, WalReader::open(file_system, directory, from_lsn));
@@ -75,9 +94,7 @@ Result<WalRecovery> recover_wal(FileSystem& file_system, const std::string& dire
   recovery.next_lsn = reader->position();
   recovery.damage = reader->damage();
   VARVE_ASSIGN(recovery.torn_tail, reader->torn_tail());
-  // A file gets records only after its header is durable: bytes beyond an unreadable header are damage.
-  if (recovery.torn_tail && recovery.torn_tail->offset == 0 &&
-      recovery.torn_tail->bytes > kWalFirstRecordOffset) {
+  if (recovery.torn_tail && wal_tail_is_damage(*recovery.torn_tail)) {
     const WalTornTail& tail = *recovery.torn_tail;
     recovery.damage.push_back({tail.file, 0, tail.bytes, recovery.next_lsn, recovery.next_lsn});
     recovery.torn_tail.reset();

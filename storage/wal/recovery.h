@@ -29,6 +29,16 @@ struct WalRecovery {
   std::string quarantine_failure;        // why a copy could not be made; empty otherwise
 };
 
+struct WalSpan {
+  bool folder = false;  // there is one: a store that ran once keeps it, if empty
+  uint64_t files = 0;
+  Lsn oldest_lsn = 0;  // the first one the files can hold
+};
+Result<WalSpan> wal_span(FileSystem& file_system, const std::string& directory);
+
+// A file gets records only after its header is durable: bytes beyond an unreadable header are damage.
+bool wal_tail_is_damage(const WalTornTail& tail);
+
 using WalVisitor = std::function<Result<void>(Lsn lsn, std::string_view payload)>;
 
 // Records below `from_lsn` are not visited and not missed.

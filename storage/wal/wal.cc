@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "storage/base/check.h"
+#include "storage/base/kill_point.h"
 #include "storage/base/log.h"
 #include "storage/wal/format.h"
 #include "storage/wal/reader.h"
@@ -29,6 +30,12 @@ uint64_t record_bytes(uint64_t payload_bytes) {
   return kWalRecordHeaderBytes + payload_bytes;
 }
 
+// A failed sync is final, whatever its reason.
+Result<void> synced(Result<void> outcome) {
+  if (!outcome) outcome.error().code = ErrorCode::kIo;
+  return outcome;
+}
+
 bool ends_in_order(std::string_view file) {
   if (file.size() < kWalFirstRecordOffset + kWalRecordHeaderBytes) return false;
   const auto start = decode_wal_file_header(file.substr(0, kWalFileHeaderBytes));
@@ -36,12 +43,6 @@ bool ends_in_order(std::string_view file) {
   if (!start) return false;
   const auto last = decode_wal_record_header(file.substr(offset), start->file_id, offset);
   return last && last->is_end_mark();
-}
-
-// A failed sync is final, whatever its reason.
-Result<void> synced(Result<void> outcome) {
-  if (!outcome) outcome.error().code = ErrorCode::kIo;
-  return outcome;
 }
 
 std::chrono::nanoseconds to_chrono(int64_t ns) {
@@ -133,6 +134,7 @@ Result<void> Wal::clear_name(const std::string& path) {
   if (!taken) return {};
   VARVE_ASSIGN(const auto tail, reader->torn_tail());
   if (!tail || tail->offset + tail->bytes <= kWalFirstRecordOffset) {
+    kill_point("log.before_empty_removal");
     VARVE_TRY(files.remove(path));
     return files.sync_directory(options_.directory);
   }
@@ -178,11 +180,17 @@ Result<void> Wal::reserve_file(const std::string& path, uint64_t bytes) {
   // A file of this name holds no record: the caller has made sure at open, and settled since then.
   VARVE_ASSIGN(const bool left_over, files.exists(path));
   if (left_over) VARVE_TRY(files.remove(path));
+  kill_point("log.before_create");
   VARVE_ASSIGN(file_, files.create(path));
+  kill_point("log.before_preallocate");
   VARVE_TRY(file_->preallocate(bytes));
+  kill_point("log.before_header");
   VARVE_TRY(file_->append(encode_wal_file_start({file_first_lsn_, file_id_})));
+  kill_point("log.before_header_sync");
   VARVE_TRY(synced(file_->sync()));
+  kill_point("log.before_directory_sync");
   VARVE_TRY(synced(files.sync_directory(options_.directory)));
+  kill_point("log.after_directory_sync");
   file_bytes_max_ = bytes;
   return {};
 }
@@ -250,7 +258,7 @@ bool Wal::take_group(std::vector<Pending>& group) {
     int64_t deadline = INT64_MAX;
     if (!queue_.empty()) {
       const bool may_wait =
-          options_.sync == WalSync::kGroup && queue_bytes_ < options_.group_bytes && !closing_;
+          options_.sync == WalSync::kGroup && queue_bytes_ < options_.group_bytes && !closing_ && !lone_;
       deadline = may_wait ? queue_.front().queued_ns + options_.group_delay_ns : now;
       if (deadline <= now) break;
     } else {
@@ -305,6 +313,7 @@ void Wal::settle() {
 
 Result<void> Wal::write_buffer() {
   if (buffer_.empty()) return {};
+  kill_point("log.before_write");
   VARVE_TRY(file_->append(buffer_));
   bytes_total_.add(buffer_.size());
   buffer_.clear();
@@ -315,7 +324,9 @@ Result<void> Wal::write_buffer() {
 Result<void> Wal::sync_file() {
   if (!unsynced_) return {};
   const int64_t start = options_.clock->monotonic_ns();
+  kill_point("log.before_sync");
   VARVE_TRY(synced(file_->sync()));
+  kill_point("log.after_sync");
   last_sync_ns_ = options_.clock->monotonic_ns();
   sync_seconds_.observe_ns(last_sync_ns_ - start);
   synced_lsn_ = written_lsn_;
@@ -332,8 +343,10 @@ void Wal::acknowledge(std::vector<Pending>& group) {
     const std::lock_guard lock(mutex_);
     unacked_bytes_ -= bytes;
     durable_lsn_.store(group.back().lsn, std::memory_order_release);
+    lone_ = group.size() == 1 && queue_.empty();
   }
   durable_.notify_all();
+  kill_point("log.before_done");
   for (Pending& pending : group) pending.done(pending.lsn);
 }
 
@@ -404,13 +417,16 @@ void Wal::finish_active_file() {
   auto finished = has_records ? end_active_file() : options_.file_system->remove(path_of(file_first_lsn_));
   if (!finished) log_error("wal", fmt::format("closing the log: {}", finished.error().message));
   file_.reset();
+  kill_point("log.after_close");
 }
 
 Result<void> Wal::end_active_file() {
   VARVE_TRY(sync_file());
+  kill_point("log.before_end_mark");
   append_wal_end_mark(buffer_, {file_id_, file_bytes_, written_lsn_ + 1, synced_lsn_});
   file_bytes_ += buffer_.size();
   VARVE_TRY(write_buffer());
+  kill_point("log.before_truncate");
   return options_.file_system->truncate(path_of(file_first_lsn_), file_bytes_);  // syncs the mark as well
 }
 
@@ -424,7 +440,9 @@ Result<void> Wal::remove_before(Lsn lsn) {
   size_t removed = 0;
   Result<void> outcome;
   while (outcome && removed + 1 < all.size() && all[removed + 1].first_lsn <= lsn) {
+    kill_point("log.before_file_removal");
     outcome = options_.file_system->remove(path_of(all[removed].first_lsn));
+    kill_point("log.after_file_removal");
     if (!outcome && outcome.error().code == ErrorCode::kNotFound)
       outcome = {};  // an earlier call got this far
     if (outcome) ++removed;
@@ -455,6 +473,17 @@ uint64_t Wal::bytes_after(Lsn lsn) const {
     if (files_[i].first_lsn <= lsn + 1) break;
   }
   return bytes;
+}
+
+Lsn Wal::first_lsn_within(uint64_t bytes) const {
+  const std::lock_guard lock(mutex_);
+  Lsn first = next_lsn_;
+  for (size_t i = files_.size(); i-- > 0;) {
+    if (i + 1 < files_.size() && files_[i].bytes > bytes) break;
+    bytes -= std::min(bytes, files_[i].bytes);
+    first = files_[i].first_lsn;
+  }
+  return first;
 }
 
 void Wal::close() {

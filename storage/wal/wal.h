@@ -33,7 +33,9 @@
 namespace varve {
 
 enum class WalSync {
-  kGroup,    // a group closes group_delay_ns after its first record came, or at group_bytes; then one sync
+  // A group closes group_delay_ns after its first record came, or at group_bytes; then one sync. A lone writer does not
+  // wait: when nothing else came while the last record was written, the next one is written at once.
+  kGroup,
   kEach,     // a sync for each record
   kRelaxed,  // acknowledged once written; synced each second: a power cut may take the last second
 };
@@ -87,6 +89,8 @@ class Wal {
   WalStats stats() const;
   // Of the files with records after `lsn`; 0 when every record up to the newest acknowledged one is passed.
   uint64_t bytes_after(Lsn lsn) const;
+  // The first lsn of the oldest file that `bytes` have room for beside all later ones; the active one always fits.
+  Lsn first_lsn_within(uint64_t bytes) const;
   void close();  // refuses new records, finishes the queue, stops the thread
 
  private:
@@ -140,6 +144,7 @@ class Wal {
   Lsn settled_lsn_;  // newest record that was or will be acknowledged
   bool unsynced_ = false;
   int64_t last_sync_ns_ = 0;
+  bool lone_ = false;  // the last group was one record, and no other came while it was written
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable work_;

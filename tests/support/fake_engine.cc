@@ -62,6 +62,7 @@ class FakeLogCursor : public LogCursor {
     engine_.changed_.wait_for(lock, std::chrono::nanoseconds(timeout_ns), ready);
     if (engine_.records_.size() <= read_) return false;
     record = engine_.records_[read_++];
+    record.lost_before = std::exchange(engine_.lost_before_next_, 0);
     return true;
   }
   Result<void> save(Lsn lsn) override {
@@ -126,6 +127,15 @@ void FakeEngine::release_appends() {
     held_.clear();
   }
   for (auto& [done, outcome] : outcomes) done(std::move(outcome));
+}
+
+void FakeEngine::lose_next_record(uint64_t lost) {
+  const std::lock_guard lock(mutex_);
+  lost_before_next_ = lost;
+}
+void FakeEngine::say(EngineStatus status) {
+  const std::lock_guard lock(mutex_);
+  status_ = std::move(status);
 }
 
 std::vector<LogRecord> FakeEngine::records() const {
@@ -242,7 +252,7 @@ Result<std::unique_ptr<LogCursor>> FakeEngine::open_cursor(std::string_view name
 
 EngineStatus FakeEngine::status() const {
   const std::lock_guard lock(mutex_);
-  EngineStatus status;
+  EngineStatus status = status_;
   status.store_id = "fake";
   status.last_lsn = status.durable_lsn = records_.size();
   return status;

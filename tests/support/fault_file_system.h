@@ -90,10 +90,9 @@ class FaultFileSystem : public FileSystem {
   void cut_now();
   bool is_cut() const;
   void power_cut(std::optional<uint64_t> seed = std::nullopt);
+  void set_disk(uint64_t free_bytes, uint64_t total_bytes);  // what the calls of these names say
   // The program was killed and the machine runs on: open handles and locks go, what is written stays, not yet durable.
   void kill();
-
-  void set_disk(uint64_t free_bytes, uint64_t total_bytes);  // what the calls of these names say
 
   // ---- bytes, for tests to look at and damage; durable at once ----
   std::string bytes(const std::string& path) const;

@@ -128,5 +128,23 @@ TEST(Arguments, VersionIsPrinted) {
   EXPECT_EQ(parsed.out, "varve " VARVE_VERSION "\n");
 }
 
+TEST(Arguments, CheckAndBackupNameTheirFolders) {
+  const Parsed check = parse({"check", "--data", "d"});
+  EXPECT_EQ(std::get<CheckArguments>(check.command).data, "d");
+  EXPECT_FALSE(std::get<CheckArguments>(check.command).repair);
+  EXPECT_TRUE(std::get<CheckArguments>(parse({"check", "--data", "d", "--repair"}).command).repair);
+  const Parsed backup = parse({"backup", "--data", "d", "--to", "e"});
+  EXPECT_EQ(std::get<BackupArguments>(backup.command).data, "d");
+  EXPECT_EQ(std::get<BackupArguments>(backup.command).to, "e");
+  EXPECT_EQ(exit_code(parse({"check"})), 2);
+  EXPECT_EQ(exit_code(parse({"backup", "--data", "d"})), 2);
+  EXPECT_EQ(exit_code(parse({"check", "--data", "d", "--fix"})), 2);
+  for (const char* command : {"check", "backup"}) {
+    const Parsed help = parse({command, "--help"});
+    EXPECT_EQ(exit_code(help), 0);
+    EXPECT_THAT(help.out, HasSubstr("Example"));
+  }
+}
+
 }  // namespace
 }  // namespace varve

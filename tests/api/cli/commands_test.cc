@@ -35,9 +35,9 @@ class Commands : public ::testing::Test {
                         << more;
     return path;
   }
-  std::unique_ptr<Process> serve(const std::string& more = "") {
-    auto process =
-        std::make_unique<Process>(std::vector<std::string>{VARVE_BINARY, "serve", "--config", config(more)});
+  std::unique_ptr<Process> serve(const std::string& more = "", const Process::Options& with = {}) {
+    auto process = std::make_unique<Process>(
+        std::vector<std::string>{VARVE_BINARY, "serve", "--config", config(more)}, with);
     EXPECT_TRUE(wait_until([&] { return http_get(url() + "/readyz").status == 200; }, kPatience))
         << process->log_tail();
     return process;
@@ -96,6 +96,34 @@ TEST_F(Commands, ServeNamesMistakesInTheConfiguration) {
       kPatience);
   EXPECT_EQ(property.exit_code, 1);
   expect_one_error(property.err, "no.such.option");
+}
+
+TEST_F(Commands, ServeEndsWithAnErrorAndALineWhenASyncFails) {
+  const std::string sign = (folder_ / "fail-now").string();
+  Process::Options with;
+  with.environment = {{"LD_PRELOAD", VARVE_FAIL_SYNC_LIBRARY},
+                      {"VARVE_FAIL_SYNC", sign},
+                      {"ASAN_OPTIONS", "verify_asan_link_order=0"}};
+  const auto server = serve("", with);
+  EXPECT_EQ(http_post(url() + "/write", "m v=1 1\n", "text/plain").status, 204);
+  std::ofstream(sign) << "now";
+  EXPECT_EQ(http_post(url() + "/write", "m v=2 2\n", "text/plain").status, 500);
+  const auto code = server->wait(kPatience);
+  ASSERT_TRUE(code.has_value()) << "it goes on as if nothing had happened";
+  EXPECT_EQ(*code, 1);
+  EXPECT_THAT(server->err(), HasSubstr("varve: the store has failed and takes no more writes: "));
+  EXPECT_THAT(server->err(), HasSubstr("Input/output error"));
+  std::filesystem::remove(sign);
+  const auto again = serve();
+  EXPECT_THAT(query("SELECT v FROM m WHERE v = 1").out, HasSubstr("1")) << "what was acknowledged is kept";
+}
+
+TEST_F(Commands, ServeSaysWhatASyncCostsAndWhatRelaxedMeans) {
+  const auto server = serve("wal_sync = \"relaxed\"\n");
+  EXPECT_THAT(server->err(), HasSubstr("a disk sync of 4 KiB takes "));
+  EXPECT_THAT(server->err(), HasSubstr("storage.wal_sync = relaxed: writes are acknowledged before"));
+  EXPECT_THAT(http_get(url() + "/readyz").body, HasSubstr("durability: relaxed"));
+  EXPECT_THAT(http_get(url() + "/metrics").body, HasSubstr("varve_disk_sync_seconds{quantile=\"0.5\"}"));
 }
 
 TEST_F(Commands, ServeAnswersQueriesWhileTheBrokerIsAway) {
@@ -180,6 +208,35 @@ TEST_F(Commands, DemoOnATakenPortFailsAndLeavesNothingBehind) {
   EXPECT_EQ(demo.wait(kPatience), 1);
   expect_one_error(demo.err(), "is in use");
   EXPECT_TRUE(std::filesystem::is_empty(temporary.path()));
+}
+
+TEST_F(Commands, BackupOfARunningServerIsCleanAndCheckNamesWhatIsBroken) {
+  const std::string data = (folder_ / "data").string();
+  const std::string copy = (folder_ / "copy").string();
+  const auto server = serve();
+  EXPECT_EQ(http_post(url() + "/write", "m,site=a v=1.5 1735689600000000000\n", "text/plain").status, 204);
+  const Finished busy = run({VARVE_BINARY, "check", "--data", data}, kPatience);
+  EXPECT_EQ(busy.exit_code, 1);
+  expect_one_error(busy.err, "is in use by a running varve");
+  const Finished backup = run({VARVE_BINARY, "backup", "--data", data, "--to", copy}, kPatience);
+  EXPECT_EQ(backup.exit_code, 0) << backup.err;
+  EXPECT_THAT(backup.out, HasSubstr("up to record 1"));
+  const Finished again = run({VARVE_BINARY, "backup", "--data", data, "--to", copy}, kPatience);
+  EXPECT_EQ(again.exit_code, 1);
+  expect_one_error(again.err, "is not empty");
+
+  const Finished clean = run({VARVE_BINARY, "check", "--data", copy}, kPatience);
+  EXPECT_EQ(clean.exit_code, 0) << clean.out << clean.err;
+  EXPECT_THAT(clean.out, HasSubstr("\nclean\n"));
+  std::filesystem::remove(copy + "/catalog.db");
+  const Finished broken = run({VARVE_BINARY, "check", "--data", copy}, kPatience);
+  EXPECT_EQ(broken.exit_code, 1);
+  EXPECT_THAT(broken.out, HasSubstr("problem: catalog.db is missing"));
+  EXPECT_EQ(run({VARVE_BINARY, "check", "--data", copy, "--repair"}, kPatience).exit_code, 1);
+  EXPECT_EQ(run({VARVE_BINARY, "check", "--data", copy}, kPatience).exit_code, 0);
+  const Finished nothing = run({VARVE_BINARY, "check", "--data", (folder_ / "absent").string()}, kPatience);
+  EXPECT_EQ(nothing.exit_code, 1);
+  expect_one_error(nothing.err, "is not the data folder of a varve store");
 }
 
 TEST_F(Commands, BadArgumentsExitTwo) {

@@ -50,6 +50,7 @@ flush_age = "2m"
 partition = "1h"
 retention = "7d"
 memtable_bytes = "16MiB"
+wal_max_bytes = "2GiB"
 disk_reserve = "1GiB"
 series_per_table = 11
 columns_per_table = 12
@@ -91,6 +92,7 @@ max_concurrent = 2
   EXPECT_EQ(config.storage.partition_ns, 3600 * kNsPerSecond);
   EXPECT_EQ(config.storage.retention_ns, 7 * kNsPerDay);
   EXPECT_EQ(config.storage.memtable_bytes_max, 16u << 20);
+  EXPECT_EQ(config.storage.wal_bytes_max, 2u << 30);
   EXPECT_EQ(config.storage.disk_reserve_bytes, 1u << 30);
   EXPECT_EQ(config.storage.series_per_table_max, 11u);
   EXPECT_EQ(config.storage.columns_per_table_max, 12u);

@@ -245,6 +245,39 @@ TEST(HttpStart, AnAddressOfAnotherMachineFails) {
 
 // ---- tables and status ----
 
+TEST_F(Http, SaysWhetherTheStoreTakesWritesAndWhatAnAcknowledgementMeans) {
+  EXPECT_EQ(get(port(), "/readyz").body, "ready\ndurability: group: acknowledged = on disk\n");
+  EngineStatus full;
+  full.read_only_reason = "the disk has 1 MiB free";
+  full.retention_suspended_reason = "the wall clock jumped";
+  full.disk_free_bytes = 1 << 20;
+  full.wal_sync = WalSync::kRelaxed;
+  engine_.say(full);
+  const RawAnswer passing = get(port(), "/readyz");
+  EXPECT_EQ(passing.status, 200) << "queries work";
+  EXPECT_THAT(passing.body, HasSubstr("read-only: the disk has 1 MiB free\n"));
+  EXPECT_THAT(passing.body, HasSubstr("durability: relaxed: a power cut takes up to the last second"));
+  Json json = json_of(get(port(), "/api/v1/status"));
+  EXPECT_EQ(json["ready"], true);
+  EXPECT_EQ(json["failed"], false);
+  EXPECT_EQ(json["read_only_reason"], "the disk has 1 MiB free");
+  EXPECT_EQ(json["retention_suspended_reason"], "the wall clock jumped");
+  EXPECT_EQ(json["disk_free_bytes"], 1 << 20);
+  EXPECT_THAT(json["durability"].get<std::string>(), HasSubstr("relaxed"));
+
+  EngineStatus failed;
+  failed.failed = true;
+  failed.read_only_reason = "fdatasync: Input/output error";
+  failed.wal_sync = WalSync::kEach;
+  engine_.say(failed);
+  const RawAnswer over = get(port(), "/readyz");
+  EXPECT_EQ(over.status, 503);
+  EXPECT_THAT(over.body, HasSubstr("failed\nread-only: fdatasync: Input/output error\ndurability: each"));
+  json = json_of(get(port(), "/api/v1/status"));
+  EXPECT_EQ(json["ready"], false);
+  EXPECT_EQ(json["failed"], true);
+}
+
 RowBatch batch_of(const std::string& database, const std::string& table) {
   RowBatchBuilder builder(database, table);
   builder.begin_row();

@@ -237,6 +237,33 @@ TEST_F(KafkaSourceTest, PausesWhileTheStoreRefusesAndLosesNothing) {
   expect_each_once(engine, 0, 30'000);
 }
 
+TEST_F(KafkaSourceTest, ReadsAgainWhatAFullDiskRefusedAndLeavesNoGap) {
+  create_topic(3);
+  send_numbers(0, 30'000);
+  FakeEngine engine;
+  engine.hold_appends();
+  const auto source = start(engine, options());
+  ASSERT_TRUE(eventually([&] { return engine.held() >= 3; }));
+  engine.fail_next_syncs(1'000'000, unavailable("the disk is full"));
+  engine.release_appends();  // all that were waiting, and the tries after them until the disk has room
+  engine.fail_next_syncs(0, unavailable(""));
+  ASSERT_TRUE(eventually([&] { return seen(engine).size() == 30'000; }));
+  EXPECT_TRUE(eventually([&] { return source->status().state == "running"; }));
+  send_numbers(30'000, 31'000);
+  ASSERT_TRUE(eventually([&] { return seen(engine).size() == 31'000; }));
+  expect_each_once(engine, 0, 31'000);
+}
+
+TEST_F(KafkaSourceTest, ReadsFromTheBeginningAgainWhenTheVeryFirstWriteIsRefused) {
+  create_topic(2);
+  send_numbers(0, 1'000);
+  FakeEngine engine;
+  engine.fail_next_syncs(1, unavailable("the disk is full"));
+  const auto source = start(engine, options());
+  ASSERT_TRUE(eventually([&] { return engine.rows("t") >= 1'000; }));
+  expect_each_once(engine, 0, 1'000);
+}
+
 TEST_F(KafkaSourceTest, HaltsForGoodAfterAFailedSync) {
   create_topic(1);
   send_numbers(0, 100);

@@ -108,6 +108,18 @@ TEST_F(MirrorTest, SendsEveryRowOnceInOrder) {
   EXPECT_THAT(metrics.render(), HasSubstr("varve_mirror_up{mirror=\"mirror.0\"} 1"));
 }
 
+TEST_F(MirrorTest, CountsRecordsThatWentBeforeItReadThem) {
+  influx.start();
+  append_rows(1);
+  engine.lose_next_record(7);
+  start_mirror();
+  ASSERT_TRUE(all_saved());
+  append_rows(1);
+  ASSERT_TRUE(all_saved());
+  EXPECT_EQ(mirror->status().lost_records_total, 7U);
+  EXPECT_THAT(metrics.render(), HasSubstr("varve_mirror_lost_records_total{mirror=\"mirror.0\"} 7\n"));
+}
+
 TEST_F(MirrorTest, SendsRequestsOfAtMostBatchLines) {
   influx.start();
   options.batch_lines = 100;

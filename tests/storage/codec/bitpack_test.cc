@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "storage/codec/loops.h"
 #include "tests/storage/codec/generators.h"
 
 namespace varve {
@@ -83,18 +82,6 @@ TEST(BitPack, DividesWhileUnpacking) {
     for (size_t i = 0; i < kVectorValues; ++i) {
       ASSERT_EQ(back[i], static_cast<double>(static_cast<int64_t>(values[i]) - 1000) / 100);
     }
-  }
-}
-
-TEST(Loops, PrefixSumOfEveryLengthWraps) {
-  Random random(5);
-  for (size_t n = 1; n <= 100; ++n) {
-    std::vector<uint64_t> values(n), expected(n);
-    const uint64_t start = random();
-    uint64_t sum = start;
-    for (size_t i = 0; i < n; ++i) expected[i] = sum += values[i] = random();
-    prefix_sum(values.data(), n, start);
-    ASSERT_EQ(values, expected);
   }
 }
 

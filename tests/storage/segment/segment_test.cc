@@ -91,6 +91,61 @@ TEST(Segment, FindsNoSeriesThatIsNotThere) {
   EXPECT_EQ(d.find_series(""), d.series());
 }
 
+TEST(Segment, SharesItsSeriesHashExactlyWithSegmentsOfTheSameSeries) {
+  const auto hash = [](const std::vector<std::string>& tag_names,
+                       const std::vector<std::vector<TagPair>>& series, uint64_t id, Effort effort,
+                       size_t rows) {
+    SegmentWriter writer({id, 1, 1, 0, {}, {}}, {"d", "t", tag_names, {{"x", FieldType::kDouble}}, {}},
+                         effort);
+    std::vector<ColumnVector> columns(1, ColumnVector(FieldType::kDouble));
+    std::vector<int64_t> times;
+    for (size_t i = 0; i < rows; ++i) {
+      times.push_back(static_cast<int64_t>(id * 1000 + i));
+      columns[0].push_double(static_cast<double>(i) / 3);
+    }
+    for (const auto& tags : series) {
+      EXPECT_TRUE(writer.begin_series(tags));
+      EXPECT_TRUE(writer.append(times, columns, 0));
+    }
+    return open_image(*writer.finish())->series_hash();
+  };
+  const std::vector<std::string> names = {"a", "b"};
+  const auto first = hash(names, {{{"a", "1"}}, {{"a", "1"}, {"b", "2"}}}, 1, Effort::kFast, 3);
+  EXPECT_EQ(first, hash(names, {{{"a", "1"}}, {{"a", "1"}, {"b", "2"}}}, 2, Effort::kExhaustive, 500));
+  EXPECT_NE(first, hash(names, {{{"a", "1"}}, {{"a", "1"}, {"b", "3"}}}, 1, Effort::kFast, 3));
+  EXPECT_NE(first, hash(names, {{{"a", "1"}}, {{"a", "2"}, {"b", "2"}}}, 1, Effort::kFast, 3));
+  EXPECT_NE(first, hash(names, {{{"a", "1"}, {"b", "2"}}}, 1, Effort::kFast, 3));
+  EXPECT_NE(first, hash({"a", "c"}, {{{"a", "1"}}, {{"a", "1"}, {"c", "2"}}}, 1, Effort::kFast, 3));
+  EXPECT_NE(hash({}, {{}}, 1, Effort::kFast, 3), hash({"a"}, {{}}, 1, Effort::kFast, 3));
+}
+
+TEST(Segment, CountsValuesAndGivesStatisticsOfAllBlocksAtOnce) {
+  SegmentWriter writer({1, 1, 1, 0, {}, {}},
+                       {"d", "t", {}, {{"x", FieldType::kDouble}, {"s", FieldType::kString}}, {}},
+                       Effort::kFast);
+  std::vector<ColumnVector> columns = {ColumnVector(FieldType::kDouble), ColumnVector(FieldType::kString)};
+  std::vector<int64_t> times;
+  for (int64_t i = 0; i < 3000; ++i) {
+    times.push_back(i);
+    i % 10 == 0 ? columns[0].push_null()
+                : columns[0].push_double(i >= 1024 && i < 2048 ? std::nan("") : static_cast<double>(i));
+    columns[1].push_string("on");
+  }
+  ASSERT_TRUE(writer.begin_series({}));
+  ASSERT_TRUE(writer.append(times, columns, 0));
+  const auto segment = open_image(*writer.finish());
+  const FieldBlocks blocks = *segment->field_blocks(0);
+  ASSERT_EQ(segment->blocks(), 3u);
+  EXPECT_EQ(blocks.count(0), 1024u - 103);
+  EXPECT_EQ(blocks.count(2), 952u - 95);
+  EXPECT_TRUE(blocks.usable(0));
+  EXPECT_FALSE(blocks.usable(1)) << "NaN";
+  EXPECT_EQ(blocks.statistics(2).first, 2048);
+  EXPECT_EQ(blocks.columns().doubles[kStatLast], (std::vector<double>{1023, 1023, 2999}));
+  EXPECT_FALSE(segment->field_blocks(1)->usable(0)) << "strings have none";
+  EXPECT_EQ(segment->field_blocks(1)->count(2), 952u);
+}
+
 TEST(Segment, HoldsASeriesWithoutTags) {
   SegmentWriter writer({1, 1, 1, 0, {}, {}}, {"d", "t", {}, {}, {}}, Effort::kFast);
   const std::vector<int64_t> times = {1, 2, 3};
@@ -223,7 +278,7 @@ TEST_F(SegmentFile, ReadsFromAFileAsFromMemory) {
   EXPECT_TRUE((*segment)->verify());
 }
 
-TEST(BlockReader, ReadsNeighbouringPagesInOneCall) {
+TEST(BlockReader, ReadsEverMorePagesInOneCallWhileItGoesStraightOn) {
   Random random(5);
   const TestTable table =
       testing::random_table(random, {.series = 1, .rows_min = 20000, .rows_max = 20000, .nulls = false});
@@ -233,12 +288,16 @@ TEST(BlockReader, ReadsNeighbouringPagesInOneCall) {
   EXPECT_EQ(at_open, 3) << "footer, header, index";
   std::vector<int64_t> times;
   BlockReader scan(segment);
-  scan.expect_until(segment->blocks() - 1);
+  ASSERT_GE(segment->blocks(), 19U);
   for (size_t b = 0; b < segment->blocks(); ++b) ASSERT_TRUE(scan.read_times(b, times));
-  EXPECT_EQ(source->reads - at_open, 1);
+  const int reads = source->reads - at_open;
+  EXPECT_LE(reads, 5) << "1 page, 4, 16 and so on; pages differ a little in size";
   BlockReader points(segment);
-  for (size_t b = 0; b < 3; ++b) ASSERT_TRUE(points.read_times(b, times));
-  EXPECT_EQ(source->reads - at_open, 4) << "without expectations a page at a time";
+  for (size_t b = 0; b < 18; b += 2) ASSERT_TRUE(points.read_times(b, times));
+  EXPECT_EQ(source->reads - at_open - reads, 9) << "nothing is read for who looks here and there";
+  BlockReader modest(segment, 0);
+  for (size_t b = 0; b < 9; ++b) ASSERT_TRUE(modest.read_times(b, times));
+  EXPECT_EQ(source->reads - at_open - reads, 18) << "a page at a time where nothing may be read ahead";
 }
 
 TEST(SegmentReader, ServesManyThreadsAtOnce) {

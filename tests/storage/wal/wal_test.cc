@@ -301,6 +301,29 @@ TEST_F(WalTest, FullGroupDoesNotWaitForItsDelay) {
   EXPECT_TRUE(wal->wait_durable(2, 60 * kNsPerSecond));
 }
 
+TEST_F(WalTest, ALoneWriterDoesNotWaitForAGroup) {
+  auto with = options();
+  with.group_delay_ns = 3600 * kNsPerSecond;
+  with.group_bytes = 1000;
+  auto wal = open(1, with);
+  ASSERT_TRUE(append_and_wait(*wal, std::string(1000, 'x'))) << "a group by its size, alone";
+  for (Lsn lsn = 2; lsn <= 10; ++lsn) {
+    ASSERT_TRUE(wal->append("x", [](Result<Lsn>) {}));
+    ASSERT_TRUE(wal->wait_durable(lsn, 60 * kNsPerSecond)) << "nothing else came meanwhile";
+  }
+}
+
+TEST_F(WalTest, OneWriterAmongManyWaitsForAGroup) {
+  auto with = options();
+  with.group_delay_ns = 3600 * kNsPerSecond;
+  with.group_bytes = 1000;
+  auto wal = open(1, with);
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(wal->append(std::string(500, 'x'), [](Result<Lsn>) {}));
+  ASSERT_TRUE(wal->wait_durable(2, 60 * kNsPerSecond));
+  ASSERT_TRUE(wal->append("x", [](Result<Lsn>) {}));
+  EXPECT_FALSE(wal->wait_durable(3, 10 * kNsPerMs));
+}
+
 TEST_F(WalTest, RemovesOnlyFilesWhollyBelow) {
   auto with = options();
   with.file_bytes = kWalFirstRecordOffset + 5 * bytes_of(10);  // 5 records a file

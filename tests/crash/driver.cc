@@ -1,0 +1,224 @@
+// The process that the kill tests kill.
+//   crash_driver write FOLDER SEED MILLISECONDS [HOW]     open, check, say "ready", write, close
+//   crash_driver check FOLDER SEED                        open, check, and read the sink's cursor to the end
+// FOLDER has the store in data/ and the ledgers in ledger/. Exit code 0; kWrong when the store is not what the ledgers
+// say (the problems are on stdout); kFailed when the store refused to open or to work.
+// HOW is "tight": memory for a few steps only, so that a replay has to flush; or a bug on purpose, to prove that the
+// checker sees it: see Plant.
+// Threads: one a writer, one for the sink, one that flushes at random; done callbacks run on the engine's.
+#include <fmt/format.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <random>
+#include <string>
+#include <thread>
+
+#include "storage/base/log.h"
+#include "tests/crash/checker.h"
+#include "tests/crash/ledger.h"
+
+namespace varve::test {
+namespace {
+
+constexpr int kWrong = 10;
+constexpr int kFailed = 11;
+constexpr uint64_t kTightBytes = 8 << 10;
+
+// Bugs of a system under test, one per run.
+struct Plant {
+  bool acknowledges_early = false;  // before the store says so
+  bool loses_a_row = false;         // of each step, one is not handed to the store
+  bool writes_a_row_twice = false;  // the second time under another time
+  bool changes_a_value = false;
+  bool saves_before_delivery = false;  // the sink's cursor
+  bool invents_steps = false;          // they are not in the ledger
+};
+
+Plant plant_named(const std::string& name) {
+  Plant plant;
+  const std::map<std::string, bool*> plants = {
+      {"acknowledges_early", &plant.acknowledges_early},       {"loses_a_row", &plant.loses_a_row},
+      {"writes_a_row_twice", &plant.writes_a_row_twice},       {"changes_a_value", &plant.changes_a_value},
+      {"saves_before_delivery", &plant.saves_before_delivery}, {"invents_steps", &plant.invents_steps}};
+  const auto found = plants.find(name);
+  if (found == plants.end()) {
+    fmt::print(stderr, "crash_driver: no such HOW: {}\n", name);
+    std::exit(kFailed);
+  }
+  *found->second = true;
+  return plant;
+}
+
+void say(const std::string& text) {
+  fmt::print("{}\n", text);
+  std::fflush(stdout);
+}
+
+[[noreturn]] void give_up(const Error& error) {
+  say("FAILED " + error.message);
+  std::_Exit(kFailed);
+}
+
+int report(const std::vector<std::string>& problems) {
+  for (const std::string& problem : problems) say("WRONG " + problem);
+  return problems.empty() ? 0 : kWrong;
+}
+
+void apply_plant(const Plant& plant, std::vector<RowBatch>& batches) {
+  RowBatch& rows = batches.front();
+  if (plant.loses_a_row) {
+    std::vector<uint8_t> keep(rows.rows(), 1);
+    keep.back() = 0;
+    rows.filter(keep);
+  }
+  if (plant.writes_a_row_twice) {
+    RowBatch again = rows;
+    for (int64_t& time : again.times) ++time;
+    batches.push_back(std::move(again));
+  }
+  if (plant.changes_a_value) rows.fields[1].data.doubles[0] += 1;
+}
+
+class Driver {
+ public:
+  Driver(Engine& engine, const Plan& plan, std::string ledger_folder, Plant plant)
+      : engine_(engine), plan_(plan), ledger_folder_(std::move(ledger_folder)), plant_(plant) {}
+
+  void run(const std::vector<int64_t>& positions, std::chrono::milliseconds time) {
+    std::vector<std::thread> threads;
+    for (int writer = 0; writer < plan_.writers; ++writer) {
+      threads.emplace_back([&, writer] { write(writer, positions[static_cast<size_t>(writer)]); });
+    }
+    threads.emplace_back([&] { read_sink(); });
+    threads.emplace_back([&] { flush_at_random(); });
+    std::this_thread::sleep_for(time);
+    stopping_ = true;
+    for (std::thread& thread : threads) thread.join();
+  }
+
+ private:
+  // Keeps up to `window` steps under way; returns when all are answered.
+  void write(int writer, int64_t step) {
+    LedgerFile ledger(writer_ledger_path(ledger_folder_, writer));
+    std::mutex mutex;
+    std::condition_variable answered;
+    int under_way = 0;
+    for (; !stopping_; ++step) {
+      {
+        std::unique_lock lock(mutex);
+        answered.wait(lock, [&] { return under_way < plan_.window; });
+        ++under_way;
+      }
+      if (!plant_.invents_steps) ledger.sent(step);
+      if (plant_.acknowledges_early) ledger.acknowledged(step);
+      send(writer, step, [&, step](const Result<Lsn>& outcome) {
+        if (!outcome) give_up(outcome.error());
+        if (!plant_.acknowledges_early && !plant_.invents_steps) ledger.acknowledged(step);
+        const std::lock_guard lock(mutex);
+        --under_way;
+        answered.notify_one();
+      });
+    }
+    std::unique_lock lock(mutex);
+    answered.wait(lock, [&] { return under_way == 0; });
+  }
+
+  void send(int writer, int64_t step, Engine::AppendDone done) {
+    std::vector<RowBatch> batches = step_batches(plan_, writer, step);
+    apply_plant(plant_, batches);
+    AdmittedWrite write = engine_.admit(std::move(batches));
+    if (!write.rejected().empty()) give_up(invalid_argument("rejected: " + write.rejected().front().detail));
+    write.positions.push_back({writer_name(writer), 0, step + 1});
+    while (true) {
+      const auto taken = engine_.append(std::move(write), done);
+      if (taken) return;
+      if (taken.error().code != ErrorCode::kUnavailable || !engine_.status().read_only_reason.empty()) {
+        give_up(taken.error());
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));  // the memtables are full
+    }
+  }
+
+  void read_sink() {
+    constexpr int kRecordsPerSave = 16;
+    LedgerFile ledger(sink_ledger_path(ledger_folder_));
+    auto cursor = engine_.open_cursor(kSinkName);
+    if (!cursor) give_up(cursor.error());
+    LogRecord record;
+    for (int records = 1; !stopping_; ++records) {
+      const auto more = (*cursor)->next(record, 10 * kNsPerMs);
+      if (!more) give_up(more.error());
+      if (!*more) continue;
+      const bool save = records % kRecordsPerSave == 0;
+      const auto [writer, step] = step_of(plan_, record);
+      if (!plant_.saves_before_delivery) ledger.delivered(writer, step);
+      if (save) {
+        if (const auto saved = (*cursor)->save(record.lsn); !saved) give_up(saved.error());
+        ledger.saved(record.lsn);
+      }
+      if (plant_.saves_before_delivery) ledger.delivered(writer, step);
+    }
+  }
+
+  // Flushes and log removal beside the ones the sizes of the plan bring.
+  void flush_at_random() {
+    std::mt19937_64 random(std::random_device{}());
+    while (!stopping_) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(random() % 60));
+      if (const auto flushed = engine_.flush(); !flushed) give_up(flushed.error());
+    }
+  }
+
+  Engine& engine_;
+  const Plan& plan_;
+  const std::string ledger_folder_;
+  const Plant plant_;
+  std::atomic<bool> stopping_{false};
+};
+
+int run_driver(const std::vector<std::string>& arguments) {
+  const bool writing = arguments.size() >= 4 && arguments[0] == "write";
+  if (!writing && !(arguments.size() == 3 && arguments[0] == "check")) {
+    fmt::print(stderr, "usage: crash_driver write FOLDER SEED MILLISECONDS [HOW] | check FOLDER SEED\n");
+    return 2;
+  }
+  const std::string& folder = arguments[1];
+  const std::string ledger_folder = folder + "/ledger";
+  std::filesystem::create_directories(ledger_folder);
+  const Plan plan = make_plan(std::strtoull(arguments[2].c_str(), nullptr, 10), folder + "/data");
+  const std::string how = arguments.size() > 4 ? arguments[4] : "";
+  const Plant plant = how.empty() || how == "tight" ? Plant{} : plant_named(how);
+  MetricsRegistry metrics;
+  EngineOptions options = plan.engine;
+  options.metrics = &metrics;
+  if (how == "tight") options.memtable_bytes_max = kTightBytes;
+  const int64_t began = real_clock().monotonic_ns();
+  auto engine = Engine::open(std::move(options));
+  if (!engine) give_up(engine.error());
+  const int64_t opened = real_clock().monotonic_ns();
+  const StoreCheck check = check_store(**engine, plan, ledger_folder);
+  if (!check.problems.empty()) return report(check.problems);
+  if (!writing) {
+    auto cursor = (*engine)->open_cursor(kSinkName);
+    if (!cursor) give_up(cursor.error());
+    return report(check_sink(**engine, **cursor, plan, ledger_folder));
+  }
+  say(fmt::format("ready {} {}", (opened - began) / kNsPerMs, check.rows));
+  Driver driver(**engine, plan, ledger_folder, plant);
+  driver.run(check.positions, std::chrono::milliseconds(std::strtoll(arguments[3].c_str(), nullptr, 10)));
+  (*engine)->close();
+  return 0;
+}
+
+}  // namespace
+}  // namespace varve::test
+
+int main(int argc, char** argv) {
+  return varve::test::run_driver(std::vector<std::string>(argv + 1, argv + argc));
+}
