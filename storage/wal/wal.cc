@@ -113,9 +113,10 @@ Result<void> Wal::make_durable(File& file) {
   VARVE_ASSIGN(std::string bytes, files.read_all(path));
   if (ends_in_order(bytes)) return {};
   bytes.resize(bytes.find_last_not_of('\0') + 1);  // without reserved space; npos + 1 is 0
-  VARVE_TRY(files.write_atomically(path, bytes));
   file.bytes = bytes.size();
-  return {};
+  const auto written = files.write_atomically(path, bytes);
+  if (written || written.error().code != ErrorCode::kExhausted) return written;
+  return files.truncate(path, bytes.size());  // no room for a copy: the sync in it must do
 }
 
 // A crash may leave a file that was started and never got a whole record; a new one will take its name.

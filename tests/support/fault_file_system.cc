@@ -54,7 +54,7 @@ std::string_view file_call_name(FileCall call) {
   constexpr std::array<std::string_view, static_cast<size_t>(FileCall::kCount)> kNames = {
       "open",        "read",     "size",   "create",     "append",        "sync",
       "preallocate", "truncate", "rename", "remove",     "create folder", "sync folder",
-      "list",        "exists",   "lock",   "free bytes", "open in place", "write in place"};
+      "list",        "exists",   "lock",   "disk space", "open in place", "write in place"};
   return kNames.at(static_cast<size_t>(call));
 }
 

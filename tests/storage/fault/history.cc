@@ -73,21 +73,27 @@ Rows History::rows_of(const std::set<int32_t>& numbers) const {
   return rows;
 }
 
-std::optional<std::string> History::check(const std::vector<StreamPosition>& positions, const Rows& rows,
-                                          bool in_order) {
+Result<std::set<int32_t>> History::records_there(const std::vector<StreamPosition>& positions) const {
   std::set<int32_t> there;
   for (const StreamPosition& position : positions) {
     if (position.stream != kStream) continue;
     if (position.partition < 0 || static_cast<size_t>(position.partition) >= events_.size() ||
         position.next_offset != position.partition + 1) {
-      return fmt::format("an invented position: partition {} at {}", position.partition,
-                         position.next_offset);
+      return corruption(
+          fmt::format("an invented position: partition {} at {}", position.partition, position.next_offset));
     }
     there.insert(position.partition);
   }
+  return there;
+}
+
+std::optional<std::string> History::check(const std::vector<StreamPosition>& positions, const Rows& rows,
+                                          bool in_order) const {
+  const auto there = records_there(positions);
+  if (!there) return there.error().message;
   int broken_life = -1;
   for (const Event& event : events_) {
-    const bool has = there.contains(event.number);
+    const bool has = there->contains(event.number);
     if (!has && event.state == Event::State::kAcknowledged)
       return fmt::format("record {} (lsn {}) was acknowledged and is lost", event.number, event.lsn);
     if (has && event.state == Event::State::kRefused)
@@ -97,11 +103,15 @@ std::optional<std::string> History::check(const std::vector<StreamPosition>& pos
     if (has && in_order && broken_life == event.life)
       return fmt::format("record {} is there, one before it is not", event.number);
   }
-  if (auto wrong = difference(rows_of(there), rows)) return wrong;
+  return difference(rows_of(*there), rows);
+}
+
+void History::settle(const std::vector<StreamPosition>& positions) {
+  const auto there = records_there(positions);
   for (Event& event : events_) {
-    event.state = there.contains(event.number) ? Event::State::kAcknowledged : Event::State::kRefused;
+    event.state =
+        there && there->contains(event.number) ? Event::State::kAcknowledged : Event::State::kRefused;
   }
-  return std::nullopt;
 }
 
 std::optional<std::string> difference(const Rows& expected, const Rows& found) {

@@ -57,10 +57,13 @@ class History {
   void next_life() { ++life_; }
 
   // What is wrong with a store that says it has the records of `positions` and shows `rows`; nothing = all is well.
-  // Afterwards the records it has count as acknowledged and the others as refused: they may not change their mind.
   // `in_order`: of one life's records, a later one may be there only when every earlier one is.
   std::optional<std::string> check(const std::vector<StreamPosition>& positions, const Rows& rows,
-                                   bool in_order);
+                                   bool in_order) const;
+  // After a restart the records a store has count as acknowledged and the others as refused: none may change its mind.
+  void settle(const std::vector<StreamPosition>& positions);
+  // The records it has; an error for a position nobody gave.
+  Result<std::set<int32_t>> records_there(const std::vector<StreamPosition>& positions) const;
 
   Rows rows_of(const std::set<int32_t>& numbers) const;
 

@@ -67,30 +67,29 @@ Record random_record(Random& random) {
   return record;
 }
 
-Operation random_operation(Random& random) {
-  Operation operation;
+Operation::Kind random_kind(Random& random) {
   const uint64_t dice = pick(random, 20);
-  if (dice < 12) {
-    const uint64_t records = pick(random, 3) == 0 ? 1 + pick(random, 5) : 1;
-    for (uint64_t i = 0; i < records; ++i) operation.records.push_back(random_record(random));
-  } else if (dice < 16) {
-    operation.kind = Operation::Kind::kFlush;
-  } else if (dice < 18) {
-    operation.kind = Operation::Kind::kDeliver;
-  } else if (dice < 19) {
-    operation.kind = Operation::Kind::kRead;
-  } else {
-    operation.kind = Operation::Kind::kReopen;
-  }
-  return operation;
+  if (dice < 12) return Operation::Kind::kWrite;
+  if (dice < 16) return Operation::Kind::kFlush;
+  if (dice < 18) return Operation::Kind::kDeliver;
+  return dice < 19 ? Operation::Kind::kRead : Operation::Kind::kReopen;
 }
 
 }  // namespace
 
 std::vector<Operation> random_operations(Random& random, size_t count) {
   std::vector<Operation> operations;
-  for (size_t i = 0; i < count; ++i) operations.push_back(random_operation(random));
+  for (size_t i = 0; i < count; ++i) operations.push_back(random_operation(random, random_kind(random)));
   return operations;
+}
+
+Operation random_operation(Random& random, Operation::Kind kind) {
+  Operation operation;
+  operation.kind = kind;
+  if (kind != Operation::Kind::kWrite) return operation;
+  const uint64_t records = pick(random, 3) == 0 ? 1 + pick(random, 5) : 1;
+  for (uint64_t i = 0; i < records; ++i) operation.records.push_back(random_record(random));
+  return operation;
 }
 
 std::string describe(const std::vector<Operation>& operations) {

@@ -30,6 +30,8 @@ struct Operation {
 // Every value is told from every other, except that some are the odd ones (NaN, -0.0, extremes, empty text).
 std::vector<Operation> random_operations(Random& random, size_t count);
 
+Operation random_operation(Random& random, Operation::Kind kind);
+
 std::string describe(const std::vector<Operation>& operations);
 
 }  // namespace varve::test

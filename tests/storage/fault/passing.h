@@ -91,6 +91,7 @@ class PassingFiles : public FileSystem {
   Result<std::vector<std::string>> list(const std::string& path) override { return behind_.list(path); }
   Result<bool> exists(const std::string& path) override { return behind_.exists(path); }
   Result<uint64_t> free_bytes(const std::string& path) override { return behind_.free_bytes(path); }
+  Result<uint64_t> total_bytes(const std::string& path) override { return behind_.total_bytes(path); }
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override { return behind_.lock(path); }
 
  protected:

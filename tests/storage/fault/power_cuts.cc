@@ -20,15 +20,14 @@ class PowerCuts {
     const uint64_t lives = 1 + random_() % kLivesMax;
     for (uint64_t life = 0; life < lives; ++life) {
       if (random_() % 3 == 0) cut_in_recovery();
-      if (auto wrong = open_and_check()) return fmt::format("life {}: {}", life, *wrong);
+      if (auto wrong = store_.reopen_and_check(true)) return fmt::format("life {}: {}", life, *wrong);
       if (auto wrong = work()) return fmt::format("life {}: {}", life, *wrong);
       cut();
     }
     if (random_() % 3 == 0) cut_in_recovery();
-    if (auto wrong = open_and_check()) return fmt::format("last life: {}", *wrong);
+    if (auto wrong = store_.reopen_and_check(true)) return fmt::format("last life: {}", *wrong);
     if (auto wrong = store_.check_sink()) return wrong;
-    store_.close();
-    if (auto wrong = open_and_check()) return fmt::format("after a close in order: {}", *wrong);
+    if (auto wrong = store_.reopen_and_check(true)) return fmt::format("after a close in order: {}", *wrong);
     return std::nullopt;
   }
 
@@ -48,11 +47,6 @@ class PowerCuts {
     files_.cut_at(static_cast<int>(1 + random_() % kCallsInRecoveryMax));
     (void)store_.open();
     cut();
-  }
-
-  std::optional<std::string> open_and_check() {
-    if (const auto opened = store_.open(); !opened) return "it does not open: " + opened.error().message;
-    return store_.check(true);
   }
 
   std::optional<std::string> work() {

@@ -151,6 +151,9 @@ Result<void> StoreRun::write(const std::vector<Record>& records) {
       return note(Error{ErrorCode::kIo, "an append was never answered"});
     const Result<Lsn> lsn = future.get();
     if (!lsn) {
+      // Full disk: nothing of it was kept. Any other error leaves it unknown.
+      if (lsn.error().code == ErrorCode::kUnavailable)
+        history_.event(answer.number).state = Event::State::kRefused;
       outcome = note(lsn.error());
       continue;
     }
@@ -178,6 +181,14 @@ std::optional<std::string> StoreRun::check(bool in_order) {
   if (!rows) return "a scan failed: " + rows.error().message;
   if (auto wrong = history_.check(engine_->positions(), *rows, in_order)) return wrong;
   return check_statistics(*engine_);
+}
+
+std::optional<std::string> StoreRun::reopen_and_check(bool in_order) {
+  close();
+  if (const auto opened = open(); !opened) return "it does not open: " + opened.error().message;
+  if (auto wrong = check(in_order)) return wrong;
+  history_.settle(engine_->positions());
+  return std::nullopt;
 }
 
 std::optional<std::string> StoreRun::check_sink() {

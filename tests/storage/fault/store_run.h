@@ -24,10 +24,11 @@ constexpr const char* kDataFolder = "/store";
 class SteppingClock : public Clock {
  public:
   int64_t wall_ns() const override { return 0; }
-  int64_t monotonic_ns() const override { return steps_.fetch_add(1) * kNsPerMs; }
+  int64_t monotonic_ns() const override { return now_.fetch_add(kNsPerMs); }
+  void advance(int64_t ns) { now_ += ns; }
 
  private:
-  mutable std::atomic<int64_t> steps_{1};
+  mutable std::atomic<int64_t> now_{kNsPerMs};
 };
 
 struct Plant {
@@ -56,9 +57,12 @@ class StoreRun {
   Result<void> apply(const Operation& operation);
   // Compares an open store with the history. Nothing = all is well.
   std::optional<std::string> check(bool in_order);
+  // Closed if it is open, opened, compared and settled.
+  std::optional<std::string> reopen_and_check(bool in_order);
   std::optional<std::string> check_sink();
 
   Engine& engine() { return *engine_; }
+  SteppingClock& clock() { return clock_; }
   History& history() { return history_; }
   const std::vector<Error>& errors() const { return errors_; }  // of every call that failed
   void forget_errors() { errors_.clear(); }
