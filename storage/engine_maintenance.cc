@@ -81,17 +81,18 @@ Result<void> EngineImpl::flush_table(Table& table) {
     table.cancel_flush();
     return {};
   }
-  const FlushTarget target{fs_, join_path(options_.data_directory, "segments"), options_.partition_ns,
-                           [&] { return catalog_->allocate_segment_id(); }};
+  const SegmentTarget segments_target{fs_, join_path(options_.data_directory, "segments"),
+                                      [&] { return catalog_->allocate_segment_id(); }};
+  const FlushTarget target{segments_target, options_.partition_ns,
+                           widest_window(options_.partition_ns, table.options().retention_ns)};
   const auto written = write_segments(table, frozen, target);
   std::vector<std::shared_ptr<const StoredSegment>> segments;
   const auto opened = written ? open_segments(table, *written, segments) : Result<void>(written.error());
   if (!opened) {
     table.cancel_flush();
-    if (written) remove_segments(*written, target);
+    if (written) remove_segments(*written, segments_target);
     return opened.error();
   }
-  CatalogChange change = change_of(table);
   CatalogProgress progress;
   progress.flushed_lsn = frozen.last_lsn;
   progress.replay_from_lsn = replay_from_after(table, frozen);
@@ -103,15 +104,20 @@ Result<void> EngineImpl::flush_table(Table& table) {
     }
   }
   const Lsn replay_from = progress.replay_from_lsn;
-  change.added_segments = *written;
-  change.progress = std::move(progress);
-  if (const auto published = commit(change); !published) {
-    table.cancel_flush();
-    // Rolled back for sure: the next try writes them anew.
-    if (published.error().code == ErrorCode::kExhausted) remove_segments(*written, target);
-    return published.error();
+  {
+    const std::lock_guard publishing(publish_mutex_);
+    CatalogChange change = change_of(table);
+    change.added_segments = *written;
+    change.progress = std::move(progress);
+    if (const auto published = commit(change); !published) {
+      table.cancel_flush();
+      // Rolled back for sure: the next try writes them anew.
+      if (published.error().code == ErrorCode::kExhausted) remove_segments(*written, segments_target);
+      return published.error();
+    }
+    table.publish_flush(frozen, std::move(segments));
   }
-  table.publish_flush(frozen, std::move(segments));
+  compaction_.flushed(*written);
   {
     const std::lock_guard lock(state_mutex_);
     published_replay_from_ = std::max(published_replay_from_, replay_from);
@@ -196,7 +202,7 @@ Result<void> EngineImpl::flush() {
 void EngineImpl::drop_expired(Table& table) {
   const int64_t retention = table.options().retention_ns;
   if (retention == 0) return;
-  const std::lock_guard one_at_a_time(flush_mutex_);
+  std::unique_lock publishing(publish_mutex_);
   const TableInfo info = table.info();
   // Never later than the newest row: a wall clock that jumps ahead deletes nothing.
   const int64_t now = std::min(clock_.wall_ns(), info.time_max);
@@ -214,7 +220,8 @@ void EngineImpl::drop_expired(Table& table) {
     log_error(kComponent, fmt::format("retention of table `{}`: {}", info.name, dropped.error().message));
     return;
   }
-  table.drop_segments(expired);
+  table.replace_segments(expired, {});
+  publishing.unlock();
   remove_files(files);
   log_info(kComponent,
            fmt::format("retention: dropped {} segments of table `{}`", expired.size(), info.name));
@@ -240,8 +247,10 @@ void EngineImpl::close() {
     if (closing_) return;
     closing_ = true;
     flush_work_.notify_all();
+    compaction_work_.notify_all();
   }
   if (collector_ != 0) options_.metrics->remove_collector(collector_);
+  if (compaction_thread_.joinable()) compaction_thread_.join();
   if (flush_thread_.joinable()) flush_thread_.join();
   if (wal_ != nullptr) wal_->close();
   {

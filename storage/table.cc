@@ -406,17 +406,32 @@ Lsn Table::flushed_lsn() const {
 void Table::restore_segments(std::vector<std::shared_ptr<const StoredSegment>> segments, Lsn flushed_lsn) {
   const std::lock_guard lock(rows_mutex_);
   segments_ = std::move(segments);
-  std::stable_sort(segments_.begin(), segments_.end(),
-                   [](const auto& a, const auto& b) { return a->record().last_lsn < b->record().last_lsn; });
+  sort_segments();
   flushed_lsn_ = flushed_lsn;
   last_lsn_ = flushed_lsn;
 }
 
-void Table::drop_segments(const std::vector<uint64_t>& segment_ids) {
+bool Table::has_segments(const std::vector<uint64_t>& segment_ids) const {
+  const std::lock_guard lock(rows_mutex_);
+  return std::all_of(segment_ids.begin(), segment_ids.end(), [&](uint64_t id) {
+    return std::any_of(segments_.begin(), segments_.end(),
+                       [&](const auto& segment) { return segment->id() == id; });
+  });
+}
+
+void Table::replace_segments(const std::vector<uint64_t>& segment_ids,
+                             std::vector<std::shared_ptr<const StoredSegment>> by) {
   const std::lock_guard lock(rows_mutex_);
   std::erase_if(segments_, [&](const auto& segment) {
     return std::find(segment_ids.begin(), segment_ids.end(), segment->id()) != segment_ids.end();
   });
+  segments_.insert(segments_.end(), by.begin(), by.end());
+  sort_segments();
+}
+
+void Table::sort_segments() {
+  std::stable_sort(segments_.begin(), segments_.end(),
+                   [](const auto& a, const auto& b) { return a->record().last_lsn < b->record().last_lsn; });
 }
 
 }  // namespace varve

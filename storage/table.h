@@ -96,7 +96,10 @@ class Table {
   void cancel_flush();
   Lsn flushed_lsn() const;
   void restore_segments(std::vector<std::shared_ptr<const StoredSegment>> segments, Lsn flushed_lsn);
-  void drop_segments(const std::vector<uint64_t>& segment_ids);
+  bool has_segments(const std::vector<uint64_t>& segment_ids) const;
+  // In one step for readers.
+  void replace_segments(const std::vector<uint64_t>& segment_ids,
+                        std::vector<std::shared_ptr<const StoredSegment>> by);
 
  private:
   struct Field {
@@ -113,6 +116,7 @@ class Table {
   void append(const CheckedBatch& checked, Lsn lsn, int64_t now_monotonic_ns);
   void cut_buffer(bool keep_memory);                     // write_mutex_ held
   std::shared_ptr<const SortedRun> sort_buffer() const;  // one of the two mutexes of rows held
+  void sort_segments();                                  // rows_mutex_ held
 
   const TableOptions options_;
   SeriesIndex series_;
