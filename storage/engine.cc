@@ -76,6 +76,8 @@ EngineImpl::EngineImpl(EngineOptions options)
           options_.metrics->counter("varve_log_payload_bytes_total", "Bytes of rows handed to the log.")),
       flush_seconds_(
           options_.metrics->histogram("varve_flush_seconds", "Time to write a memtable to segments.")),
+      compaction_seconds_(options_.metrics->histogram("varve_compaction_seconds", "Time to merge segments.")),
+      compaction_(*options_.metrics),
       disk_guard_(fs_, clock_, options_.data_directory, options_.disk_reserve_bytes),
       clock_guard_(clock_) {}
 
@@ -342,6 +344,7 @@ EngineStatus EngineImpl::status() const {
   status.wal_sync = options_.wal_sync;
   status.rows_written = rows_total_.value();
   status.bytes_written = log_bytes_total_.value();
+  status.compaction = compaction_.status();
   const std::lock_guard lock(state_mutex_);
   status.read_only_reason = failure_.empty() ? disk_guard_.reason() : failure_;
   status.failed = !failure_.empty();

@@ -158,7 +158,8 @@ void EngineImpl::remove_tombstone_files(const std::vector<CatalogTombstone>& fil
 
 void EngineImpl::settle_deletes(Table& table) {
   if (table.tombstone_count() == 0) return;
-  const std::lock_guard one_at_a_time(flush_mutex_);
+  const std::lock_guard no_flush(flush_mutex_);  // it may be filing these deletes
+  std::unique_lock publishing(publish_mutex_);
   CatalogChange drop = change_of(table);
   std::vector<std::string> files;
   for (const auto& segment : table.hidden_segments()) {
@@ -171,7 +172,7 @@ void EngineImpl::settle_deletes(Table& table) {
                                         dropped.error().message));
       return;
     }
-    table.drop_segments(drop.removed_segments);
+    table.replace_segments(drop.removed_segments, {});
     log_info(kComponent, fmt::format("dropped {} segments of table `{}`, all of whose rows are deleted",
                                      files.size(), table.options().name));
     remove_files(std::move(files));

@@ -3,8 +3,9 @@
 //   log     (in Wal)  writes and syncs groups of records, hands them to apply
 //   apply             puts synced records into memtables in log order, calls done
 //   flush             flushes, retention, removal of what is deleted and of log files nobody needs
-// Lock order: erase_mutex_, flush_mutex_, record_mutex_, then a Table's own; state_mutex_ before those of the log, the
-// disk guard and the metrics; the other mutexes are held alone.
+//   compaction        merges segments, one merge at a time
+// Lock order: erase_mutex_, then flush_mutex_ or compact_mutex_, publish_mutex_, record_mutex_, a Table's own;
+// state_mutex_ before those of the log, the disk guard and the metrics; the other mutexes are held alone.
 #pragma once
 
 #include <atomic>
@@ -19,6 +20,7 @@
 #include "storage/admitted_write.h"
 #include "storage/catalog/catalog.h"
 #include "storage/clock_guard.h"
+#include "storage/compaction/journal.h"
 #include "storage/disk_guard.h"
 #include "storage/engine.h"
 #include "storage/flush.h"
@@ -28,6 +30,13 @@
 #include "storage/wal/wal.h"
 
 namespace varve {
+
+// What one round of compaction over all tables came to.
+struct CompactionPass {
+  size_t tried = 0;              // merges
+  std::optional<Error> damage;   // an input that cannot be read; it is excluded from now on
+  std::optional<Error> stopped;  // why the round ended early
+};
 
 class EngineImpl : public Engine {
  public:
@@ -47,6 +56,7 @@ class EngineImpl : public Engine {
   Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) override;
   EngineStatus status() const override;
   Result<void> flush() override;
+  Result<void> compact() override;
   void close() override;
 
  private:
@@ -123,6 +133,18 @@ class EngineImpl : public Engine {
   Lsn replay_from_after(const Table& flushed, const FrozenMemtable& frozen) const;
   void stop_writes(const std::string& reason);
 
+  // ---- compaction ----
+  void run_compaction();
+  // One merge of each table that has one due.
+  CompactionPass compact_pass(bool settle);
+  std::optional<MergePlan> choose_merge(const Table& table, bool settle, CompactionPass& pass);
+  Result<void> merge(Table& table, const MergePlan& plan, const std::shared_ptr<MergeProgress>& progress);
+  Result<void> publish_merge(Table& table, const MergeRequest& request, const SegmentTarget& target,
+                             const std::vector<CatalogSegment>& written);
+  void note_failed_merge(const Table& table, const MergePlan& plan, const MergeProgress& progress,
+                         const Error& error, CompactionPass& pass);
+  bool compaction_cancelled() const;
+
   const EngineOptions options_;
   FileSystem& fs_;
   const std::shared_ptr<OpenFiles> segment_files_;
@@ -130,6 +152,8 @@ class EngineImpl : public Engine {
   Counter& rows_total_;
   Counter& log_bytes_total_;
   LatencyHistogram& flush_seconds_;
+  LatencyHistogram& compaction_seconds_;
+  CompactionJournal compaction_;
   uint64_t collector_ = 0;
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<Catalog> catalog_;
@@ -162,9 +186,12 @@ class EngineImpl : public Engine {
   std::mutex erase_mutex_;                    // one delete at a time, so that their number is exact
   std::atomic<bool> deletes_applied_{false};  // since the flush thread looked
 
-  std::mutex flush_mutex_;          // one flush or retention at a time
+  std::mutex flush_mutex_;          // one flush at a time
+  std::mutex compact_mutex_;        // one merge at a time
+  std::mutex publish_mutex_;        // one change to the live segments at a time: commit and what scans see
   mutable std::mutex state_mutex_;  // guards what follows
   std::condition_variable flush_work_;
+  std::condition_variable compaction_work_;
   bool flush_wanted_ = false;
   bool closing_ = false;
   std::string failure_;  // why writes stopped for good
@@ -180,6 +207,7 @@ class EngineImpl : public Engine {
 
   std::thread apply_thread_;
   std::thread flush_thread_;
+  std::thread compaction_thread_;
 };
 
 }  // namespace varve

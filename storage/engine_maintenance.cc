@@ -91,8 +91,10 @@ Result<void> EngineImpl::flush_table(Table& table) {
     return {};
   }
   kill_point("flush.frozen");
-  const FlushTarget target{fs_, join_path(options_.data_directory, "segments"), options_.partition_ns,
-                           [&] { return catalog_->allocate_segment_id(); }};
+  const SegmentTarget segments_target{fs_, join_path(options_.data_directory, "segments"),
+                                      [&] { return catalog_->allocate_segment_id(); }};
+  const FlushTarget target{segments_target, options_.partition_ns,
+                           widest_window(options_.partition_ns, table.options().retention_ns)};
   // Tombstones before segments: whoever finds the segments without a catalog finds the deletes they know of, too.
   std::vector<std::shared_ptr<const Tombstone>> filed;
   const auto tombstones = write_tombstones(table, frozen, filed);
@@ -106,10 +108,9 @@ Result<void> EngineImpl::flush_table(Table& table) {
   if (!opened) {
     remove_tombstone_files(*tombstones);
     table.cancel_flush();
-    if (written) remove_segments(*written, target);
+    if (written) remove_segments(*written, segments_target);
     return opened.error();
   }
-  CatalogChange change = change_of(table);
   CatalogProgress progress;
   progress.flushed_lsn = frozen.last_lsn;
   progress.replay_from_lsn = replay_from_after(table, frozen);
@@ -121,22 +122,27 @@ Result<void> EngineImpl::flush_table(Table& table) {
     }
   }
   const Lsn replay_from = progress.replay_from_lsn;
-  change.added_segments = *written;
-  change.added_tombstones = *tombstones;
-  change.progress = std::move(progress);
-  kill_point("flush.before_commit");
-  if (const auto published = commit(change); !published) {
-    table.cancel_flush();
-    // Rolled back for sure: the next try writes them anew.
-    if (published.error().code == ErrorCode::kExhausted) {
-      remove_segments(*written, target);
-      remove_tombstone_files(*tombstones);
+  {
+    const std::lock_guard publishing(publish_mutex_);
+    CatalogChange change = change_of(table);
+    change.added_segments = *written;
+    change.added_tombstones = *tombstones;
+    change.progress = std::move(progress);
+    kill_point("flush.before_commit");
+    if (const auto published = commit(change); !published) {
+      table.cancel_flush();
+      // Rolled back for sure: the next try writes them anew.
+      if (published.error().code == ErrorCode::kExhausted) {
+        remove_segments(*written, segments_target);
+        remove_tombstone_files(*tombstones);
+      }
+      return published.error();
     }
-    return published.error();
+    kill_point("flush.before_publish");
+    table.publish_flush(frozen, std::move(segments), std::move(filed));
+    kill_point("flush.after_publish");
   }
-  kill_point("flush.before_publish");
-  table.publish_flush(frozen, std::move(segments), std::move(filed));
-  kill_point("flush.after_publish");
+  compaction_.flushed(*written);
   {
     const std::lock_guard lock(state_mutex_);
     published_replay_from_ = std::max(published_replay_from_, replay_from);
@@ -223,8 +229,8 @@ Result<void> EngineImpl::open_segments(Table& table, const std::vector<CatalogSe
                                        std::vector<std::shared_ptr<const StoredSegment>>& out) {
   const std::string directory = join_path(options_.data_directory, "segments");
   for (const CatalogSegment& record : records) {
-    VARVE_ASSIGN(auto segment,
-                 StoredSegment::open(*segment_files_, join_path(directory, record.file), record, table.series()));
+    VARVE_ASSIGN(auto segment, StoredSegment::open(*segment_files_, join_path(directory, record.file), record,
+                                                   table.series()));
     out.push_back(std::move(segment));
   }
   return {};
@@ -254,7 +260,7 @@ Result<void> EngineImpl::flush() {
 void EngineImpl::drop_expired(Table& table, int64_t wall_ns) {
   const int64_t retention = table.options().retention_ns;
   if (retention == 0) return;
-  const std::lock_guard one_at_a_time(flush_mutex_);
+  std::unique_lock publishing(publish_mutex_);
   const TableInfo info = table.info();
   // Never later than the newest row: a wall clock that jumps ahead deletes nothing.
   const int64_t now = std::min(wall_ns, info.time_max);
@@ -275,7 +281,8 @@ void EngineImpl::drop_expired(Table& table, int64_t wall_ns) {
     return;
   }
   kill_point("retention.before_unlink");
-  table.drop_segments(expired);
+  table.replace_segments(expired, {});
+  publishing.unlock();
   remove_files(files);
   log_info(kComponent,
            fmt::format("retention: dropped {} segments of table `{}`", expired.size(), info.name));
@@ -287,8 +294,10 @@ void EngineImpl::close() {
     if (closing_) return;
     closing_ = true;
     flush_work_.notify_all();
+    compaction_work_.notify_all();
   }
   if (collector_ != 0) options_.metrics->remove_collector(collector_);
+  if (compaction_thread_.joinable()) compaction_thread_.join();
   if (flush_thread_.joinable()) flush_thread_.join();
   if (wal_ != nullptr) wal_->close();
   {

@@ -109,6 +109,8 @@ Result<void> EngineImpl::start() {
   auto& segments = metrics.gauge("varve_segments", "Live segment files.");
   auto& segment_bytes = metrics.gauge("varve_segment_bytes", "Bytes of live segment files.");
   auto& log_bytes = metrics.gauge("varve_wal_bytes", "Bytes of the write-ahead log kept.");
+  auto& due = metrics.gauge("varve_compaction_segments_due", "Segments that wait for a merge.");
+  auto& damaged = metrics.gauge("varve_compaction_damaged_segments", "Segments no merge can read.");
   auto& read_only = metrics.gauge("varve_read_only", "1 when the store refuses writes, see /api/v1/status.");
   auto& suspended = metrics.gauge("varve_retention_suspended", "1 while the wall clock is not trusted.");
   auto& disk_free = metrics.gauge("varve_disk_free_bytes", "Free space of the disk with the data folder.");
@@ -122,6 +124,8 @@ Result<void> EngineImpl::start() {
     segments.set(static_cast<double>(now.segments));
     segment_bytes.set(static_cast<double>(now.segment_bytes));
     log_bytes.set(static_cast<double>(now.wal_bytes));
+    due.set(static_cast<double>(now.compaction.segments_due));
+    damaged.set(static_cast<double>(now.compaction.damaged_segments));
     read_only.set(now.read_only_reason.empty() ? 0 : 1);
     suspended.set(now.retention_suspended_reason.empty() ? 0 : 1);
     disk_free.set(static_cast<double>(now.disk_free_bytes));
@@ -129,6 +133,7 @@ Result<void> EngineImpl::start() {
   });
   apply_thread_ = std::thread([this] { run_apply(); });
   flush_thread_ = std::thread([this] { run_flush(); });
+  if (options_.compaction) compaction_thread_ = std::thread([this] { run_compaction(); });
   return {};
 }
 

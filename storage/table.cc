@@ -374,6 +374,11 @@ void Table::erase(std::shared_ptr<const Tombstone> tombstone, int64_t now_monoto
   tombstones_ = make_tombstone_list(std::move(list));
 }
 
+TombstoneList Table::tombstones() const {
+  const std::lock_guard lock(rows_mutex_);
+  return tombstones_;
+}
+
 size_t Table::tombstone_count() const {
   const std::lock_guard lock(rows_mutex_);
   return tombstones_ == nullptr ? 0 : tombstones_->size();
@@ -511,8 +516,7 @@ Lsn Table::flushed_lsn() const {
 void Table::restore_segments(std::vector<std::shared_ptr<const StoredSegment>> segments, Lsn flushed_lsn) {
   const std::lock_guard lock(rows_mutex_);
   segments_ = std::move(segments);
-  std::stable_sort(segments_.begin(), segments_.end(),
-                   [](const auto& a, const auto& b) { return a->record().last_lsn < b->record().last_lsn; });
+  sort_segments();
   flushed_lsn_ = flushed_lsn;
   last_lsn_ = flushed_lsn;
 }
@@ -522,7 +526,16 @@ void Table::restore_tombstones(std::vector<std::shared_ptr<const Tombstone>> tom
   tombstones_ = make_tombstone_list(std::move(tombstones));
 }
 
-void Table::drop_segments(const std::vector<uint64_t>& segment_ids) {
+bool Table::has_segments(const std::vector<uint64_t>& segment_ids) const {
+  const std::lock_guard lock(rows_mutex_);
+  return std::all_of(segment_ids.begin(), segment_ids.end(), [&](uint64_t id) {
+    return std::any_of(segments_.begin(), segments_.end(),
+                       [&](const auto& segment) { return segment->id() == id; });
+  });
+}
+
+void Table::replace_segments(const std::vector<uint64_t>& segment_ids,
+                             std::vector<std::shared_ptr<const StoredSegment>> by) {
   const std::lock_guard lock(rows_mutex_);
   std::erase_if(segments_, [&](const auto& segment) {
     const bool dropped =
@@ -533,6 +546,13 @@ void Table::drop_segments(const std::vector<uint64_t>& segment_ids) {
     }
     return dropped;
   });
+  segments_.insert(segments_.end(), by.begin(), by.end());
+  sort_segments();
+}
+
+void Table::sort_segments() {
+  std::stable_sort(segments_.begin(), segments_.end(),
+                   [](const auto& a, const auto& b) { return a->record().last_lsn < b->record().last_lsn; });
 }
 
 }  // namespace varve

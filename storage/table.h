@@ -83,6 +83,7 @@ class Table {
   // ---- deletes ----
   // By the apply thread, in log order. What is written from now on is not hidden.
   void erase(std::shared_ptr<const Tombstone> tombstone, int64_t now_monotonic_ns);
+  TombstoneList tombstones() const;
   size_t tombstone_count() const;
   // Segments all of whose rows are hidden.
   std::vector<std::shared_ptr<const StoredSegment>> hidden_segments() const;
@@ -112,7 +113,10 @@ class Table {
   Lsn flushed_lsn() const;
   void restore_segments(std::vector<std::shared_ptr<const StoredSegment>> segments, Lsn flushed_lsn);
   void restore_tombstones(std::vector<std::shared_ptr<const Tombstone>> tombstones);
-  void drop_segments(const std::vector<uint64_t>& segment_ids);
+  bool has_segments(const std::vector<uint64_t>& segment_ids) const;
+  // In one step for readers.
+  void replace_segments(const std::vector<uint64_t>& segment_ids,
+                        std::vector<std::shared_ptr<const StoredSegment>> by);
 
  private:
   struct Field {
@@ -133,6 +137,7 @@ class Table {
   void note_unflushed(Lsn lsn, int64_t now_monotonic_ns);
   template <class Condition>
   void remove_tombstones(Condition condition);
+  void sort_segments();  // rows_mutex_ held
 
   const TableOptions options_;
   SeriesIndex series_;

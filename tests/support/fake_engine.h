@@ -53,6 +53,7 @@ class FakeEngine : public Engine {
   Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) override;
   EngineStatus status() const override;
   Result<void> flush() override;
+  Result<void> compact() override { return {}; }
   void close() override;
 
  private:

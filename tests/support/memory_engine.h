@@ -39,6 +39,7 @@ class MemoryEngine : public Engine {
   Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) override;
   EngineStatus status() const override { return {}; }
   Result<void> flush() override { return {}; }
+  Result<void> compact() override { return {}; }
   void close() override {}
 
   struct Series {
