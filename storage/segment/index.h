@@ -1,5 +1,5 @@
 // The index of a segment in memory, and its bytes (format.h). Built by the writer, decoded by the reader,
-// which keeps the encoded bytes (about 1% of the data) and decodes each part when it is first asked for.
+// each part (together about 2% of the data) when it is first asked for.
 // Errors:  decoding is kCorruption for anything that does not add up: counts, order of rows, page sizes.
 // Threads: values; const after they are built.
 #pragma once

@@ -68,18 +68,26 @@ Result<void> SegmentReader::load() {
   VARVE_ASSIGN(const uint64_t header_id, parse_segment_header(header));
   if (header_id != footer_.segment_id) return corruption("header and footer are of different segments");
 
+  std::string copy;
   std::string_view index = source_->view();
   if (index.empty()) {
-    VARVE_ASSIGN(index_copy_, read_bytes(*source_, footer_.index_offset, footer_.index_bytes));
-    index = index_copy_;
+    VARVE_ASSIGN(copy, read_bytes(*source_, footer_.index_offset, footer_.index_bytes));
+    index = copy;
   } else {
     index = index.substr(footer_.index_offset, footer_.index_bytes);
   }
   if (index_checksum(index, footer_.segment_id) != footer_.index_checksum)
     return corruption("index checksum mismatch");
-  VARVE_ASSIGN(sections_, index_sections(index));
-  ByteReader reader(sections_[0]);
+  VARVE_ASSIGN(const std::vector<std::string_view> sections, index_sections(index));
+  for (const std::string_view section : sections) {
+    const auto offset = footer_.index_offset + static_cast<uint64_t>(section.data() - index.data());
+    sections_.push_back({offset, section.size(), checksum64(section)});
+  }
+  ByteReader reader(sections[0]);
   VARVE_ASSIGN(summary_, SegmentSummary::decode(reader));
+  std::string tags;
+  for (const std::string& tag : summary_.schema.tags) ByteWriter(tags).string(tag);
+  series_hash_ = hash128(sections[1], checksum64(tags) ^ summary_.series);
   summary_.identity.id = footer_.segment_id;
   const size_t columns = summary_.schema.fields.size() + 1;
   if (sections_.size() != 3 + columns) return corruption("index has the wrong number of sections");
@@ -107,26 +115,46 @@ std::optional<size_t> SegmentReader::find_field(std::string_view field) const {
   return std::nullopt;
 }
 
+Result<std::string_view> SegmentReader::section(size_t number, std::string& buffer) const {
+  const Section& section = sections_[number];
+  if (const std::string_view all = source_->view(); !all.empty())
+    return all.substr(section.offset, section.bytes);
+  VARVE_ASSIGN(buffer, with_context(read_bytes(*source_, section.offset, section.bytes), name_));
+  if (checksum64(buffer) != section.checksum)
+    return corruption(name_ + ": the index changed since it was opened");
+  return std::string_view(buffer);
+}
+
+template <class T, class Make>
+Result<const T*> SegmentReader::get(Lazy<T>& lazy, Make make) const {
+  if (const T* ready = lazy.ready.load(std::memory_order_acquire)) return ready;
+  const std::lock_guard lock(lazy.mutex);
+  if (lazy.value == nullptr) {
+    VARVE_ASSIGN(T made, make());
+    lazy.value = std::make_unique<const T>(std::move(made));
+    lazy.ready.store(lazy.value.get(), std::memory_order_release);
+  }
+  return lazy.value.get();
+}
+
 Result<const SegmentDirectory*> SegmentReader::directory() const {
-  std::call_once(directory_.once, [this] {
-    directory_.value =
-        with_context(SegmentDirectory::decode(sections_[1], sections_[2], summary_, footer_), name_);
+  return get(directory_, [this]() -> Result<SegmentDirectory> {
+    std::string series_buffer, blocks_buffer;
+    VARVE_ASSIGN(const std::string_view series, section(1, series_buffer));
+    VARVE_ASSIGN(const std::string_view blocks, section(2, blocks_buffer));
+    return with_context(SegmentDirectory::decode(series, blocks, summary_, footer_), name_);
   });
-  if (!directory_.value) return directory_.value.error();
-  return &*directory_.value;
 }
 
 Result<const ColumnIndex*> SegmentReader::column_index(size_t column) const {
   VARVE_ASSIGN(const SegmentDirectory* directory, this->directory());
-  Lazy<ColumnIndex>& lazy = columns_[column];
-  std::call_once(lazy.once, [&] {
+  return get(columns_[column], [&]() -> Result<ColumnIndex> {
+    std::string buffer;
+    VARVE_ASSIGN(const std::string_view bytes, section(3 + column, buffer));
     const SegmentField* field = column == 0 ? nullptr : &summary_.schema.fields[column - 1];
-    lazy.value = with_context(
-        ColumnIndex::decode(sections_[3 + column], field, *directory, summary_.region_bytes[column]),
-        name_ + ": column " + (field ? field->name : std::string(kTimeColumn)));
+    return with_context(ColumnIndex::decode(bytes, field, *directory, summary_.region_bytes[column]),
+                        name_ + ": column " + (field ? field->name : std::string(kTimeColumn)));
   });
-  if (!lazy.value) return lazy.value.error();
-  return &*lazy.value;
 }
 
 std::string SegmentReader::place(size_t column, size_t block) const {
@@ -145,12 +173,6 @@ Result<void> SegmentReader::check_page(size_t column, size_t block, const Column
   }
   word.fetch_or(mask, std::memory_order_relaxed);
   return {};
-}
-
-Hash128 SegmentReader::series_hash() const {
-  std::string tags;
-  for (const std::string& tag : summary_.schema.tags) ByteWriter(tags).string(tag);
-  return hash128(sections_[1], checksum64(tags) ^ summary_.series);
 }
 
 Result<FieldBlocks> SegmentReader::field_blocks(size_t field) const {

@@ -1,11 +1,12 @@
 // Reads a segment image (format.h) from memory or a file.
 //   segment = SegmentReader::open(source, "segment 42");  directory = segment->directory();
 //   i = directory->find_series(key); for blocks of directory->series_blocks(i): BlockReader reads pages
-// open() verifies header, footer and index; the parts of the index are decoded when first asked for; a page's
-// checksum is verified the first time the page is touched, at each read for a file whose page was never seen
-// whole. Memory:  the encoded index (a view when the source is in memory), what of it was asked for, one bit
-// a page. Errors:  kCorruption naming segment, column and block; kIo from the file. Never a crash, never
-// wrong rows. Threads: SegmentReader may be shared. A BlockReader belongs to one thread at a time.
+// open() verifies header, footer and index and keeps only the summary; the parts of the index are read (again) and
+// decoded when first asked for; a page's checksum is verified the first time the page is touched, at each read for a
+// file whose page was never seen whole.
+// Memory:  the summary, a few bytes a column, what of the index was asked for, one bit a page.
+// Errors:  kCorruption naming segment, column and block; kIo from the file. Never a crash, never wrong rows.
+// Threads: SegmentReader may be shared. A BlockReader belongs to one thread at a time.
 #pragma once
 
 #include <atomic>
@@ -45,7 +46,7 @@ class SegmentReader {
 
   // Equal in segments of equal series (and tags), in the order of their keys: what was found for the series of one
   // then serves the others, whose directory need not be decoded.
-  Hash128 series_hash() const;
+  const Hash128& series_hash() const { return series_hash_; }
 
   // Decoded at the first call, then shared. The pointers live as long as the reader.
   Result<const SegmentDirectory*> directory() const;
@@ -65,13 +66,25 @@ class SegmentReader {
 
  private:
   friend class BlockReader;
+  // Made by the first who needs it; a failure is not remembered.
   template <class T>
   struct Lazy {
-    std::once_flag once;
-    Result<T> value = corruption("not decoded");
+    std::mutex mutex;
+    std::unique_ptr<const T> value;  // written once, under the mutex
+    std::atomic<const T*> ready = nullptr;
+  };
+  // A part of the index in the file: summary, series, blocks, columns.
+  struct Section {
+    uint64_t offset = 0;
+    uint64_t bytes = 0;
+    uint64_t checksum = 0;  // of what was verified at open
   };
   SegmentReader(std::shared_ptr<const ByteSource> source, std::string name);
   Result<void> load();
+  template <class T, class Make>
+  Result<const T*> get(Lazy<T>& lazy, Make make) const;
+  // The section's bytes, in `buffer` or where the source has them.
+  Result<std::string_view> section(size_t number, std::string& buffer) const;
   Result<const ColumnIndex*> column_index(size_t column) const;  // 0 is time
   // "segment 42: column ph: block 7"
   std::string place(size_t column, size_t block) const;
@@ -84,9 +97,9 @@ class SegmentReader {
   const std::string name_;
   SegmentFooter footer_;
   SegmentSummary summary_;
-  std::string index_copy_;                  // of a source that is not in memory
-  std::vector<std::string_view> sections_;  // of the index: summary, directory, columns
-  std::vector<uint64_t> region_begin_;      // of each column
+  std::vector<Section> sections_;
+  Hash128 series_hash_;
+  std::vector<uint64_t> region_begin_;  // of each column
   mutable Lazy<SegmentDirectory> directory_;
   mutable std::unique_ptr<Lazy<ColumnIndex>[]> columns_;
   mutable std::unique_ptr<std::atomic<uint64_t>[]> verified_;  // one bit a page, column-major

@@ -284,9 +284,13 @@ TEST(BlockReader, ReadsEverMorePagesInOneCallWhileItGoesStraightOn) {
       testing::random_table(random, {.series = 1, .rows_min = 20000, .rows_max = 20000, .nulls = false});
   auto source = std::make_shared<CountingSource>(*testing::write_table(table, {1, 1, 1, 0, {}, {}}));
   const auto segment = *SegmentReader::open(source, "segment 1");
-  const int at_open = source->reads;
-  EXPECT_EQ(at_open, 3) << "footer, header, index";
+  EXPECT_EQ(source->reads, 3) << "footer, header, index";
+  ASSERT_TRUE(segment->field_index(0));
+  ASSERT_TRUE(segment->field_index(0));
+  EXPECT_EQ(source->reads, 6) << "series, blocks, the column's index; once";
   std::vector<int64_t> times;
+  ASSERT_TRUE(BlockReader(segment).read_times(0, times));
+  const int at_open = source->reads;
   BlockReader scan(segment);
   ASSERT_GE(segment->blocks(), 19U);
   for (size_t b = 0; b < segment->blocks(); ++b) ASSERT_TRUE(scan.read_times(b, times));
