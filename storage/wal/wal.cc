@@ -394,7 +394,8 @@ Result<void> Wal::abandon_file() {
 }
 
 void Wal::stop(std::vector<Pending>& group, const Error& reason) {
-  const Error error = with_context(reason, "the log has stopped, restart the program to go on");
+  Error error = with_context(reason, "the log has stopped, restart the program to go on");
+  error.code = ErrorCode::kIo;  // whatever it was: the folder of the log may be gone, say
   log_error("wal", error.message);
   {
     const std::lock_guard lock(mutex_);

@@ -218,6 +218,14 @@ TEST_F(FullDisk, AWriteThatCannotBeTakenBackStopsTheLog) {
   EXPECT_EQ(wal->append("x", outcomes.next()).error().code, ErrorCode::kIo);
 }
 
+TEST_F(FullDisk, AnyOtherFailureStopsTheLogAsAnInputOutputErrorDoes) {
+  auto wal = open(1, small_groups(WalSync::kGroup));
+  files_.fail(FileCall::kAppend, 1, not_found("the folder is gone"));
+  Outcomes outcomes;
+  for (int i = 0; i < kGroupRecords; ++i) ASSERT_TRUE(wal->append(text(i), outcomes.next()));
+  for (const auto& outcome : outcomes.wait(kGroupRecords)) EXPECT_EQ(outcome.error().code, ErrorCode::kIo);
+}
+
 TEST_F(FullDisk, ASyncThatFindsNoSpaceStopsTheLog) {
   auto wal = open(1, small_groups(WalSync::kGroup));
   files_.fail(FileCall::kSync, 1, kNoSpace);
