@@ -203,10 +203,9 @@ Result<std::vector<std::shared_ptr<const Tombstone>>> EngineImpl::open_tombstone
     const std::string path = join_path(join_path(options_.data_directory, kFolder), record.file);
     const auto wrong = [&](const Error& error) {
       const bool absent = error.code == ErrorCode::kNotFound;
-      return Error{
-          absent ? ErrorCode::kCorruption : error.code,
-          fmt::format("{}: a delete of table `{}` cannot be read: {}; restore the file from a backup", path,
-                      table.options().name, error.message)};
+      return Error{absent ? ErrorCode::kCorruption : error.code,
+                   fmt::format("{}: a delete of table `{}` cannot be read: {}", path, table.options().name,
+                               error.message)};
     };
     const auto bytes = fs_.read_all(path);
     if (!bytes) return wrong(bytes.error());

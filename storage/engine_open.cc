@@ -31,6 +31,18 @@ std::string repair_command(const std::string& data) {
   return fmt::format("`varve check --data {} --repair`", data);
 }
 
+// A listed file that is damaged or gone stops the start: what to do about it.
+template <class T>
+Result<T> or_repair(Result<T> opened, const std::string& data) {
+  if (opened) return opened;
+  Error error = std::move(opened.error());
+  if (error.code == ErrorCode::kNotFound || error.code == ErrorCode::kCorruption) {
+    error.code = ErrorCode::kCorruption;
+    error.message += fmt::format("; {} saves what is intact", repair_command(data));
+  }
+  return error;
+}
+
 // The identity of an unlisted file; its data pages are not read.
 UnlistedSegment look_at(FileSystem& files, const std::string& directory, const std::string& name) {
   UnlistedSegment unlisted;
@@ -149,9 +161,10 @@ Result<void> EngineImpl::restore(const CatalogState& state) {
     if (table == nullptr) return corruption("catalog: " + problem.detail);
     table->restore_columns(known.columns);
     std::vector<std::shared_ptr<const StoredSegment>> segments;
-    VARVE_TRY(open_segments(*table, known.segments, segments));
+    VARVE_TRY(or_repair(open_segments(*table, known.segments, segments), options_.data_directory));
     table->restore_segments(std::move(segments), known.flushed_lsn);
-    VARVE_ASSIGN(auto tombstones, open_tombstones(*table, known.tombstones));
+    VARVE_ASSIGN(auto tombstones,
+                 or_repair(open_tombstones(*table, known.tombstones), options_.data_directory));
     table->restore_tombstones(std::move(tombstones));
   }
   uint32_t largest_id = 0;

@@ -88,6 +88,7 @@ Result<CheckReport> check_store(const CheckOptions& options) {
   Findings findings = compare(inventory);
   CheckReport report;
   report.tables = summarize_tables(inventory);
+  for (const DeleteFile& file : inventory.tombstones) report.tombstones += file.facts ? 1 : 0;
   report.log_files = inventory.log.span.files;
   report.log_records = inventory.log.records;
   report.log_bytes = inventory.log.bytes;

@@ -24,11 +24,22 @@ class Comparison {
       for (const SegmentFile& file : inventory_.segments) {
         if (!file.damage.empty()) problem(file.damage);
       }
+      for (const DeleteFile& file : inventory_.tombstones) {
+        const bool unfinished = file.name.ends_with(".tmp");
+        if (!file.damage.empty() && !unfinished)
+          problem(fmt::format("tombstones/{}: {}", file.name, file.damage));
+      }
     } else {
       for (const CatalogTable& table : inventory_.catalog->tables) {
         for (const CatalogSegment& record : table.segments) check_listed(table, record);
+        for (const CatalogTombstone& record : table.tombstones) check_tombstone(table, record);
       }
       check_unlisted();
+      for (const DeleteFile& file : inventory_.tombstones) {
+        if (!live_tombstones_.contains(file.name)) {
+          out_.notes.push_back(fmt::format("tombstones/{}: left over by an unfinished delete", file.name));
+        }
+      }
       check_log_against_catalog();
     }
     check_log();
@@ -56,6 +67,12 @@ class Comparison {
       return;
     }
     check_columns(table, record.file, schema);
+  }
+
+  void check_tombstone(const CatalogTable& table, const CatalogTombstone& record) {
+    live_tombstones_.insert(record.file);
+    const std::string reason = tombstone_damage(inventory_, table, record);
+    if (!reason.empty()) problem(reason);
   }
 
   void check_columns(const CatalogTable& table, const std::string& file, const SegmentSchema& schema) {
@@ -153,9 +170,24 @@ class Comparison {
   const Inventory& inventory_;
   Findings out_;
   std::set<std::string> live_names_;
+  std::set<std::string> live_tombstones_;
 };
 
 }  // namespace
+
+std::string tombstone_damage(const Inventory& inventory, const CatalogTable& table,
+                             const CatalogTombstone& record) {
+  const DeleteFile* file = inventory.find_tombstone(record.file);
+  const std::string name = "tombstones/" + record.file;
+  if (file == nullptr)
+    return fmt::format("{}: missing, but the catalog lists it in table `{}`", name, table.name);
+  if (!file->facts) return fmt::format("{}: {}", name, file->damage);
+  const TombstoneFile& facts = *file->facts;
+  const bool same = facts.id == record.id && facts.lsn == record.lsn &&
+                    facts.rows.database == table.database && facts.rows.table == table.name;
+  return same ? ""
+              : fmt::format("{}: it is not the delete the catalog lists in table `{}`", name, table.name);
+}
 
 Findings compare(const Inventory& inventory) {
   return Comparison(inventory).run();

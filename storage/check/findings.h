@@ -17,6 +17,10 @@ struct Findings {
   std::vector<Leftover> unexplained;  // to be set aside
 };
 
+// What is wrong with a listed tombstone; empty = nothing.
+std::string tombstone_damage(const Inventory& inventory, const CatalogTable& table,
+                             const CatalogTombstone& record);
+
 Findings compare(const Inventory& inventory);
 
 }  // namespace varve

@@ -88,6 +88,25 @@ Result<void> read_catalog_into(FileSystem& files, const std::string& path, Inven
   return {};
 }
 
+Result<std::vector<DeleteFile>> read_tombstones(FileSystem& files, const std::string& directory) {
+  std::vector<DeleteFile> found;
+  VARVE_ASSIGN(const auto names, list_or_none(files, directory));
+  for (const std::string& name : names) {
+    DeleteFile file;
+    file.name = name;
+    VARVE_ASSIGN(const std::string bytes, files.read_all(join_path(directory, name)));
+    auto facts = decode_tombstone(bytes);
+    VARVE_ASSIGN(file.damage, damage_of(facts));
+    if (facts && tombstone_file_name(facts->id) != name) {
+      file.damage = fmt::format("it holds delete {}, whose file has another name", facts->id);
+    } else if (facts) {
+      file.facts = std::move(*facts);
+    }
+    found.push_back(std::move(file));
+  }
+  return found;
+}
+
 void note_times(const RowBatch& batch, LogFacts& log) {
   if (batch.times.empty()) return;
   const auto [first, last] = std::minmax_element(batch.times.begin(), batch.times.end());
@@ -115,7 +134,8 @@ Result<LogFacts> read_log(FileSystem& files, const std::string& directory, Meter
       log.unreadable.push_back({record.lsn, std::move(damage)});
       continue;
     }
-    if (entry->batches.empty() && entry->positions.empty()) log.blank.push_back(record.lsn);
+    if (entry->batches.empty() && entry->deletes.empty() && entry->positions.empty())
+      log.blank.push_back(record.lsn);
     for (const RowBatch& batch : entry->batches) note_times(batch, log);
     for (const StreamPosition& position : entry->positions) {
       positions[{position.stream, position.partition}] = position.next_offset;
@@ -161,6 +181,12 @@ bool LogFacts::holds(Lsn first, Lsn last) const {
   const bool emptied =
       std::any_of(blank.begin(), blank.end(), [&](Lsn lsn) { return first <= lsn && lsn <= last; });
   return !lost && !bad && !emptied;
+}
+
+const DeleteFile* Inventory::find_tombstone(const std::string& name) const {
+  const auto found = std::find_if(tombstones.begin(), tombstones.end(),
+                                  [&](const DeleteFile& file) { return file.name == name; });
+  return found != tombstones.end() ? &*found : nullptr;
 }
 
 const SegmentFile* Inventory::find_segment(const std::string& name) const {
@@ -224,6 +250,7 @@ Result<Inventory> take_inventory(FileSystem& file_system, const std::string& dat
     meter.add(file.bytes);
     inventory.segments.push_back(std::move(file));
   }
+  VARVE_ASSIGN(inventory.tombstones, read_tombstones(file_system, join_path(data_directory, "tombstones")));
   VARVE_ASSIGN(inventory.log, read_log(file_system, log, meter));
   VARVE_ASSIGN(inventory.quarantined, count_files(file_system, join_path(data_directory, kQuarantineFolder)));
   meter.finish();

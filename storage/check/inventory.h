@@ -1,5 +1,6 @@
 // Everything a data folder holds, read to the last byte: what verifies, what does not. Nothing is changed.
 //   segments/   header, footer, index, every page, order, statistics against rows
+//   tombstones/ header and rows
 //   wal/        every record
 //   catalog.db  every row
 // Memory:  one segment at a time, and eight bytes a series of each table.
@@ -18,6 +19,7 @@
 
 #include "storage/catalog/catalog.h"
 #include "storage/segment/reader.h"
+#include "storage/tombstone/format.h"
 #include "storage/wal/recovery.h"
 
 namespace varve {
@@ -43,6 +45,12 @@ struct SegmentFile {
   CatalogSegment record() const;  // of a file with facts
 };
 
+struct DeleteFile {
+  std::string name;  // in tombstones/
+  std::optional<TombstoneFile> facts;
+  std::string damage;  // why there are none
+};
+
 struct LogFacts {
   WalSpan span;
   Lsn next_lsn = 1;  // after the last record
@@ -64,12 +72,14 @@ struct LogFacts {
 
 struct Inventory {
   std::optional<CatalogState> catalog;
-  std::string catalog_damage;         // why it is absent
-  std::vector<SegmentFile> segments;  // all of segments/, by name
+  std::string catalog_damage;          // why it is absent
+  std::vector<SegmentFile> segments;   // all of segments/, by name
+  std::vector<DeleteFile> tombstones;  // all of tombstones/, by name
   LogFacts log;
   uint64_t quarantined = 0;  // files of earlier repairs
 
   const SegmentFile* find_segment(const std::string& name) const;
+  const DeleteFile* find_tombstone(const std::string& name) const;
 };
 
 struct CheckProgress {

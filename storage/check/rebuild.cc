@@ -126,6 +126,11 @@ Lsn newest_of(const Inventory& inventory, const TableName& table) {
     if (!file.facts || TableName(file.facts->schema.database, file.facts->schema.table) != table) continue;
     newest = std::max(newest, file.facts->identity.last_lsn);
   }
+  for (const DeleteFile& file : inventory.tombstones) {
+    if (file.facts && TableName(file.facts->rows.database, file.facts->rows.table) == table) {
+      newest = std::max(newest, file.facts->lsn);
+    }
+  }
   return newest;
 }
 
@@ -161,6 +166,37 @@ void take_from_log(const Inventory& inventory, CatalogPlan& plan) {
   }
 }
 
+// ---- deletes ----
+
+// Listed tombstones that are damaged leave the table; the log may still have the delete.
+void drop_damaged_tombstones(const Inventory& inventory, CatalogPlan& plan) {
+  for (CatalogTable& table : plan.state.tables) {
+    std::erase_if(table.tombstones, [&](const CatalogTombstone& record) {
+      DamagedTombstone entry;
+      entry.reason = tombstone_damage(inventory, table, record);
+      if (entry.reason.empty()) return false;
+      entry.file = record.file;
+      entry.present = inventory.find_tombstone(record.file) != nullptr;
+      if (log_replays(inventory, {table.database, table.name}, record.lsn)) {
+        table.flushed_lsn = std::min(table.flushed_lsn, record.lsn - 1);
+        plan.state.replay_from_lsn = std::min(std::max<Lsn>(plan.state.replay_from_lsn, 1), record.lsn);
+      } else {
+        entry.loss = fmt::format(
+            "table `{}`: the delete of log record {}: rows it hid may be seen again; delete them again",
+            table.name, record.lsn);
+      }
+      plan.damaged_tombstones.push_back(std::move(entry));
+      return true;
+    });
+  }
+}
+
+bool was_removed(const Inventory& inventory, const std::string& file) {
+  if (!inventory.catalog) return false;
+  const auto& removals = inventory.catalog->removals;
+  return std::find(removals.begin(), removals.end(), file) != removals.end();
+}
+
 // ---- the whole state ----
 
 void set_log_state(const Inventory& inventory, CatalogState& state) {
@@ -168,6 +204,9 @@ void set_log_state(const Inventory& inventory, CatalogState& state) {
   Lsn newest = log.next_lsn - 1;
   for (const SegmentFile& file : inventory.segments) {
     if (file.facts) newest = std::max(newest, file.facts->identity.last_lsn);
+  }
+  for (const DeleteFile& file : inventory.tombstones) {
+    if (file.facts) newest = std::max(newest, file.facts->lsn);
   }
   state.replay_from_lsn = log.span.files != 0 ? log.span.oldest_lsn : newest + 1;
   if (state.positions_lsn < log.next_lsn - 1) {
@@ -208,6 +247,7 @@ CatalogPlan plan_from_catalog(const Inventory& inventory) {
     });
   }
   take_from_log(inventory, plan);
+  drop_damaged_tombstones(inventory, plan);
   return plan;
 }
 
@@ -222,6 +262,7 @@ CatalogPlan plan_rebuild(const Inventory& inventory) {
     for (CatalogTable& table : plan.state.tables) {
       next_table_id = std::max(next_table_id, table.id + 1);
       table.segments.clear();
+      table.tombstones.clear();
       tables.emplace(TableName(table.database, table.name), std::move(table));
     }
     plan.state.tables.clear();
@@ -250,6 +291,17 @@ CatalogPlan plan_rebuild(const Inventory& inventory) {
     table_of(segment.table);
     columns.at(segment.table).add(inventory.find_segment(segment.file)->facts->schema);
   }
+  for (const DeleteFile& file : inventory.tombstones) {
+    if (was_removed(inventory, "tombstones/" + file.name) || file.name.ends_with(".tmp")) continue;
+    if (file.facts) {
+      CatalogTable& table = table_of({file.facts->rows.database, file.facts->rows.table});
+      table.tombstones.push_back({file.facts->id, file.name, file.facts->lsn});
+    } else {
+      plan.damaged_tombstones.push_back(
+          {file.name, file.damage,
+           fmt::format("tombstones/{}: a delete: rows it hid may be seen again", file.name), true});
+    }
+  }
   set_log_state(inventory, plan.state);
   for (auto& [name, table] : tables) {
     if (const auto found = columns.find(name); found != columns.end()) table.columns = found->second.finish();
@@ -272,14 +324,18 @@ CatalogPlan plan_rebuild(const Inventory& inventory) {
   return plan;
 }
 
-uint64_t highest_segment_id(const Inventory& inventory) {
+uint64_t highest_file_id(const Inventory& inventory) {
   uint64_t highest = 0;
-  for (const SegmentFile& file : inventory.segments) {
+  const auto take_name = [&](const std::string& name) {
     uint64_t id = 0;
-    const auto [end, failed] = std::from_chars(file.name.data(), file.name.data() + file.name.size(), id, 16);
+    const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), id, 16);
     if (failed == std::errc() && *end == '.') highest = std::max(highest, id);
+  };
+  for (const SegmentFile& file : inventory.segments) {
+    take_name(file.name);
     if (file.facts) highest = std::max(highest, file.facts->identity.id);
   }
+  for (const DeleteFile& file : inventory.tombstones) take_name(file.name);
   return highest;
 }
 

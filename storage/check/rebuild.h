@@ -1,5 +1,6 @@
 // A catalog from what else there is: segment footers, the log, and the old catalog as far as it can be read.
 //   live        whole segments that no whole merge replaces; of a damaged merge whose inputs are all there, the inputs
+//   deletes     all whole tombstones: one whose rows are gone already hides nothing
 //   columns     in the order of arrival that the segments tell, a field widened when any segment has it as double
 //   flushed     a log without holes is replayed from its oldest record: re-applied in order it changes nothing that is
 //               there. A log with holes, or one that ends before segments of the same times, is replayed only where it
@@ -29,17 +30,25 @@ struct DamagedSegment {
   bool superseded = false;  // its rows are in other segments: nothing is lost with it
 };
 
+struct DamagedTombstone {
+  std::string file;
+  std::string reason;
+  std::string loss;  // empty: nothing, the log has it
+  bool present = true;
+};
+
 struct CatalogPlan {
   CatalogState state;
   std::vector<DamagedSegment> damaged;  // none is in `state`
-  std::vector<std::string> doubts;      // rows that may be missing
+  std::vector<DamagedTombstone> damaged_tombstones;
+  std::vector<std::string> doubts;  // rows that may be missing
 };
 
 // The catalog of the inventory, less the segments that are damaged or missing.
 CatalogPlan plan_from_catalog(const Inventory& inventory);
 CatalogPlan plan_rebuild(const Inventory& inventory);
 
-// The highest id any segment file carries.
-uint64_t highest_segment_id(const Inventory& inventory);
+// The highest id any segment or tombstone carries.
+uint64_t highest_file_id(const Inventory& inventory);
 
 }  // namespace varve

@@ -37,7 +37,8 @@ class Repair {
     plan_ = findings_.catalog_unusable ? plan_rebuild(inventory_) : plan_from_catalog(inventory_);
     VARVE_TRY(open_catalog());
     for (const DamagedSegment& segment : plan_.damaged) VARVE_TRY(save_segment(segment));
-    if (findings_.catalog_unusable || !plan_.damaged.empty()) VARVE_TRY(write_catalog());
+    for (const DamagedTombstone& tombstone : plan_.damaged_tombstones) VARVE_TRY(save_tombstone(tombstone));
+    if (catalog_changes()) VARVE_TRY(write_catalog());
     catalog_.reset();
     VARVE_TRY(clear_away());
     VARVE_TRY(files_.create_directories(join_path(data_, "wal")));
@@ -50,6 +51,10 @@ class Repair {
 
   // ---- catalog ----
 
+  bool catalog_changes() const {
+    return findings_.catalog_unusable || !plan_.damaged.empty() || !plan_.damaged_tombstones.empty();
+  }
+
   // The one there is, or a new one beside where it was.
   Result<void> open_catalog() {
     const bool fresh = !inventory_.catalog;
@@ -59,12 +64,12 @@ class Repair {
         VARVE_ASSIGN(const bool stale, files_.exists(path));
         if (stale) VARVE_TRY(files_.remove(path));
       }
-    } else if (!findings_.catalog_unusable && plan_.damaged.empty()) {
+    } else if (!catalog_changes()) {
       return {};
     }
     VARVE_ASSIGN(catalog_, Catalog::open(join_path(data_, fresh ? kNewCatalogFile : kCatalogFile),
                                          options_.catalog_vfs));
-    return catalog_->skip_segment_ids(highest_segment_id(inventory_) + (fresh ? kIdsSkipped : 0));
+    return catalog_->skip_segment_ids(highest_file_id(inventory_) + (fresh ? kIdsSkipped : 0));
   }
 
   Result<void> write_catalog() {
@@ -182,11 +187,27 @@ class Repair {
     return {};
   }
 
+  Result<void> save_tombstone(const DamagedTombstone& tombstone) {
+    if (!tombstone.loss.empty()) report_.losses.push_back(tombstone.loss);
+    if (!tombstone.present) return {};
+    const std::string file = "tombstones/" + tombstone.file;
+    VARVE_ASSIGN(const std::string copy, keep_copy(files_, data_, file));
+    VARVE_TRY(write_report(
+        files_, copy,
+        tombstone.reason + "\n" + (tombstone.loss.empty() ? "" : "lost: " + tombstone.loss + "\n")));
+    done(fmt::format("{}: moved to {}", file, copy));
+    moved_tombstones_.push_back(tombstone.file);
+    return {};
+  }
+
   // ---- what goes ----
 
   Result<void> clear_away() {
     for (const std::string& name : moved_) VARVE_TRY(files_.remove(join_path(segments_, name)));
     if (!moved_.empty()) VARVE_TRY(files_.sync_directory(segments_));
+    const std::string tombstones = join_path(data_, "tombstones");
+    for (const std::string& name : moved_tombstones_) VARVE_TRY(files_.remove(join_path(tombstones, name)));
+    if (!moved_tombstones_.empty()) VARVE_TRY(files_.sync_directory(tombstones));
     VARVE_TRY(clear_earlier_salvage());
     for (const Leftover& leftover : findings_.unexplained) {
       const std::string file = "segments/" + leftover.name;
@@ -261,6 +282,7 @@ class Repair {
   CatalogPlan plan_;
   std::unique_ptr<Catalog> catalog_;
   std::vector<std::string> moved_;  // in segments/, copied to quarantine/
+  std::vector<std::string> moved_tombstones_;
 };
 
 }  // namespace

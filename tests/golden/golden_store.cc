@@ -58,6 +58,16 @@ RowBatch widened(int64_t start, bool as_double) {
   return builder.finish();
 }
 
+void erase(OpenStore& store, TimeRange time) {
+  DeleteRequest request;
+  request.database = "plant";
+  request.table = "readings";
+  request.time = time;
+  request.series_filter = [](const SeriesTags& tags) -> Result<bool> { return tags.value("site") == "a"; };
+  if (const auto done = store.engine().erase(request); !done)
+    fmt::print(stderr, "{}\n", done.error().message);
+}
+
 void write_all(const std::string& data) {
   {
     OpenStore store(data);
@@ -67,6 +77,7 @@ void write_all(const std::string& data) {
     store.write(readings(kStart, "b", 40, 6));
     store.write(widened(kStart, false));
     (void)store.engine().flush().has_value();
+    erase(store, {kStart + 100 * kNsPerSecond, kStart + 110 * kNsPerSecond});
     store.write(readings(kStart + 50 * kNsPerSecond, "a", 300, 5));  // over a part of the first
     store.write(types(kStart + kNsPerDay, 30));                      // another partition
     store.write(widened(kStart + 5, true));
@@ -79,6 +90,7 @@ void write_all(const std::string& data) {
   wide.fields.push_back({"added", ColumnVector(FieldType::kString)});
   for (int i = 0; i < 5; ++i) wide.fields.back().data.push_string(fmt::format("new {}", i));
   store.write(std::move(wide));
+  erase(store, {kStart + 2 * kNsPerSecond, kStart + 3 * kNsPerSecond});
   BackupOptions backup;
   backup.data_directory = data;
   backup.to = data + "-copy";

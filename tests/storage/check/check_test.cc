@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 
 #include "storage/segment/format.h"
 #include "storage/wal/format.h"
@@ -104,6 +105,7 @@ TEST_F(CheckTest, AWholeStoreIsCleanAndSummedUp) {
   EXPECT_EQ(report.tables[1].time.min, 0);
   EXPECT_EQ(report.tables[1].time.max, kNsPerDay + 1499 * kNsPerSecond);
   EXPECT_EQ(report.log_records, 20u);
+  EXPECT_EQ(report.tombstones, 1u);
   EXPECT_TRUE(before == bytes_below(data));
   const CheckReport repaired = check(data, true);
   EXPECT_THAT(repaired.repairs, IsEmpty());
@@ -251,6 +253,47 @@ TEST_F(CheckTest, RowsThatTheLogStillHasAreNotLost) {
   ASSERT_EQ(names.size(), 1u);
   for (const std::string& name : names) fs::remove(join_path(data, name));
   expect_nothing_lost(expect_repaired(data));
+}
+
+// ---- tombstones ----
+
+TEST_F(CheckTest, ADamagedTombstoneIsReportedAsTheDeleteItWas) {
+  std::string file;
+  for (const std::string& name : files_below(master_)) {
+    if (name.ends_with(".del")) file = name;
+  }
+  ASSERT_FALSE(file.empty());
+  const std::string whole = read_file(join_path(master_, file));
+  std::vector<std::optional<std::string>> damages = {std::nullopt, "", whole + "x",
+                                                     whole.substr(0, whole.size() - 1)};
+  for (size_t at = 0; at < whole.size(); at += 7) {
+    damages.emplace_back(whole);
+    (*damages.back())[at] ^= 4;
+  }
+  for (const auto& bytes : damages) {
+    const std::string data = copy();
+    if (bytes) {
+      write_file(join_path(data, file), *bytes);
+    } else {
+      fs::remove(join_path(data, file));
+    }
+    EXPECT_FALSE(OpenStore(data).ok());
+    const auto before = bytes_below(data);
+    EXPECT_THAT(check(data).problems, Contains(HasSubstr(file)));
+    EXPECT_TRUE(before == bytes_below(data));
+    const CheckReport report = check(data, true);
+    EXPECT_THAT(report.losses, Contains(HasSubstr("table `water`: the delete of log record")));
+    EXPECT_THAT(check(data).problems, IsEmpty());
+    if (bytes) {
+      EXPECT_EQ(read_file(join_path(data, "quarantine/" + file)), *bytes);
+    }
+    OpenStore store(data);
+    ASSERT_TRUE(store.ok()) << store.error();
+    const Difference changed = difference(values_, store.values());
+    EXPECT_THAT(changed.missing, IsEmpty());
+    EXPECT_TRUE(changed.wrong.contains(fmt::format("varve.water|site=b|{}|ph", 1000 * kNsPerSecond)));
+    for (const auto& [key, value] : changed.wrong) EXPECT_THAT(key, HasSubstr("site=b|10")) << value;
+  }
 }
 
 // ---- catalog ----

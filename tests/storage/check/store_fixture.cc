@@ -37,6 +37,18 @@ void OpenStore::write(RowBatch batch, std::vector<StreamPosition> positions) {
   EXPECT_TRUE(written) << written.error().message;
 }
 
+void OpenStore::erase(const std::string& site, TimeRange time) {
+  DeleteRequest request;
+  request.database = "varve";
+  request.table = "water";
+  request.time = time;
+  request.series_filter = [site](const SeriesTags& tags) -> Result<bool> {
+    return tags.value("site") == site;
+  };
+  const auto done = engine_->erase(request);
+  EXPECT_TRUE(done) << done.error().message;
+}
+
 namespace {
 
 std::string value_text(const Value& value) {
@@ -166,6 +178,7 @@ void build_store(const std::string& directory) {
     ASSERT_TRUE(store.engine().flush());
     store.write(water_rows(1, "a", 1500, 6.5));
     ASSERT_TRUE(store.engine().flush());
+    store.erase("b", {1000 * kNsPerSecond, 1099 * kNsPerSecond});
     store.write(water_rows(0, "b", 900, 1));
     store.write(pump_rows(1, true), {{"stream", 0, 20}});
   }

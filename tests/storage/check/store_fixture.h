@@ -24,6 +24,7 @@ class OpenStore {
   const std::string& error() const { return error_; }
 
   void write(RowBatch batch, std::vector<StreamPosition> positions = {});  // EXPECTs that it succeeds
+  void erase(const std::string& site, TimeRange time);  // of varve.water; EXPECTs that it succeeds
   Values values();
   std::vector<std::string> columns();  // "varve.water|site|tag|string", in order
 
@@ -38,6 +39,7 @@ RowBatch water_rows(int64_t day, const std::string& site, int rows, double shift
 // Builds the store in `directory` (absent): the master every test copies.
 //   segment 1: day 0, sites a and b with 3,000 rows each, 30 small sites; table varve.pumps in another segment
 //   segment 2: day 1; segment 3: day 0 again, overwriting a part of it
+//   a tombstone: site b of day 0, seconds 1000 to 1099
 //   log: 20 rows of day 2, never flushed, with a stream position
 void build_store(const std::string& directory);
 // Two segments of table varve.water, and four records in the log.
