@@ -1,6 +1,7 @@
 // What compaction costs and what it is good for, on a real store in a temporary folder:
 //   cpu    100 hosts, a row of ten 2-decimal doubles every 10 s each, minutes late by up to 30 s; appended from ready
-//          batches with compaction off and on, flushed every 16,384 rows, then settled
+//          batches without merges, and while a thread settles the store over and over, far more often than the
+//          compaction thread would; then settled
 //   days   35,000 rows in random order over 480 days, flushed every 5,000 rows, then settled
 // Write amplification is (bytes flushed + bytes written by merges) / bytes of the settled segments.
 // Usage: bench_compaction [ROWS=1000000]
@@ -8,12 +9,15 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <thread>
 
 #include "storage/base/clock.h"
+#include "storage/base/thread.h"
 #include "storage/engine.h"
 
 namespace varve {
@@ -25,7 +29,8 @@ constexpr int kFields = 10;
 constexpr int64_t kStepNs = 10 * kNsPerSecond;
 constexpr int64_t kStartNs = 1'735'689'600 * kNsPerSecond;  // 2025-01-01
 constexpr uint64_t kFlushRows = 16'384;
-constexpr int kScans = 7;  // the median of them is shown
+constexpr int kRounds = 3;  // of appending
+constexpr int kScans = 7;   // the median of them is shown
 
 [[noreturn]] void fail(std::string_view what) {
   fmt::print(stderr, "bench_compaction: {}\n", what);
@@ -69,11 +74,11 @@ class Folder {
   std::filesystem::path path_;
 };
 
-std::unique_ptr<Engine> open(const Folder& folder, MetricsRegistry& metrics, bool compaction) {
+std::unique_ptr<Engine> open(const Folder& folder, MetricsRegistry& metrics) {
   EngineOptions options;
   options.data_directory = folder.path();
   options.metrics = &metrics;
-  options.compaction = compaction;
+  options.compaction = false;
   options.flush_rows = kFlushRows;
   auto engine = Engine::open(options);
   if (!engine) fail(engine.error().message);
@@ -109,15 +114,22 @@ std::vector<RowBatch> cpu_batches(uint64_t rows) {
   return batches;
 }
 
+// Without waiting for each: as a stream does. Returns when all rows are durable.
 void append_all(Engine& engine, const std::vector<RowBatch>& batches) {
+  std::atomic<size_t> done{0};
   for (const RowBatch& batch : batches) {
     while (true) {
       std::vector<RowBatch> one{batch};
-      const auto done = engine.append_and_wait(engine.admit(std::move(one)));
-      if (done) break;
-      if (done.error().code != ErrorCode::kUnavailable) fail(done.error().message);
+      const auto taken = engine.append(engine.admit(std::move(one)), [&](Result<Lsn> outcome) {
+        if (!outcome) fail(outcome.error().message);
+        ++done;
+      });
+      if (taken) break;
+      if (taken.error().code != ErrorCode::kUnavailable) fail(taken.error().message);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   }
+  while (done < batches.size()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
 // The hourly mean of `fields` columns for every series: milliseconds.
@@ -183,18 +195,29 @@ void settle(Engine& engine, std::string_view name, std::string_view table, int f
 
 void run_cpu(uint64_t rows) {
   const std::vector<RowBatch> batches = cpu_batches(rows);
-  for (int round = 0; round < 2; ++round) {
+  for (int round = 0; round < kRounds; ++round) {
     for (const bool compaction : {false, true}) {
       const Folder folder("compaction");
       MetricsRegistry metrics;
-      auto engine = open(folder, metrics, compaction);
+      auto engine = open(folder, metrics);
+      std::atomic<bool> stop{false};
+      std::thread merging([&] {
+        lower_thread_priority();
+        while (compaction && !stop) {
+          if (const auto done = engine->compact(); !done) fail(done.error().message);
+          std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+      });
       const int64_t start = real_clock().monotonic_ns();
       append_all(*engine, batches);
       const double seconds = seconds_since(start);
-      fmt::print("cpu, merges {:<3}  {:.2f} M rows/s appended, {} merges meanwhile\n",
-                 compaction ? "on" : "off", static_cast<double>(rows) / seconds / 1e6,
-                 engine->status().compaction.merges);
-      if (round == 1) settle(*engine, compaction ? "cpu, merges on" : "cpu, merges off", "cpu", kFields);
+      stop = true;
+      merging.join();
+      const CompactionStatus merges = engine->status().compaction;
+      fmt::print("cpu, merges {:<3}  {:.2f} M rows/s appended, {} merges of {:.1f} MB meanwhile\n",
+                 compaction ? "on" : "off", static_cast<double>(rows) / seconds / 1e6, merges.merges,
+                 static_cast<double>(merges.bytes_read) / 1e6);
+      if (round + 1 == kRounds && !compaction) settle(*engine, "cpu", "cpu", kFields);
     }
   }
 }
@@ -202,7 +225,7 @@ void run_cpu(uint64_t rows) {
 void run_days() {
   const Folder folder("compaction-days");
   MetricsRegistry metrics;
-  auto engine = open(folder, metrics, false);
+  auto engine = open(folder, metrics);
   std::mt19937 random(2);
   for (int flush = 0; flush < 7; ++flush) {
     RowBatchBuilder builder("varve", "days");

@@ -112,11 +112,17 @@ class Chooser {
   // Null when order or disk forbid it.
   std::optional<MergePlan> plan_of(MergeReason reason, Members members,
                                    std::vector<int64_t> cuts = {}) const {
-    const uint64_t bytes = bytes_of(members);
-    if (bytes > rules_.bytes_max || !is_allowed(segments_, members)) return std::nullopt;
     std::sort(members.begin(), members.end(), [&](size_t a, size_t b) {
       return std::pair(at(a).last_lsn, at(a).id) < std::pair(at(b).last_lsn, at(b).id);
     });
+    if (members.size() > kMergeSegmentsMax) {
+      // The oldest of them, and of one lsn all or none, so that the rest stays later; many of one lsn are no trouble.
+      size_t count = kMergeSegmentsMax;
+      while (count > 1 && at(members[count]).last_lsn == at(members[count - 1]).last_lsn) --count;
+      members.resize(count > 1 ? count : kMergeSegmentsMax);
+    }
+    const uint64_t bytes = bytes_of(members);
+    if (bytes > rules_.bytes_max || !is_allowed(segments_, members)) return std::nullopt;
     MergePlan plan;
     plan.reason = reason;
     plan.bytes = bytes;

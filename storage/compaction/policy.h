@@ -38,6 +38,7 @@ constexpr uint64_t kSmallSegmentBytes =
     kMergeTargetBytes / 2;  // below it, a segment is worth merging for its size
 constexpr uint64_t kMergeBytesMax = 512ULL
                                     << 20;  // of the inputs, where they can be divided: bounds disk head-room
+constexpr size_t kMergeSegmentsMax = 512;  // inputs: each costs a decoded block, about 100 KiB for ten fields
 constexpr int64_t kQuietNs = 5 * 60 * kNsPerSecond;  // guessed: late rows come in bursts
 constexpr int64_t kPatienceMax = 288;                // times kQuietNs: a day
 constexpr int64_t kOverlapNsMax = kNsPerDay;  // rows that keep coming late are merged at least this often

@@ -240,7 +240,7 @@ TEST_F(CompactionTest, RandomRowsAreTheSameBeforeAndAfterAndForScansOpenedBefore
   auto engine = open();
   const std::vector<std::string> fields = {"x", "n", "s", "b"};
   Model model;
-  for (int step = 0; step < 60; ++step) {
+  for (int step = 0; step < 40; ++step) {
     std::vector<Write> rows;
     for (size_t i = 1 + random() % 300; i-- > 0;) {
       const std::string site(1, static_cast<char>('a' + random() % 5));
@@ -437,12 +437,12 @@ TEST_F(CompactionTest, OfSeveralOutputsOnlyTheLastNamesWhatItReplacesAndItsParts
 }
 
 TEST_F(CompactionTest, WritersReadersFlushesAndMergesAtOnceLoseNothing) {
-  options_.flush_rows = 1000;
+  options_.flush_rows = 300;
   options_.compaction = true;
   options_.partition_ns = 5'000;
   auto engine = open();
   constexpr int kWriters = 2;
-  constexpr int kWrites = 120;
+  constexpr int kWrites = 50;
   std::atomic<bool> stop{false};
   std::thread reader([&] {
     while (!stop) {

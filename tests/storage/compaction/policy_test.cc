@@ -227,6 +227,23 @@ TEST(CompactionPolicy, ASegmentThatCannotBeReadIsLeftAndNoRowJumpsOverIt) {
   EXPECT_EQ(plan->segment_ids, (std::vector<uint64_t>{1, 3}));
 }
 
+TEST(CompactionPolicy, OfVeryManySegmentsTheOldestAreMergedFirst) {
+  Segments segments;
+  for (int i = 0; i < 1'000; ++i)
+    segments.add(300, i * kHour / 60, (i + 30) * kHour / 60, static_cast<Lsn>(i / 10 + 1));
+  const auto plan = next_merge(segments.list, settled());
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->segment_ids.size(), 510U);  // whole flushes
+  EXPECT_EQ(plan->segment_ids.back(), 510U);
+  for (auto& segment : segments.list) segment.last_lsn = 1;
+  for (size_t i = 0; i < segments.list.size(); ++i) {
+    segments.list[i].time_min = segments.list[i].time_max = static_cast<int64_t>(i);
+  }
+  const auto of_one_flush = next_merge(segments.list, settled());
+  ASSERT_TRUE(of_one_flush);
+  EXPECT_EQ(of_one_flush->segment_ids.size(), kMergeSegmentsMax);
+}
+
 TEST(CompactionPolicy, NoMergeIsLargerThanTheRoomThereIs) {
   Segments segments;
   segments.add(30'000, 0, kHour, 1);
