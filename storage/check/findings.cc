@@ -27,6 +27,7 @@ class Comparison {
     } else {
       for (const CatalogTable& table : inventory_.catalog->tables) {
         for (const CatalogSegment& record : table.segments) check_listed(table, record);
+        for (const CatalogTombstone& record : table.tombstones) check_delete(table, record);
       }
       check_unlisted();
       check_log_against_catalog();
@@ -37,6 +38,20 @@ class Comparison {
 
  private:
   void problem(std::string text) { out_.problems.push_back(std::move(text)); }
+
+  void check_delete(const CatalogTable& table, const CatalogTombstone& record) {
+    const TombstoneFound* file = inventory_.find_tombstone(record.file);
+    const bool same = file != nullptr && file->damage.empty() && file->id == record.id &&
+                      file->lsn == record.lsn && file->table == TableName(table.database, table.name);
+    if (same) return;
+    out_.catalog_unusable = true;
+    problem(file == nullptr ? fmt::format("tombstones/{}: missing, but the catalog lists it in table `{}`",
+                                          record.file, table.name)
+            : !file->damage.empty()
+                ? file->damage
+                : fmt::format("tombstones/{}: it is not the delete the catalog lists in table `{}`",
+                              record.file, table.name));
+  }
 
   void check_listed(const CatalogTable& table, const CatalogSegment& record) {
     live_names_.insert(record.file);

@@ -8,6 +8,7 @@
 #include "storage/flush.h"
 #include "storage/leftovers.h"
 #include "storage/segment/byte_source.h"
+#include "storage/tombstone/format.h"
 #include "storage/wal/format.h"
 
 namespace varve {
@@ -115,7 +116,8 @@ Result<LogFacts> read_log(FileSystem& files, const std::string& directory, Meter
       log.unreadable.push_back({record.lsn, std::move(damage)});
       continue;
     }
-    if (entry->batches.empty() && entry->positions.empty()) log.blank.push_back(record.lsn);
+    if (entry->deletes.empty() && entry->batches.empty() && entry->positions.empty())
+      log.blank.push_back(record.lsn);
     for (const RowBatch& batch : entry->batches) note_times(batch, log);
     for (const StreamPosition& position : entry->positions) {
       positions[{position.stream, position.partition}] = position.next_offset;
@@ -203,6 +205,34 @@ Result<SegmentFile> inspect_segment(FileSystem& file_system, const std::string& 
   return found;
 }
 
+const TombstoneFound* Inventory::find_tombstone(const std::string& name) const {
+  const auto found = std::find_if(tombstones.begin(), tombstones.end(),
+                                  [&](const TombstoneFound& file) { return file.name == name; });
+  return found == tombstones.end() ? nullptr : &*found;
+}
+
+namespace {
+
+Result<TombstoneFound> inspect_tombstone(FileSystem& file_system, const std::string& directory,
+                                         const std::string& name) {
+  TombstoneFound found;
+  found.name = name;
+  VARVE_ASSIGN(const std::string bytes, file_system.read_all(join_path(directory, name)));
+  const auto file = decode_tombstone(bytes);
+  VARVE_ASSIGN(found.damage, damage_of(file));
+  if (file && tombstone_file_name(file->id) != name) found.damage = "its file has another delete's name";
+  if (!found.damage.empty()) {
+    found.damage = fmt::format("tombstones/{}: {}", name, found.damage);
+    return found;
+  }
+  found.id = file->id;
+  found.lsn = file->lsn;
+  found.table = {file->rows.database, file->rows.table};
+  return found;
+}
+
+}  // namespace
+
 Result<Inventory> take_inventory(FileSystem& file_system, const std::string& data_directory,
                                  const CheckObserver& observer) {
   Inventory inventory;
@@ -223,6 +253,13 @@ Result<Inventory> take_inventory(FileSystem& file_system, const std::string& dat
     VARVE_ASSIGN(auto file, inspect_segment(file_system, segments, name));
     meter.add(file.bytes);
     inventory.segments.push_back(std::move(file));
+  }
+  const std::string tombstones = join_path(data_directory, "tombstones");
+  VARVE_ASSIGN(const auto deletes, list_or_none(file_system, tombstones));
+  for (const std::string& name : deletes) {
+    if (name.ends_with(".tmp")) continue;
+    VARVE_ASSIGN(auto file, inspect_tombstone(file_system, tombstones, name));
+    inventory.tombstones.push_back(std::move(file));
   }
   VARVE_ASSIGN(inventory.log, read_log(file_system, log, meter));
   VARVE_ASSIGN(inventory.quarantined, count_files(file_system, join_path(data_directory, kQuarantineFolder)));

@@ -1,5 +1,6 @@
 // Everything a data folder holds, read to the last byte: what verifies, what does not. Nothing is changed.
 //   segments/   header, footer, index, every page, order, statistics against rows
+//   tombstones/ every delete that rows in segments wait for
 //   wal/        every record
 //   catalog.db  every row
 // Memory:  one segment at a time, and eight bytes a series of each table.
@@ -43,6 +44,14 @@ struct SegmentFile {
   CatalogSegment record() const;  // of a file with facts
 };
 
+struct TombstoneFound {
+  std::string name;  // in tombstones/
+  uint64_t id = 0;   // of a whole one
+  Lsn lsn = 0;
+  TableName table;
+  std::string damage;  // empty = whole
+};
+
 struct LogFacts {
   WalSpan span;
   Lsn next_lsn = 1;  // after the last record
@@ -64,12 +73,14 @@ struct LogFacts {
 
 struct Inventory {
   std::optional<CatalogState> catalog;
-  std::string catalog_damage;         // why it is absent
-  std::vector<SegmentFile> segments;  // all of segments/, by name
+  std::string catalog_damage;              // why it is absent
+  std::vector<SegmentFile> segments;       // all of segments/, by name
+  std::vector<TombstoneFound> tombstones;  // of tombstones/, by name, without what was not finished
   LogFacts log;
   uint64_t quarantined = 0;  // files of earlier repairs
 
   const SegmentFile* find_segment(const std::string& name) const;
+  const TombstoneFound* find_tombstone(const std::string& name) const;
 };
 
 struct CheckProgress {

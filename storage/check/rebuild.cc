@@ -69,6 +69,29 @@ Live find_live(const Inventory& inventory) {
   return live;
 }
 
+// Deletes whose tables have segments: without any there is nothing to hide.
+void take_tombstones(const Inventory& inventory, std::map<TableName, CatalogTable>& tables,
+                     std::vector<std::string>& doubts) {
+  std::set<std::string> wanted;
+  for (auto& [name, table] : tables) {
+    for (const CatalogTombstone& record : table.tombstones) wanted.insert(record.file);
+    table.tombstones.clear();
+  }
+  for (const TombstoneFound& file : inventory.tombstones) {
+    wanted.erase(file.name);
+    const auto table = tables.find(file.table);
+    if (!file.damage.empty()) {
+      doubts.push_back(file.damage + ": rows of its delete may be seen again; delete them again");
+    } else if (table != tables.end()) {
+      table->second.tombstones.push_back({file.id, file.name, file.lsn});
+    }
+  }
+  for (const std::string& name : wanted) {
+    doubts.push_back(
+        fmt::format("tombstones/{}: missing: rows of its delete may be seen again; delete them again", name));
+  }
+}
+
 // ---- columns ----
 
 class Columns {
@@ -251,6 +274,7 @@ CatalogPlan plan_rebuild(const Inventory& inventory) {
     columns.at(segment.table).add(inventory.find_segment(segment.file)->facts->schema);
   }
   set_log_state(inventory, plan.state);
+  take_tombstones(inventory, tables, plan.doubts);
   for (auto& [name, table] : tables) {
     if (const auto found = columns.find(name); found != columns.end()) table.columns = found->second.finish();
     std::sort(table.segments.begin(), table.segments.end(),
@@ -280,6 +304,7 @@ uint64_t highest_segment_id(const Inventory& inventory) {
     if (failed == std::errc() && *end == '.') highest = std::max(highest, id);
     if (file.facts) highest = std::max(highest, file.facts->identity.id);
   }
+  for (const TombstoneFound& file : inventory.tombstones) highest = std::max(highest, file.id);
   return highest;
 }
 

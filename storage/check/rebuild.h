@@ -1,5 +1,6 @@
 // A catalog from what else there is: segment footers, the log, and the old catalog as far as it can be read.
 //   live        whole segments that no whole merge replaces; of a damaged merge whose inputs are all there, the inputs
+//   deletes     whole tombstones; one of a delete that segments already know of hides nothing and goes by itself
 //   columns     in the order of arrival that the segments tell, a field widened when any segment has it as double
 //   flushed     a log without holes is replayed from its oldest record: re-applied in order it changes nothing that is
 //               there. A log with holes, or one that ends before segments of the same times, is replayed only where it
@@ -39,7 +40,7 @@ struct CatalogPlan {
 CatalogPlan plan_from_catalog(const Inventory& inventory);
 CatalogPlan plan_rebuild(const Inventory& inventory);
 
-// The highest id any segment file carries.
+// The highest id any segment or tombstone carries.
 uint64_t highest_segment_id(const Inventory& inventory);
 
 }  // namespace varve
