@@ -7,6 +7,7 @@
 #include <random>
 #include <thread>
 
+#include "storage/check/check.h"
 #include "storage/engine.h"
 #include "tests/support/temp_dir.h"
 
@@ -191,6 +192,31 @@ TEST_F(DeleteTest, ATombstoneGoesWithTheLastSegmentItHidesRowsOf) {
   EXPECT_EQ(files("segments"), 0U);
   EXPECT_EQ(files("tombstones"), 0U);
   EXPECT_EQ(engine->status().tombstones, 0U);
+}
+
+TEST_F(DeleteTest, ACatalogRebuiltFromFilesKeepsTheDeletes) {
+  Rows left{{"a", {{1, 1}, {3, 3}}}, {"b", {{2, 4}}}};
+  {
+    auto engine = open();
+    ASSERT_TRUE(write(*engine, {{"a", {{1, 1}, {2, 2}, {3, 3}}}, {"b", {{2, 4}}}}));
+    ASSERT_TRUE(engine->flush());
+    ASSERT_TRUE(erase(*engine, {2, 2}, {"a"}));
+    ASSERT_TRUE(engine->flush());
+    EXPECT_EQ(read(*engine), left);
+  }
+  ASSERT_EQ(files("tombstones"), 1U);
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    std::filesystem::remove(directory_ / (std::string("catalog.db") + suffix));
+  }
+  std::filesystem::remove_all(directory_ / "wal");  // so that only the file tells of the delete
+  CheckOptions check;
+  check.data_directory = directory_.path().string();
+  check.repair = true;
+  const auto repaired = check_store(check);
+  ASSERT_TRUE(repaired) << repaired.error().message;
+  auto engine = open();
+  ASSERT_NE(engine, nullptr);
+  EXPECT_EQ(read(*engine), left);
 }
 
 TEST_F(DeleteTest, NothingMatchedMakesNoRecord) {
