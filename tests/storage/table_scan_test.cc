@@ -143,7 +143,7 @@ TEST_F(TableScanTest, AFlushGivesTheMemoryOfTheBufferBack) {
   insert(builder.finish());
   const FrozenMemtable frozen = table_.begin_flush();
   EXPECT_EQ(frozen.rows, 64U * 1024);
-  table_.publish_flush(frozen, {});
+  table_.publish_flush(frozen, {}, {});
   EXPECT_EQ(table_.memtable_bytes(), 0U);
 }
 
