@@ -10,7 +10,7 @@
 namespace varve {
 namespace {
 
-constexpr size_t kRows = 3 * 64 * 1024 + 1000;  // three runs and a rest
+constexpr size_t kRows = 3 * 64 * 1024 + 1000;  // two runs, cut after whole batches, and a rest
 
 TableOptions options() {
   TableOptions options;
@@ -90,7 +90,7 @@ TEST_F(TableScanTest, EncodedRunsAndTheNewestRowsReadAsOneTable) {
   std::mt19937 random(seed);
   Model model;
   insert_random_rows(random, model);
-  ASSERT_GE(table_.version().runs.size(), 3U);
+  ASSERT_GE(table_.version().runs.size(), 2U);
   ASSERT_NE(table_.version().newest, nullptr);
   EXPECT_EQ(read({}), model);
 
