@@ -1,13 +1,10 @@
 // How fast the store takes ready RowBatches, durably, and what that costs in CPU, memory and disk.
-//   bench_append FOLDER rows [MILLIONS]     100 series, ten doubles a row, until durable, then until flushed
-//   bench_append FOLDER series [SERIES]     ten rows of each series, spread over time
-// FOLDER must not exist; it is removed at the end.
+//   bench_append rows [ROWS [FOLDER]]       100 series, ten doubles a row, until durable, then until flushed
+//   bench_append series [SERIES [FOLDER]]   ten rows of each series, spread over time
+// FOLDER must not exist; it is removed at the end. Without arguments: both.
 #include <fmt/core.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <string>
-#include <string_view>
 
 #include "bench/store_rows.h"
 
@@ -45,6 +42,7 @@ void report_disk(Engine& engine, uint64_t rows) {
 }
 
 void append_many_rows(const std::string& folder, uint64_t rows) {
+  if (rows == 0) rows = 10'000'000;
   constexpr size_t kHosts = 100;
   CpuRows source(kHosts, kBatchTicks);
   const uint64_t batches = rows / (kHosts * kBatchTicks);
@@ -75,6 +73,7 @@ void append_many_rows(const std::string& folder, uint64_t rows) {
 }
 
 void append_many_series(const std::string& folder, uint64_t series) {
+  if (series == 0) series = 1'000'000;
   constexpr size_t kBatchSeries = 10'000;
   constexpr size_t kRowsEach = 10;
   Store store(folder);
@@ -106,14 +105,6 @@ void append_many_series(const std::string& folder, uint64_t series) {
 }  // namespace varve::bench
 
 int main(int argc, char** argv) {
-  const std::string_view what = argc > 2 ? argv[2] : "";
-  if (what != "rows" && what != "series") {
-    fmt::print(stderr, "usage: bench_append FOLDER rows [MILLIONS] | series [SERIES]\n");
-    return 2;
-  }
-  const uint64_t count = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 0;
-  if (what == "rows") varve::bench::append_many_rows(argv[1], (count == 0 ? 10 : count) * 1'000'000);
-  if (what == "series") varve::bench::append_many_series(argv[1], count == 0 ? 1'000'000 : count);
-  std::filesystem::remove_all(argv[1]);
-  return 0;
+  return varve::bench::run_modes(
+      argc, argv, {{"rows", varve::bench::append_many_rows}, {"series", varve::bench::append_many_series}});
 }

@@ -1,14 +1,11 @@
 // How fast segments are read: the average of 25.9 M values, and the opening of a store of many segments.
-//   bench_scan FOLDER avg [REPEATS]      100 series, 3 days of 10 s, ten doubles: with and without statistics
-//   bench_scan FOLDER open [SEGMENTS]    one table of 100 series in as many segments
-// FOLDER must not exist; it is removed at the end. Files are in the page cache.
+//   bench_scan avg [REPEATS [FOLDER]]     100 series, 3 days of 10 s, ten doubles: with and without statistics
+//   bench_scan open [SEGMENTS [FOLDER]]   one table of 100 series in as many segments
+// FOLDER must not exist; it is removed at the end. Files are in the page cache. Without arguments: both.
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <string>
-#include <string_view>
 
 #include "bench/store_rows.h"
 
@@ -91,7 +88,8 @@ void measure(const char* what, size_t repeats, const Run& run) {
              average.sum / static_cast<double>(average.count), average.count);
 }
 
-void bench_avg(const std::string& folder, size_t repeats) {
+void bench_avg(const std::string& folder, uint64_t repeats) {
+  if (repeats == 0) repeats = 5;
   MetricsRegistry metrics;
   auto engine = open_store(options_for(folder, metrics));
   CpuRows source(kHosts, 360);
@@ -127,7 +125,8 @@ void bench_avg(const std::string& folder, size_t repeats) {
   scans("segments");
 }
 
-void bench_open(const std::string& folder, size_t segments) {
+void bench_open(const std::string& folder, uint64_t segments) {
+  if (segments == 0) segments = 1000;
   {
     MetricsRegistry metrics;
     auto engine = open_store(options_for(folder, metrics));
@@ -166,14 +165,6 @@ void bench_open(const std::string& folder, size_t segments) {
 }  // namespace varve::bench
 
 int main(int argc, char** argv) {
-  const std::string_view what = argc > 2 ? argv[2] : "";
-  if (what != "avg" && what != "open") {
-    fmt::print(stderr, "usage: bench_scan FOLDER avg [REPEATS] | open [SEGMENTS]\n");
-    return 2;
-  }
-  const size_t count = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 0;
-  if (what == "avg") varve::bench::bench_avg(argv[1], count == 0 ? 5 : count);
-  if (what == "open") varve::bench::bench_open(argv[1], count == 0 ? 1000 : count);
-  std::filesystem::remove_all(argv[1]);
-  return 0;
+  return varve::bench::run_modes(argc, argv,
+                                 {{"avg", varve::bench::bench_avg}, {"open", varve::bench::bench_open}});
 }

@@ -2,12 +2,15 @@
 
 #include <fmt/core.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <random>
 #include <thread>
@@ -33,6 +36,29 @@ TagColumn region_tag() {
 }
 
 }  // namespace
+
+int run_modes(int argc, char** argv, const std::vector<std::pair<std::string, RunMode>>& modes) {
+  const std::string folder =
+      argc > 3 ? argv[3]
+               : (std::filesystem::temp_directory_path() / fmt::format("varve-bench-{}", getpid())).string();
+  const uint64_t count = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 0;
+  int answer = argc > 1 ? 2 : 0;
+  for (const auto& [name, run] : modes) {
+    if (argc > 1 && name != argv[1]) continue;
+    const pid_t child = fork();
+    if (child == 0) {
+      run(folder, count);
+      std::fflush(stdout);
+      std::_Exit(0);
+    }
+    int status = 1;
+    answer = child > 0 && waitpid(child, &status, 0) == child && status == 0 ? 0 : 1;
+    std::filesystem::remove_all(folder);
+    if (answer != 0) break;
+  }
+  if (answer == 2) fmt::print(stderr, "{}: there is no mode `{}`\n", argv[0], argv[1]);
+  return answer;
+}
 
 std::string field_name(size_t field) {
   return fmt::format("f{}", field);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "storage/engine.h"
@@ -26,6 +27,12 @@ class CpuRows {
   std::vector<RowBatch> made_;
   size_t batches_ = 0;
 };
+
+// Runs `mode` of a program whose arguments are [MODE [COUNT [FOLDER]]], or each mode of `modes` in a process of its own,
+// so that its peak memory is its own. The folder must not exist and is removed at the end; one beside the temporary
+// files is the default. Returns main's answer.
+using RunMode = void (*)(const std::string& folder, uint64_t count);
+int run_modes(int argc, char** argv, const std::vector<std::pair<std::string, RunMode>>& modes);
 
 std::string field_name(size_t field);  // f0 ...
 

@@ -1,8 +1,11 @@
 // How fast the log takes records on this disk: records/s and MB/s by sync mode, record size and threads.
-//   bench_wal FOLDER   (an empty folder on the disk to measure; files are removed at the end)
+//   bench_wal [FOLDER]   (an empty folder on the disk to measure, else one beside the temporary files; what was
+//   written is removed at the end)
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
@@ -87,10 +90,10 @@ void run(const std::string& folder, const Case& what) {
 
 int main(int argc, char** argv) {
   using varve::WalSync;
-  if (argc != 2) {
-    fmt::print(stderr, "usage: bench_wal FOLDER\n");
-    return 2;
-  }
+  const bool own = argc < 2;
+  const std::filesystem::path folder =
+      own ? std::filesystem::temp_directory_path() / fmt::format("varve-bench-wal-{}", getpid()) : argv[1];
+  std::filesystem::create_directories(folder);
   const varve::Case cases[] = {
       {"each, 100 B, 1 thread", WalSync::kEach, 100, 1, true},
       {"group, 100 B, 1 thread", WalSync::kGroup, 100, 1, true},
@@ -100,6 +103,7 @@ int main(int argc, char** argv) {
       {"relaxed, 100 B, 1 thread", WalSync::kRelaxed, 100, 1, true},
       {"relaxed, 64 KiB, 1 thread, no wait", WalSync::kRelaxed, 64 << 10, 1, false},
   };
-  for (const varve::Case& what : cases) varve::run(argv[1], what);
+  for (const varve::Case& what : cases) varve::run(folder.string(), what);
+  if (own) std::filesystem::remove_all(folder);
   return 0;
 }
