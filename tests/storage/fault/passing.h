@@ -1,4 +1,4 @@
-// An engine and a file system that pass every call on: a planted bug overrides the one it breaks.
+// An engine, a file system and their parts that pass every call on: a planted bug overrides the one it breaks.
 // Threads: as what is behind them.
 #pragma once
 
@@ -65,6 +65,18 @@ class PassingCursor : public LogCursor {
 
  protected:
   std::unique_ptr<LogCursor> behind_;
+};
+
+class PassingFile : public WritableFile {
+ public:
+  explicit PassingFile(std::unique_ptr<WritableFile> behind) : behind_(std::move(behind)) {}
+
+  Result<void> append(std::string_view bytes) override { return behind_->append(bytes); }
+  Result<void> sync() override { return behind_->sync(); }
+  Result<void> preallocate(uint64_t bytes) override { return behind_->preallocate(bytes); }
+
+ protected:
+  std::unique_ptr<WritableFile> behind_;
 };
 
 class PassingFiles : public FileSystem {
