@@ -31,9 +31,10 @@ struct Store {
 void report(const char* what, uint64_t rows, const Usage& from, double cpu_outside = 0) {
   const Usage now = usage_now();
   const double millions = static_cast<double>(rows) / 1e6;
-  fmt::print("{:<10} {:>7.2f} M rows  {:>6.2f} s  {:>5.2f} M rows/s  {:>5.2f} CPU s/M rows  peak {:.0f} MiB\n",
-             what, millions, now.wall_s - from.wall_s, millions / (now.wall_s - from.wall_s),
-             (now.cpu_s - from.cpu_s - cpu_outside) / millions, now.peak_mib);
+  fmt::print(
+      "{:<10} {:>7.2f} M rows  {:>6.2f} s  {:>5.2f} M rows/s  {:>5.2f} CPU s/M rows  peak {:.0f} MiB\n", what,
+      millions, now.wall_s - from.wall_s, millions / (now.wall_s - from.wall_s),
+      (now.cpu_s - from.cpu_s - cpu_outside) / millions, now.peak_mib);
 }
 
 void report_disk(Engine& engine, uint64_t rows) {

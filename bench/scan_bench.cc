@@ -144,17 +144,21 @@ void bench_open(const std::string& folder, size_t segments) {
   }
   for (int repeat = 0; repeat < 3; ++repeat) {
     MetricsRegistry metrics;
-    const int64_t start = real_clock().monotonic_ns();
+    const Usage start = usage_now();
     auto engine = open_store(options_for(folder, metrics));
-    const double opened = ms_since(start);
-    const int64_t scan = real_clock().monotonic_ns();
+    const Usage opened = usage_now();
     Average average;
     add_average(*engine, {"f0"}, true, average);
-    const double first = ms_since(scan);
-    const int64_t again = real_clock().monotonic_ns();
+    const Usage first = usage_now();
     add_average(*engine, {"f0"}, true, average);
-    fmt::print("open {} segments: {:.1f} ms; first scan {:.1f} ms, second {:.1f} ms; {:.0f} MiB resident\n",
-               engine->status().segments, opened, first, ms_since(again), usage_now().now_mib);
+    const Usage second = usage_now();
+    const auto spent = [](const Usage& from, const Usage& to) {
+      return fmt::format("{:.1f} ms ({:.1f} of CPU)", 1e3 * (to.wall_s - from.wall_s),
+                         1e3 * (to.cpu_s - from.cpu_s));
+    };
+    fmt::print("open {} segments: {}; first scan {}, second {}; {:.0f} MiB resident\n",
+               engine->status().segments, spent(start, opened), spent(opened, first), spent(first, second),
+               second.now_mib);
   }
 }
 

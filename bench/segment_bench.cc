@@ -9,8 +9,10 @@
 //   long      10 sensors of set I * 1,000,000 rows
 // items_per_second counts rows; bytes_per_row and bits (a value of a field) count the whole file.
 #include <benchmark/benchmark.h>
-#include <malloc.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <optional>
 
 #include "bench/segment_shapes.h"
@@ -19,12 +21,6 @@
 
 namespace varve::bench {
 namespace {
-
-// Heap bytes in use.
-double heap_bytes() {
-  const struct mallinfo2 info = mallinfo2();
-  return static_cast<double>(info.uordblks + info.hblkhd);
-}
 
 std::shared_ptr<const SegmentReader> open(const std::string& image) {
   return *SegmentReader::open(memory_source(image), "segment 1");
@@ -77,6 +73,22 @@ void bench_statistics(benchmark::State& state, const std::string& image) {
 void bench_open(benchmark::State& state, const std::string& image) {
   const auto source = memory_source(image);
   for (auto _ : state) benchmark::DoNotOptimize(*SegmentReader::open(source, "segment 1"));
+}
+
+// The same from a file in the page cache, with opening the file: a thousand times this is a store of as many segments.
+void bench_open_file(benchmark::State& state, const std::string& image) {
+  const auto path = std::filesystem::temp_directory_path() / ("bench_segment_" + std::to_string(::getpid()));
+  std::ofstream(path, std::ios::binary) << image;
+  double memory = 0;
+  for (auto _ : state) {
+    const double before = heap_bytes();
+    const auto segment =
+        *SegmentReader::open(*file_source(*real_file_system().open_read(path.string())), "segment 1");
+    benchmark::DoNotOptimize(segment->series_hash());
+    memory = heap_bytes() - before;
+  }
+  std::filesystem::remove(path);
+  state.counters["reader_MB"] = memory / 1e6;
 }
 
 // What the first query of a segment pays: the directory and one column of the index.
@@ -143,6 +155,7 @@ void register_shape(const std::string& name, Shape (*make)()) {
   add("scan_one_field", [=](benchmark::State& state) { bench_scan(state, data->image(), 1); });
   add("statistics_only", [=](benchmark::State& state) { bench_statistics(state, data->image()); });
   add("open", [=](benchmark::State& state) { bench_open(state, data->image()); });
+  add("open_file", [=](benchmark::State& state) { bench_open_file(state, data->image()); });
   add("first_query", [=](benchmark::State& state) { bench_first_query(state, data->image()); });
   add("one_series", [=](benchmark::State& state) {
     bench_one_series(state, data->shape(), data->image());

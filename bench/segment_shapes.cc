@@ -14,17 +14,16 @@
 namespace varve::bench {
 namespace {
 
-// Heap bytes in use.
-double heap_bytes() {
-  const struct mallinfo2 info = mallinfo2();
-  return static_cast<double>(info.uordblks + info.hblkhd);
-}
-
 constexpr int64_t kStartNs = 1735689600'000'000'000;  // 2025-01-01
 constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kMinute = 60'000 * kNsPerMs;
 
 }  // namespace
+
+double heap_bytes() {
+  const struct mallinfo2 info = mallinfo2();
+  return static_cast<double>(info.uordblks + info.hblkhd);
+}
 
 SeriesTags::SeriesTags(size_t series) {
   std::snprintf(id, sizeof id, "s-%07zu", series);

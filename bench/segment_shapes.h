@@ -43,6 +43,8 @@ Shape water();
 Shape cpu(std::string name, size_t hosts, size_t rows, bool full);
 Shape sensors(std::string name, size_t series, size_t rows);
 
+double heap_bytes();  // in use by this process
+
 // The image of one segment of all its rows. `memory` gets the bytes of heap the writer held before finish().
 std::string write_segment(const Shape& shape, Effort effort, double* memory = nullptr);
 

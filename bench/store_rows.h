@@ -29,7 +29,7 @@ class CpuRows {
 
 std::string field_name(size_t field);  // f0 ...
 
-// One row of each of `series` new series, from number `first` on, ten minutes of `tick`.
+// One row at time `tick` of each of `series` series, from number `first` on.
 RowBatch one_row_each(size_t first, size_t series, size_t tick);
 
 struct Usage {
@@ -44,8 +44,7 @@ Usage usage_now();
 std::unique_ptr<Engine> open_store(EngineOptions options);
 [[noreturn]] void give_up(const Error& error);
 
-// admit() and append(), waiting while the store says it is full. Returns the bytes the log got nothing of: the
-// seconds spent waiting.
+// admit() and append(), waiting while the store says it is full. Returns the seconds spent waiting.
 double append_rows(Engine& engine, std::vector<RowBatch> batches);
 void wait_until_written(Engine& engine, uint64_t rows);
 

@@ -76,6 +76,8 @@ EngineImpl::EngineImpl(EngineOptions options)
           options_.metrics->counter("varve_log_payload_bytes_total", "Bytes of rows handed to the log.")),
       flush_seconds_(
           options_.metrics->histogram("varve_flush_seconds", "Time to write a memtable to segments.")),
+      compaction_seconds_(options_.metrics->histogram("varve_compaction_seconds", "Time to merge segments.")),
+      compaction_(*options_.metrics),
       disk_guard_(fs_, clock_, options_.data_directory, options_.disk_reserve_bytes),
       clock_guard_(clock_) {}
 
@@ -167,20 +169,28 @@ Result<void> EngineImpl::append(AdmittedWrite&& write, AppendDone done) {
   for (size_t i = 0; i < entry.batches.size(); ++i) {
     write.state_->parts[i].checked.batch = std::move(entry.batches[i]);
   }
-  const uint64_t payload_bytes = payload.size();
   const uint64_t epoch = std::min<uint64_t>(write.state_->log_epoch, log_epoch_heard_);
   auto pending = std::make_shared<Pending>();
   pending->write = std::move(write);
   pending->done = std::move(done);
   pending->bytes = row_bytes;
+  if (const auto taken = submit(std::move(payload), epoch, pending); !taken) {
+    write = std::move(pending->write);
+    return taken.error();
+  }
+  return {};
+}
+
+Result<void> EngineImpl::submit(std::string payload, uint64_t epoch,
+                                const std::shared_ptr<Pending>& pending) {
+  const uint64_t payload_bytes = payload.size();
   const auto logged = [this, pending](Result<Lsn> outcome) {
     pending->outcome = std::move(outcome);
     queue_for_apply(pending);
   };
   const Result<Lsn> taken = wal_->append(std::move(payload), logged, epoch);
   if (!taken) {
-    pending_bytes_ -= row_bytes;
-    write = std::move(pending->write);
+    pending_bytes_ -= pending->bytes;
     if (taken.error().code == ErrorCode::kIo) stop_writes(taken.error().message);
     return taken.error();
   }
@@ -245,6 +255,12 @@ void EngineImpl::apply(Pending& pending) {
     size_t rows = 0;
     {
       const std::lock_guard whole_record(record_mutex_);
+      if (pending.erased_table != nullptr) {
+        auto tombstone = std::make_shared<Tombstone>(*pending.tombstone);
+        tombstone->lsn = lsn;
+        pending.erased_table->erase(std::move(tombstone), now);
+        deletes_applied_ = true;
+      }
       for (const auto& part : pending.write.state_->parts) {
         part.table->insert(part.checked, lsn, now);
         rows += part.checked.batch.rows();
@@ -317,6 +333,7 @@ EngineStatus EngineImpl::status() const {
   for (const auto& table : all_tables()) {
     status.memtable_rows += table->memtable_rows();
     status.memtable_bytes += table->memtable_bytes();
+    status.tombstones += table->tombstone_count();
     for (const auto& segment : table->segments()) {
       ++status.segments;
       status.segment_bytes += segment->bytes();
@@ -327,6 +344,7 @@ EngineStatus EngineImpl::status() const {
   status.wal_sync = options_.wal_sync;
   status.rows_written = rows_total_.value();
   status.bytes_written = log_bytes_total_.value();
+  status.compaction = compaction_.status();
   const std::lock_guard lock(state_mutex_);
   status.read_only_reason = failure_.empty() ? disk_guard_.reason() : failure_;
   status.failed = !failure_.empty();

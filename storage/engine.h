@@ -34,7 +34,8 @@ struct EngineOptions {
   uint64_t wal_file_bytes = 64ULL << 20;
   uint64_t flush_rows = 1'000'000;
   int64_t flush_age_ns = 60 * kNsPerSecond;
-  int64_t partition_ns = kNsPerDay;                   // segments hold one partition of time each
+  int64_t partition_ns = kNsPerDay;                   // flushed segments hold one partition of time each
+  bool compaction = true;                             // by itself; compact() works without
   int64_t retention_ns = 0;                           // 0 = keep forever
   std::map<std::string, int64_t> table_retention_ns;  // by table name, over retention_ns
   uint64_t memtable_bytes_max = 512ULL << 20;  // then append() answers kUnavailable until a flush is done
@@ -79,10 +80,24 @@ class AdmittedWrite {
   std::unique_ptr<State> state_;
 };
 
+// Rows to delete: those of the matching series within a range of time that were acknowledged before.
+struct DeleteRequest {
+  std::string database;
+  std::string table;
+  TimeRange time;
+  // Empty = every series. An error gives the delete up, with nothing done.
+  std::function<Result<bool>(const SeriesTags&)> series_filter;
+};
+
+struct DeleteOutcome {
+  uint64_t series = 0;  // that matched, whether or not they have rows in the range
+  Lsn lsn = 0;          // of the delete's record; 0 when nothing matched and none was made
+};
+
 struct TableInfo {
   std::string database;
   std::string name;
-  uint64_t rows = 0;   // upper bound while overlapping rows wait for compaction
+  uint64_t rows = 0;   // upper bound while overlapping or deleted rows wait for compaction
   uint64_t bytes = 0;  // on disk
   uint64_t series = 0;
   int64_t time_min = 0;  // of an empty table: 0 and 0
@@ -91,12 +106,27 @@ struct TableInfo {
   std::vector<ColumnInfo> columns;  // time first, then tags, then fields, in order of arrival
 };
 
+struct CompactionStatus {
+  std::string running_table;   // database.table; empty = no merge is running
+  uint64_t running_bytes = 0;  // of its inputs
+  uint64_t running_rows_read = 0;
+  uint64_t running_bytes_written = 0;
+  uint64_t segments_due = 0;      // inputs of merges that wait
+  uint64_t damaged_segments = 0;  // no merge takes them: they cannot be read
+  std::string problem;            // why the last merge failed or does not begin; empty = it went well
+  uint64_t merges = 0;            // since start
+  uint64_t bytes_read = 0;        // the same: segments merged
+  uint64_t bytes_written = 0;     // the same: by merges
+  uint64_t bytes_flushed = 0;     // the same: by flushes
+};
+
 struct EngineStatus {
   std::string store_id;  // random, made with the data folder
   Lsn last_lsn = 0;
   Lsn durable_lsn = 0;
   uint64_t wal_bytes = 0;
   uint64_t wal_files = 0;
+  uint64_t tombstones = 0;  // deletes that rows in segments or memtables wait for
   uint64_t segments = 0;
   uint64_t segment_bytes = 0;
   uint64_t memtable_rows = 0;
@@ -108,9 +138,10 @@ struct EngineStatus {
   uint64_t disk_free_bytes = 0;
   std::string retention_suspended_reason;  // clock_guard.h; empty = retention works
   WalSync wal_sync = WalSync::kGroup;
+  CompactionStatus compaction;
 };
 
-// One record as a sink sees it.
+// One record as a sink sees it; of a delete, without rows.
 struct LogRecord {
   Lsn lsn = 0;
   // Records before this one that went unread: damaged, or removed by EngineOptions::wal_bytes_max. How many.
@@ -154,6 +185,11 @@ class Engine {
   virtual Result<void> append(AdmittedWrite&& write, AppendDone done) = 0;
   Result<Lsn> append_and_wait(AdmittedWrite&& write);
 
+  // Returns when the delete is durable and no later scan sees the rows. Rows written again afterwards are seen, and a
+  // table without rows stays. Works while a full disk refuses writes, too: it makes room. Errors: kNotFound, kUnavailable (read-only, or kTombstonesPerTableMax deletes wait for
+  // compaction), kExhausted (the series matched do not fit kDeleteSeriesBytesMax), the filter's own.
+  virtual Result<DeleteOutcome> erase(DeleteRequest request) = 0;
+
   // Of every stream ever appended, as of the newest durable write.
   virtual std::vector<StreamPosition> positions() const = 0;
 
@@ -166,7 +202,11 @@ class Engine {
 
   virtual EngineStatus status() const = 0;
   virtual Result<void> flush() = 0;  // writes all memtables to segments; returns when published
-  virtual void close() = 0;          // refuses new writes, finishes the queue, flushes, stops the threads
+  // Merges until nothing is due, as the compaction thread would once no more rows came: for tests, benches and
+  // settling a store. kCorruption when a segment cannot be read (the others are merged), kExhausted when the disk has no
+  // room for a merge.
+  virtual Result<void> compact() = 0;
+  virtual void close() = 0;  // refuses new writes, finishes the queue, flushes, stops the threads
 };
 
 }  // namespace varve

@@ -2,9 +2,10 @@
 // Threads, all started by start():
 //   log     (in Wal)  writes and syncs groups of records, hands them to apply
 //   apply             puts synced records into memtables in log order, calls done
-//   flush             flushes, retention, removal of log files nobody needs
-// Lock order: flush_mutex_, record_mutex_, then a Table's own; state_mutex_ before those of the log, the disk guard and
-// the metrics; the other mutexes are held alone.
+//   flush             flushes, retention, removal of what is deleted and of log files nobody needs
+//   compaction        merges segments, one merge at a time
+// Lock order: erase_mutex_, then flush_mutex_ or compact_mutex_, publish_mutex_, record_mutex_, a Table's own;
+// state_mutex_ before those of the log, the disk guard and the metrics; the other mutexes are held alone.
 #pragma once
 
 #include <atomic>
@@ -19,6 +20,7 @@
 #include "storage/admitted_write.h"
 #include "storage/catalog/catalog.h"
 #include "storage/clock_guard.h"
+#include "storage/compaction/journal.h"
 #include "storage/disk_guard.h"
 #include "storage/engine.h"
 #include "storage/flush.h"
@@ -28,6 +30,13 @@
 #include "storage/wal/wal.h"
 
 namespace varve {
+
+// What one round of compaction over all tables came to.
+struct CompactionPass {
+  size_t tried = 0;              // merges
+  std::optional<Error> damage;   // an input that cannot be read; it is excluded from now on
+  std::optional<Error> stopped;  // why the round ended early
+};
 
 class EngineImpl : public Engine {
  public:
@@ -39,6 +48,7 @@ class EngineImpl : public Engine {
 
   AdmittedWrite admit(std::vector<RowBatch> batches) override;
   Result<void> append(AdmittedWrite&& write, AppendDone done) override;
+  Result<DeleteOutcome> erase(DeleteRequest request) override;
   std::vector<StreamPosition> positions() const override;
   std::vector<TableInfo> tables() const override;
   Result<TableInfo> describe(std::string_view database, std::string_view table) const override;
@@ -46,6 +56,7 @@ class EngineImpl : public Engine {
   Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) override;
   EngineStatus status() const override;
   Result<void> flush() override;
+  Result<void> compact() override;
   void close() override;
 
  private:
@@ -53,6 +64,8 @@ class EngineImpl : public Engine {
   using TableKey = std::pair<std::string, std::string>;  // database, name
   struct Pending {                                       // in the log, not yet applied
     AdmittedWrite write;
+    std::shared_ptr<Table> erased_table;  // of a delete, which has no write
+    std::shared_ptr<const Tombstone> tombstone;
     AppendDone done;
     uint64_t bytes = 0;
     Result<Lsn> outcome = Lsn{0};
@@ -68,7 +81,11 @@ class EngineImpl : public Engine {
   Result<void> refuse_lost_log(const CatalogState& state, const std::string& log_directory);
   Result<void> clear_leftovers(const CatalogState& state, const std::vector<std::string>& found,
                                const WalRecovery& recovery);
+  Result<void> remove_unlisted_tombstones(const CatalogState& state);
+  Result<std::vector<std::shared_ptr<const Tombstone>>> open_tombstones(
+      const Table& table, const std::vector<CatalogTombstone>& records);
   Result<void> replay_record(Lsn lsn, std::string_view payload);
+  void replay_delete(Lsn lsn, const RowDelete& rows);
 
   // ---- tables ----
   std::shared_ptr<Table> find_table(std::string_view database, std::string_view name) const;
@@ -76,7 +93,21 @@ class EngineImpl : public Engine {
   std::shared_ptr<Table> find_or_create_table(const RowBatch& batch, bool limited, RejectedRow& problem);
   std::vector<std::shared_ptr<Table>> all_tables() const;
 
+  // ---- deletes (engine_deletes.cc) ----
+  // The delete as it is logged, and its series here, ascending; none for all series.
+  Result<RowDelete> resolve_delete(const Table& table, const DeleteRequest& request,
+                                   std::vector<SeriesId>& series) const;
+  // Files the frozen deletes that rows in segments wait for. On failure no file is left.
+  Result<std::vector<CatalogTombstone>> write_tombstones(
+      const Table& table, const FrozenMemtable& frozen, std::vector<std::shared_ptr<const Tombstone>>& filed);
+  void remove_tombstone_files(const std::vector<CatalogTombstone>& files);
+  // Drops the segments whose rows are all deleted, then the deletes that hide nothing any more.
+  void settle_deletes(Table& table);
+
   // ---- threads ----
+  // Takes the record into the log, to be applied by the apply thread. On failure nothing is taken, and the memory
+  // reserved for it is given back.
+  Result<void> submit(std::string payload, uint64_t epoch, const std::shared_ptr<Pending>& pending);
   void run_apply();
   void apply(Pending& pending);
   void queue_for_apply(std::shared_ptr<Pending> pending);
@@ -102,6 +133,18 @@ class EngineImpl : public Engine {
   Lsn replay_from_after(const Table& flushed, const FrozenMemtable& frozen) const;
   void stop_writes(const std::string& reason);
 
+  // ---- compaction ----
+  void run_compaction();
+  // One merge of each table that has one due.
+  CompactionPass compact_pass(bool settle);
+  std::optional<MergePlan> choose_merge(const Table& table, bool settle, CompactionPass& pass);
+  Result<void> merge(Table& table, const MergePlan& plan, const std::shared_ptr<MergeProgress>& progress);
+  Result<void> publish_merge(Table& table, const MergeRequest& request, const SegmentTarget& target,
+                             const std::vector<CatalogSegment>& written);
+  void note_failed_merge(const Table& table, const MergePlan& plan, const MergeProgress& progress,
+                         const Error& error, CompactionPass& pass);
+  bool compaction_cancelled() const;
+
   const EngineOptions options_;
   FileSystem& fs_;
   const std::shared_ptr<OpenFiles> segment_files_;
@@ -109,6 +152,8 @@ class EngineImpl : public Engine {
   Counter& rows_total_;
   Counter& log_bytes_total_;
   LatencyHistogram& flush_seconds_;
+  LatencyHistogram& compaction_seconds_;
+  CompactionJournal compaction_;
   uint64_t collector_ = 0;
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<Catalog> catalog_;
@@ -138,9 +183,15 @@ class EngineImpl : public Engine {
   std::atomic<Lsn> applied_lsn_{0};
   std::atomic<uint64_t> log_epoch_heard_{0};  // every writer has been told of the log's failures before it
 
-  std::mutex flush_mutex_;          // one flush or retention at a time
+  std::mutex erase_mutex_;                    // one delete at a time, so that their number is exact
+  std::atomic<bool> deletes_applied_{false};  // since the flush thread looked
+
+  std::mutex flush_mutex_;          // one flush at a time
+  std::mutex compact_mutex_;        // one merge at a time
+  std::mutex publish_mutex_;        // one change to the live segments at a time: commit and what scans see
   mutable std::mutex state_mutex_;  // guards what follows
   std::condition_variable flush_work_;
+  std::condition_variable compaction_work_;
   bool flush_wanted_ = false;
   bool closing_ = false;
   std::string failure_;  // why writes stopped for good
@@ -156,6 +207,7 @@ class EngineImpl : public Engine {
 
   std::thread apply_thread_;
   std::thread flush_thread_;
+  std::thread compaction_thread_;
 };
 
 }  // namespace varve

@@ -31,12 +31,16 @@ void EngineImpl::run_flush() {
       if (closing_) return;
     }
     disk_guard_.check_when_due();
+    if (deletes_applied_.exchange(false)) {
+      for (const auto& table : all_tables()) settle_deletes(*table);
+    }
     flush_due_tables();
     if (clock_.monotonic_ns() < next_upkeep) continue;
     next_upkeep = clock_.monotonic_ns() + kUpkeepNs;
     if (const auto wall_ns = clock_guard_.trusted_wall_ns()) {
       for (const auto& table : all_tables()) drop_expired(*table, *wall_ns);
     }
+    for (const auto& table : all_tables()) settle_deletes(*table);
     remove_postponed_files();
     trim_log();
   }
@@ -82,22 +86,31 @@ Result<void> EngineImpl::flush_table(Table& table) {
     const std::lock_guard between_records(record_mutex_);
     frozen = table.begin_flush();
   }
-  if (frozen.rows == 0) {
+  if (frozen.first_lsn == 0) {
     table.cancel_flush();
     return {};
   }
   kill_point("flush.frozen");
-  const FlushTarget target{fs_, join_path(options_.data_directory, "segments"), options_.partition_ns,
-                           [&] { return catalog_->allocate_segment_id(); }};
+  const SegmentTarget segments_target{fs_, join_path(options_.data_directory, "segments"),
+                                      [&] { return catalog_->allocate_segment_id(); }};
+  const FlushTarget target{segments_target, options_.partition_ns,
+                           widest_window(options_.partition_ns, table.options().retention_ns)};
+  // Tombstones before segments: whoever finds the segments without a catalog finds the deletes they know of, too.
+  std::vector<std::shared_ptr<const Tombstone>> filed;
+  const auto tombstones = write_tombstones(table, frozen, filed);
+  if (!tombstones) {
+    table.cancel_flush();
+    return tombstones.error();
+  }
   const auto written = write_segments(table, frozen, target);
   std::vector<std::shared_ptr<const StoredSegment>> segments;
   const auto opened = written ? open_segments(table, *written, segments) : Result<void>(written.error());
   if (!opened) {
+    remove_tombstone_files(*tombstones);
     table.cancel_flush();
-    if (written) remove_segments(*written, target);
+    if (written) remove_segments(*written, segments_target);
     return opened.error();
   }
-  CatalogChange change = change_of(table);
   CatalogProgress progress;
   progress.flushed_lsn = frozen.last_lsn;
   progress.replay_from_lsn = replay_from_after(table, frozen);
@@ -109,18 +122,27 @@ Result<void> EngineImpl::flush_table(Table& table) {
     }
   }
   const Lsn replay_from = progress.replay_from_lsn;
-  change.added_segments = *written;
-  change.progress = std::move(progress);
-  kill_point("flush.before_commit");
-  if (const auto published = commit(change); !published) {
-    table.cancel_flush();
-    // Rolled back for sure: the next try writes them anew.
-    if (published.error().code == ErrorCode::kExhausted) remove_segments(*written, target);
-    return published.error();
+  {
+    const std::lock_guard publishing(publish_mutex_);
+    CatalogChange change = change_of(table);
+    change.added_segments = *written;
+    change.added_tombstones = *tombstones;
+    change.progress = std::move(progress);
+    kill_point("flush.before_commit");
+    if (const auto published = commit(change); !published) {
+      table.cancel_flush();
+      // Rolled back for sure: the next try writes them anew.
+      if (published.error().code == ErrorCode::kExhausted) {
+        remove_segments(*written, segments_target);
+        remove_tombstone_files(*tombstones);
+      }
+      return published.error();
+    }
+    kill_point("flush.before_publish");
+    table.publish_flush(frozen, std::move(segments), std::move(filed));
+    kill_point("flush.after_publish");
   }
-  kill_point("flush.before_publish");
-  table.publish_flush(frozen, std::move(segments));
-  kill_point("flush.after_publish");
+  compaction_.flushed(*written);
   {
     const std::lock_guard lock(state_mutex_);
     published_replay_from_ = std::max(published_replay_from_, replay_from);
@@ -207,8 +229,8 @@ Result<void> EngineImpl::open_segments(Table& table, const std::vector<CatalogSe
                                        std::vector<std::shared_ptr<const StoredSegment>>& out) {
   const std::string directory = join_path(options_.data_directory, "segments");
   for (const CatalogSegment& record : records) {
-    VARVE_ASSIGN(auto segment,
-                 StoredSegment::open(*segment_files_, join_path(directory, record.file), record, table.series()));
+    VARVE_ASSIGN(auto segment, StoredSegment::open(*segment_files_, join_path(directory, record.file), record,
+                                                   table.series()));
     out.push_back(std::move(segment));
   }
   return {};
@@ -227,7 +249,10 @@ Lsn EngineImpl::replay_from_after(const Table& flushed, const FrozenMemtable& fr
 }
 
 Result<void> EngineImpl::flush() {
-  for (const auto& table : all_tables()) VARVE_TRY(flush_table(*table));
+  for (const auto& table : all_tables()) {
+    settle_deletes(*table);
+    VARVE_TRY(flush_table(*table));
+  }
   trim_log();
   return {};
 }
@@ -235,7 +260,7 @@ Result<void> EngineImpl::flush() {
 void EngineImpl::drop_expired(Table& table, int64_t wall_ns) {
   const int64_t retention = table.options().retention_ns;
   if (retention == 0) return;
-  const std::lock_guard one_at_a_time(flush_mutex_);
+  std::unique_lock publishing(publish_mutex_);
   const TableInfo info = table.info();
   // Never later than the newest row: a wall clock that jumps ahead deletes nothing.
   const int64_t now = std::min(wall_ns, info.time_max);
@@ -256,7 +281,8 @@ void EngineImpl::drop_expired(Table& table, int64_t wall_ns) {
     return;
   }
   kill_point("retention.before_unlink");
-  table.drop_segments(expired);
+  table.replace_segments(expired, {});
+  publishing.unlock();
   remove_files(files);
   log_info(kComponent,
            fmt::format("retention: dropped {} segments of table `{}`", expired.size(), info.name));
@@ -268,8 +294,10 @@ void EngineImpl::close() {
     if (closing_) return;
     closing_ = true;
     flush_work_.notify_all();
+    compaction_work_.notify_all();
   }
   if (collector_ != 0) options_.metrics->remove_collector(collector_);
+  if (compaction_thread_.joinable()) compaction_thread_.join();
   if (flush_thread_.joinable()) flush_thread_.join();
   if (wal_ != nullptr) wal_->close();
   {

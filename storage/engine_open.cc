@@ -3,6 +3,7 @@
 //   DATA/catalog.db tables, columns, live segments, positions, cursors
 //   DATA/wal/       the log
 //   DATA/segments/  segment files
+//   DATA/tombstones/ deletes that rows in segments wait for
 //   DATA/hold       held while files may not be unlinked (engine_maintenance.cc)
 //   DATA/quarantine/ damaged or unexplained files; never read, never removed
 // Start is refused, naming `varve check --repair`, when the catalog is missing beside segments, when the log begins
@@ -44,6 +45,7 @@ UnlistedSegment look_at(FileSystem& files, const std::string& directory, const s
   unlisted.identity = (*reader)->identity();
   unlisted.database = (*reader)->schema().database;
   unlisted.table = (*reader)->schema().table;
+  unlisted.time = (*reader)->time_range();
   return unlisted;
 }
 
@@ -60,7 +62,8 @@ Result<void> EngineImpl::start() {
         "data folder {} is in use by another varve; stop it or choose another storage.data", data));
   }
   lock_ = std::move(*held);
-  VARVE_TRY(fs_.create_directories(join_path(data, "segments")));
+  for (const char* folder : {"segments", "tombstones"})
+    VARVE_TRY(fs_.create_directories(join_path(data, folder)));
   VARVE_TRY(refuse_lost_catalog());
   VARVE_ASSIGN(catalog_, Catalog::open(join_path(data, "catalog.db"), options_.catalog_vfs));
   VARVE_ASSIGN(const CatalogState state, catalog_->load());
@@ -68,6 +71,7 @@ Result<void> EngineImpl::start() {
   VARVE_ASSIGN(const std::vector<std::string> found, fs_.list(join_path(data, "segments")));
   const std::string log_directory = join_path(data, "wal");
   VARVE_TRY(refuse_lost_log(state, log_directory));
+  VARVE_TRY(remove_unlisted_tombstones(state));
   const int64_t began = clock_.monotonic_ns();
   VARVE_ASSIGN(const WalRecovery recovery,
                recover_wal(fs_, log_directory, std::max<Lsn>(state.replay_from_lsn, 1),
@@ -101,9 +105,12 @@ Result<void> EngineImpl::start() {
   auto& metrics = *options_.metrics;
   auto& rows = metrics.gauge("varve_memtable_rows", "Rows not yet in segments.");
   auto& bytes = metrics.gauge("varve_memtable_bytes", "Memory of rows not yet in segments.");
+  auto& tombstones = metrics.gauge("varve_tombstones", "Deletes whose rows compaction has not removed yet.");
   auto& segments = metrics.gauge("varve_segments", "Live segment files.");
   auto& segment_bytes = metrics.gauge("varve_segment_bytes", "Bytes of live segment files.");
   auto& log_bytes = metrics.gauge("varve_wal_bytes", "Bytes of the write-ahead log kept.");
+  auto& due = metrics.gauge("varve_compaction_segments_due", "Segments that wait for a merge.");
+  auto& damaged = metrics.gauge("varve_compaction_damaged_segments", "Segments no merge can read.");
   auto& read_only = metrics.gauge("varve_read_only", "1 when the store refuses writes, see /api/v1/status.");
   auto& suspended = metrics.gauge("varve_retention_suspended", "1 while the wall clock is not trusted.");
   auto& disk_free = metrics.gauge("varve_disk_free_bytes", "Free space of the disk with the data folder.");
@@ -113,9 +120,12 @@ Result<void> EngineImpl::start() {
     const EngineStatus now = status();
     rows.set(static_cast<double>(now.memtable_rows));
     bytes.set(static_cast<double>(now.memtable_bytes));
+    tombstones.set(static_cast<double>(now.tombstones));
     segments.set(static_cast<double>(now.segments));
     segment_bytes.set(static_cast<double>(now.segment_bytes));
     log_bytes.set(static_cast<double>(now.wal_bytes));
+    due.set(static_cast<double>(now.compaction.segments_due));
+    damaged.set(static_cast<double>(now.compaction.damaged_segments));
     read_only.set(now.read_only_reason.empty() ? 0 : 1);
     suspended.set(now.retention_suspended_reason.empty() ? 0 : 1);
     disk_free.set(static_cast<double>(now.disk_free_bytes));
@@ -123,6 +133,7 @@ Result<void> EngineImpl::start() {
   });
   apply_thread_ = std::thread([this] { run_apply(); });
   flush_thread_ = std::thread([this] { run_flush(); });
+  if (options_.compaction) compaction_thread_ = std::thread([this] { run_compaction(); });
   return {};
 }
 
@@ -140,6 +151,8 @@ Result<void> EngineImpl::restore(const CatalogState& state) {
     std::vector<std::shared_ptr<const StoredSegment>> segments;
     VARVE_TRY(open_segments(*table, known.segments, segments));
     table->restore_segments(std::move(segments), known.flushed_lsn);
+    VARVE_ASSIGN(auto tombstones, open_tombstones(*table, known.tombstones));
+    table->restore_tombstones(std::move(tombstones));
   }
   uint32_t largest_id = 0;
   for (const CatalogTable& known : state.tables) largest_id = std::max(largest_id, known.id);
@@ -230,6 +243,7 @@ Result<void> EngineImpl::clear_leftovers(const CatalogState& state, const std::v
 Result<void> EngineImpl::replay_record(Lsn lsn, std::string_view payload) {
   auto entry = decode_wal_entry(payload);
   if (!entry) return with_context(std::move(entry.error()), fmt::format("log record {}", lsn));
+  for (const RowDelete& rows : entry->deletes) replay_delete(lsn, rows);
   for (RowBatch& batch : entry->batches) {
     RejectedRow problem;
     const auto table = find_or_create_table(batch, false, problem);

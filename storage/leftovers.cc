@@ -13,6 +13,26 @@ bool all_in(const std::vector<uint64_t>& ids, const std::set<uint64_t>& known) {
   return std::all_of(ids.begin(), ids.end(), [&](uint64_t id) { return known.contains(id); });
 }
 
+// Whether these segments, all older, could be the inputs of a merge that made this file: an output carries the first and
+// the last lsn of them all, and no time that none of them has. A crash between two outputs leaves the earlier ones so.
+bool could_be_part_of(const UnlistedSegment& file, const std::vector<CatalogSegment>& listed) {
+  const SegmentIdentity& identity = *file.identity;
+  Lsn first = UINT64_MAX, last = 0;
+  TimeRange time{INT64_MAX, INT64_MIN};
+  for (const CatalogSegment& segment : listed) {
+    if (segment.id > identity.id || segment.first_lsn < identity.first_lsn ||
+        segment.last_lsn > identity.last_lsn) {
+      continue;
+    }
+    first = std::min(first, segment.first_lsn);
+    last = std::max(last, segment.last_lsn);
+    time.min = std::min(time.min, segment.time_min);
+    time.max = std::max(time.max, segment.time_max);
+  }
+  return first == identity.first_lsn && last == identity.last_lsn && time.contains(file.time.min) &&
+         time.contains(file.time.max);
+}
+
 Leftover judge(const UnlistedSegment& file, const LiveSegments& live) {
   if (file.name.ends_with(kTemporary)) {
     return {file.name, LeftoverKind::kRemovable, "left over by an unfinished write"};
@@ -40,6 +60,9 @@ Leftover judge(const UnlistedSegment& file, const LiveSegments& live) {
   if (!identity.replaces.empty() && all_in(identity.replaces, table->second.ids)) {
     return {file.name, LeftoverKind::kRemovable, "left over by an unfinished merge"};
   }
+  if (identity.replaces.empty() && could_be_part_of(file, table->second.segments)) {
+    return {file.name, LeftoverKind::kRemovable, "a part of an unfinished merge"};
+  }
   return {file.name, LeftoverKind::kUnknown,
           fmt::format("not listed in the catalog, and where its rows of table `{}` are is not known",
                       file.table)};
@@ -52,6 +75,7 @@ void LiveSegments::take(const CatalogState& state) {
     Table& entry = tables[{table.database, table.name}];
     entry.flushed_lsn = table.flushed_lsn;
     for (const CatalogSegment& segment : table.segments) entry.ids.insert(segment.id);
+    entry.segments = table.segments;
   }
   removals.insert(state.removals.begin(), state.removals.end());
 }

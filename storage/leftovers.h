@@ -13,6 +13,7 @@
 
 #include "storage/base/file.h"
 #include "storage/catalog/catalog.h"
+#include "storage/model/types.h"
 #include "storage/segment/format.h"
 #include "storage/wal/recovery.h"
 
@@ -27,12 +28,14 @@ struct UnlistedSegment {
   std::optional<SegmentIdentity> identity;
   std::string database;
   std::string table;
+  TimeRange time;
 };
 
 struct LiveSegments {
   struct Table {
     Lsn flushed_lsn = 0;
     std::set<uint64_t> ids;
+    std::vector<CatalogSegment> segments;
   };
   std::map<std::pair<std::string, std::string>, Table> tables;  // by database, name
   std::set<uint64_t> replaced;                                  // ids whose merge is listed whole

@@ -66,7 +66,7 @@ struct ScanCounters {
   uint64_t blocks_decoded = 0;
   uint64_t blocks_from_statistics = 0;
   uint64_t segments = 0;         // opened
-  uint64_t segments_pruned = 0;  // not opened, by time range
+  uint64_t segments_pruned = 0;  // not opened, by time range or because all their rows are deleted
 };
 
 class Scan {

@@ -254,6 +254,10 @@ void Table::append(const CheckedBatch& checked, Lsn lsn, int64_t now_monotonic_n
     column.push_range(data, 0, data.size());
   }
   buffer_run_ = nullptr;
+  note_unflushed(lsn, now_monotonic_ns);
+}
+
+void Table::note_unflushed(Lsn lsn, int64_t now_monotonic_ns) {
   if (first_lsn_ == 0) {
     first_lsn_ = lsn;
     oldest_row_ns_ = now_monotonic_ns;
@@ -263,13 +267,21 @@ void Table::append(const CheckedBatch& checked, Lsn lsn, int64_t now_monotonic_n
 
 // Readers go on with the buffer while it is encoded.
 void Table::cut_buffer(bool keep_memory) {
-  if (buffer_.rows() == 0) return;
+  if (buffer_.rows() == 0) {
+    const std::lock_guard lock(rows_mutex_);
+    if (!keep_memory) buffer_ = {};
+    return;
+  }
   auto sorted = [&] {
     const std::lock_guard lock(rows_mutex_);
     return buffer_run_;
   }();
   if (sorted == nullptr) sorted = sort_buffer();
-  auto run = std::make_shared<const EncodedRun>(*sorted);
+  const Lsn last_lsn = [&] {
+    const std::lock_guard lock(rows_mutex_);
+    return last_lsn_;  // a delete cuts the buffer, so nothing came after its newest row
+  }();
+  auto run = std::make_shared<const EncodedRun>(*sorted, last_lsn);
   const std::lock_guard lock(rows_mutex_);
   run_bytes_ += run->memory_bytes();
   run_rows_ += run->rows();
@@ -293,6 +305,7 @@ TableVersion Table::version() const {
   const std::lock_guard lock(rows_mutex_);
   TableVersion version;
   version.segments = segments_;
+  version.tombstones = tombstones_;
   version.runs = frozen_;
   version.runs.insert(version.runs.end(), runs_.begin(), runs_.end());
   if (buffer_.rows() != 0) {
@@ -317,6 +330,8 @@ TableInfo Table::info() const {
   TimeRange range{INT64_MAX, INT64_MIN};
   const TableVersion now = version();
   for (const auto& segment : now.segments) {
+    HiddenRows hidden(now.tombstones, segment->record().applied_lsn, segment->time_range());
+    if (hidden.cover(segment->time_range(), segment->series())) continue;
     info.rows += segment->rows();
     info.bytes += segment->bytes();
     range.min = std::min(range.min, segment->time_range().min);
@@ -327,13 +342,99 @@ TableInfo Table::info() const {
     range.min = std::min(range.min, times.min);
     range.max = std::max(range.max, times.max);
   };
-  for (const auto& run : now.runs) count_run(run->rows(), run->time_range());
+  for (const auto& run : now.runs) {
+    HiddenRows hidden(now.tombstones, run->last_lsn(), run->time_range());
+    if (!hidden.cover(run->time_range(), run->series())) count_run(run->rows(), run->time_range());
+  }
   if (now.newest != nullptr) count_run(now.newest->rows(), now.newest->time_range());
   if (!range.empty()) {
     info.time_min = range.min;
     info.time_max = range.max;
   }
   return info;
+}
+
+// ---- deletes ----
+
+void Table::erase(std::shared_ptr<const Tombstone> tombstone, int64_t now_monotonic_ns) {
+  const std::lock_guard no_writes(write_mutex_);
+  cut_buffer(true);  // its run lies before the delete, the rows to come lie after it
+  const std::lock_guard lock(rows_mutex_);
+  note_unflushed(tombstone->lsn, now_monotonic_ns);
+  const auto waits = [&](const auto& rows) {
+    return tombstone->time.overlaps(rows->time_range().min, rows->time_range().max);
+  };
+  if (std::none_of(runs_.begin(), runs_.end(), waits) &&
+      std::none_of(frozen_.begin(), frozen_.end(), waits) &&
+      std::none_of(segments_.begin(), segments_.end(), waits)) {
+    return;
+  }
+  auto list = tombstones_ == nullptr ? std::vector<std::shared_ptr<const Tombstone>>() : *tombstones_;
+  list.push_back(std::move(tombstone));
+  tombstones_ = make_tombstone_list(std::move(list));
+}
+
+TombstoneList Table::tombstones() const {
+  const std::lock_guard lock(rows_mutex_);
+  return tombstones_;
+}
+
+size_t Table::tombstone_count() const {
+  const std::lock_guard lock(rows_mutex_);
+  return tombstones_ == nullptr ? 0 : tombstones_->size();
+}
+
+std::vector<std::shared_ptr<const StoredSegment>> Table::hidden_segments() const {
+  const TableVersion now = version();
+  std::vector<std::shared_ptr<const StoredSegment>> hidden;
+  if (now.tombstones == nullptr) return hidden;
+  for (const auto& segment : now.segments) {
+    HiddenRows rows(now.tombstones, segment->record().applied_lsn, segment->time_range());
+    if (rows.cover(segment->time_range(), segment->series())) hidden.push_back(segment);
+  }
+  return hidden;
+}
+
+std::vector<uint64_t> Table::settle_tombstones() {
+  // Looked at without the lock: what hides nothing now never will.
+  const TableVersion now = version();
+  std::vector<uint64_t> filed;
+  std::vector<Lsn> unfiled;
+  if (now.tombstones == nullptr) return filed;
+  for (const auto& tombstone : *now.tombstones) {
+    const auto hides_of_run = [&](const auto& run) {
+      return tombstone->hides_some(run->last_lsn(), run->time_range(), run->series());
+    };
+    const auto hides_of_segment = [&](const auto& segment) {
+      return tombstone->hides_some(segment->record().applied_lsn, segment->time_range(), segment->series());
+    };
+    if (std::any_of(now.runs.begin(), now.runs.end(), hides_of_run) ||
+        std::any_of(now.segments.begin(), now.segments.end(), hides_of_segment)) {
+      continue;
+    }
+    if (tombstone->id != 0) filed.push_back(tombstone->id);
+    if (tombstone->id == 0) unfiled.push_back(tombstone->lsn);
+  }
+  const std::lock_guard lock(rows_mutex_);
+  remove_tombstones([&](const Tombstone& tombstone) {
+    return tombstone.id == 0 && std::binary_search(unfiled.begin(), unfiled.end(), tombstone.lsn);
+  });
+  return filed;
+}
+
+void Table::drop_tombstones(const std::vector<uint64_t>& ids) {
+  const std::lock_guard lock(rows_mutex_);
+  remove_tombstones([&](const Tombstone& tombstone) {
+    return tombstone.id != 0 && std::find(ids.begin(), ids.end(), tombstone.id) != ids.end();
+  });
+}
+
+template <class Condition>
+void Table::remove_tombstones(Condition condition) {
+  if (tombstones_ == nullptr) return;
+  auto kept = *tombstones_;
+  std::erase_if(kept, [&](const auto& tombstone) { return condition(*tombstone); });
+  tombstones_ = make_tombstone_list(std::move(kept));
 }
 
 // ---- flush ----
@@ -376,12 +477,19 @@ FrozenMemtable Table::begin_flush() {
   frozen_bytes_ = std::exchange(run_bytes_, 0);
   frozen_rows_ = std::exchange(run_rows_, 0);
   frozen_first_lsn_ = std::exchange(first_lsn_, 0);
-  return {frozen_, frozen_first_lsn_, last_lsn_, frozen_rows_};
+  return {frozen_, tombstones_, frozen_first_lsn_, last_lsn_, frozen_rows_};
 }
 
 void Table::publish_flush(const FrozenMemtable& frozen,
-                          std::vector<std::shared_ptr<const StoredSegment>> segments) {
+                          std::vector<std::shared_ptr<const StoredSegment>> segments,
+                          std::vector<std::shared_ptr<const Tombstone>> filed) {
   const std::lock_guard lock(rows_mutex_);
+  if (tombstones_ != nullptr) {
+    for (const auto& tombstone : *tombstones_) {
+      if (tombstone->id != 0 || tombstone->lsn > frozen.last_lsn) filed.push_back(tombstone);
+    }
+  }
+  tombstones_ = make_tombstone_list(std::move(filed));
   segments_.insert(segments_.end(), segments.begin(), segments.end());
   frozen_.clear();
   frozen_bytes_ = 0;
@@ -396,7 +504,8 @@ void Table::cancel_flush() {
   frozen_.clear();
   run_bytes_ += std::exchange(frozen_bytes_, 0);
   run_rows_ += std::exchange(frozen_rows_, 0);
-  first_lsn_ = std::exchange(frozen_first_lsn_, 0);
+  // Rows may have come since, also while there was nothing frozen.
+  if (frozen_first_lsn_ != 0) first_lsn_ = std::exchange(frozen_first_lsn_, 0);
 }
 
 Lsn Table::flushed_lsn() const {
@@ -407,13 +516,26 @@ Lsn Table::flushed_lsn() const {
 void Table::restore_segments(std::vector<std::shared_ptr<const StoredSegment>> segments, Lsn flushed_lsn) {
   const std::lock_guard lock(rows_mutex_);
   segments_ = std::move(segments);
-  std::stable_sort(segments_.begin(), segments_.end(),
-                   [](const auto& a, const auto& b) { return a->record().last_lsn < b->record().last_lsn; });
+  sort_segments();
   flushed_lsn_ = flushed_lsn;
   last_lsn_ = flushed_lsn;
 }
 
-void Table::drop_segments(const std::vector<uint64_t>& segment_ids) {
+void Table::restore_tombstones(std::vector<std::shared_ptr<const Tombstone>> tombstones) {
+  const std::lock_guard lock(rows_mutex_);
+  tombstones_ = make_tombstone_list(std::move(tombstones));
+}
+
+bool Table::has_segments(const std::vector<uint64_t>& segment_ids) const {
+  const std::lock_guard lock(rows_mutex_);
+  return std::all_of(segment_ids.begin(), segment_ids.end(), [&](uint64_t id) {
+    return std::any_of(segments_.begin(), segments_.end(),
+                       [&](const auto& segment) { return segment->id() == id; });
+  });
+}
+
+void Table::replace_segments(const std::vector<uint64_t>& segment_ids,
+                             std::vector<std::shared_ptr<const StoredSegment>> by) {
   const std::lock_guard lock(rows_mutex_);
   std::erase_if(segments_, [&](const auto& segment) {
     const bool dropped =
@@ -424,6 +546,13 @@ void Table::drop_segments(const std::vector<uint64_t>& segment_ids) {
     }
     return dropped;
   });
+  segments_.insert(segments_.end(), by.begin(), by.end());
+  sort_segments();
+}
+
+void Table::sort_segments() {
+  std::stable_sort(segments_.begin(), segments_.end(),
+                   [](const auto& a, const auto& b) { return a->record().last_lsn < b->record().last_lsn; });
 }
 
 }  // namespace varve

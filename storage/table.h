@@ -1,7 +1,8 @@
 // One table: schema, series, memtable and segments, and the versions of them that scans read.
 // Write path: check_batch (any thread) -> insert (the engine's apply thread, in log order).
 // Flush path: begin_flush freezes the memtable; publish_flush puts segments in its place, in one step for readers.
-// Threads: every method locks inside. Lock order: schema_mutex_ before the SeriesIndex's own; rows_mutex_ alone.
+// Threads: every method locks inside. Lock order: schema_mutex_ or write_mutex_, rows_mutex_, the
+// SeriesIndex's own.
 #pragma once
 
 #include <memory>
@@ -17,6 +18,7 @@
 #include "storage/memtable/sorted_run.h"
 #include "storage/series/series_index.h"
 #include "storage/stored_segment.h"
+#include "storage/tombstone/tombstone.h"
 
 namespace varve {
 
@@ -40,13 +42,16 @@ struct TableOptions {
 struct TableVersion {
   std::vector<std::shared_ptr<const StoredSegment>> segments;  // by last_lsn: the later write comes later
   std::vector<std::shared_ptr<const EncodedRun>> runs;         // older first, all newer than the segments
-  std::shared_ptr<const SortedRun> newest;  // newer than the runs; null when there are no rows
+  std::shared_ptr<const SortedRun>
+      newest;                // newer than the runs and all deletes; null when there are no rows
+  TombstoneList tombstones;  // hide rows of segments and runs, see tombstone.h
 };
 
 struct FrozenMemtable {
   std::vector<std::shared_ptr<const EncodedRun>> runs;  // older first
-  Lsn first_lsn = 0;                                    // of the oldest row in them
-  Lsn last_lsn = 0;  // every row of the table up to here is in a segment or in them
+  TombstoneList tombstones;  // all of the table's; those without an id are to be filed
+  Lsn first_lsn = 0;         // of the oldest row or delete not in a file; 0 = there is nothing to flush
+  Lsn last_lsn = 0;          // every row and delete of the table up to here is in a file or in them
   uint64_t rows = 0;
 };
 
@@ -75,6 +80,17 @@ class Table {
                            Limits limits = Limits::kEnforced);
   void insert(const CheckedBatch& checked, Lsn lsn, int64_t now_monotonic_ns);
 
+  // ---- deletes ----
+  // By the apply thread, in log order. What is written from now on is not hidden.
+  void erase(std::shared_ptr<const Tombstone> tombstone, int64_t now_monotonic_ns);
+  TombstoneList tombstones() const;
+  size_t tombstone_count() const;
+  // Segments all of whose rows are hidden.
+  std::vector<std::shared_ptr<const StoredSegment>> hidden_segments() const;
+  // Takes away the tombstones that hide nothing any more and have no file; of the others gives the ids.
+  std::vector<uint64_t> settle_tombstones();
+  void drop_tombstones(const std::vector<uint64_t>& ids);
+
   // ---- reads ----
   TableVersion version() const;
   std::vector<std::shared_ptr<const StoredSegment>> segments() const;
@@ -89,14 +105,18 @@ class Table {
   // The same once `frozen` is in segments.
   std::optional<Lsn> first_unflushed_lsn_beside(const FrozenMemtable& frozen) const;
   FrozenMemtable begin_flush();  // at most one flush of a table at a time
-  // Replaces the frozen runs by `segments`.
-  void publish_flush(const FrozenMemtable& frozen,
-                     std::vector<std::shared_ptr<const StoredSegment>> segments);
+  // Replaces the frozen runs by `segments`, and the frozen tombstones without a file by `filed`.
+  void publish_flush(const FrozenMemtable& frozen, std::vector<std::shared_ptr<const StoredSegment>> segments,
+                     std::vector<std::shared_ptr<const Tombstone>> filed);
   // The flush failed: the frozen rows go back to the memtable, to be flushed again.
   void cancel_flush();
   Lsn flushed_lsn() const;
   void restore_segments(std::vector<std::shared_ptr<const StoredSegment>> segments, Lsn flushed_lsn);
-  void drop_segments(const std::vector<uint64_t>& segment_ids);
+  void restore_tombstones(std::vector<std::shared_ptr<const Tombstone>> tombstones);
+  bool has_segments(const std::vector<uint64_t>& segment_ids) const;
+  // In one step for readers.
+  void replace_segments(const std::vector<uint64_t>& segment_ids,
+                        std::vector<std::shared_ptr<const StoredSegment>> by);
 
  private:
   struct Field {
@@ -113,6 +133,11 @@ class Table {
   void append(const CheckedBatch& checked, Lsn lsn, int64_t now_monotonic_ns);
   void cut_buffer(bool keep_memory);                     // write_mutex_ held
   std::shared_ptr<const SortedRun> sort_buffer() const;  // one of the two mutexes of rows held
+  // rows_mutex_ held:
+  void note_unflushed(Lsn lsn, int64_t now_monotonic_ns);
+  template <class Condition>
+  void remove_tombstones(Condition condition);
+  void sort_segments();  // rows_mutex_ held
 
   const TableOptions options_;
   SeriesIndex series_;
@@ -131,15 +156,16 @@ class Table {
   std::vector<std::shared_ptr<const EncodedRun>> runs_;
   std::vector<std::shared_ptr<const EncodedRun>> frozen_;
   std::vector<std::shared_ptr<const StoredSegment>> segments_;
+  TombstoneList tombstones_;
   uint64_t run_bytes_ = 0;
   uint64_t run_rows_ = 0;
   uint64_t frozen_bytes_ = 0;
   uint64_t frozen_rows_ = 0;
   Lsn frozen_first_lsn_ = 0;
-  Lsn first_lsn_ = 0;  // of the rows in buffer_ and runs_; 0 = none
+  Lsn first_lsn_ = 0;  // of the rows in buffer_ and runs_, and of deletes without a file; 0 = none
   Lsn last_lsn_ = 0;
   Lsn flushed_lsn_ = 0;
-  int64_t oldest_row_ns_ = 0;  // monotonic time the first row came into buffer_ or runs_
+  int64_t oldest_row_ns_ = 0;  // monotonic time the first of them came
 };
 
 }  // namespace varve

@@ -2,30 +2,18 @@
 
 #include <algorithm>
 
+#include "storage/merge/filtered_source.h"
 #include "storage/merge/run_source.h"
 #include "storage/merge/segment_source.h"
 #include "storage/merge/series_merger.h"
 #include "storage/merge/series_walk.h"
+#include "storage/series/snapshot_tags.h"
 
 namespace varve {
 namespace {
 
 // What all segments of a scan together may read ahead. Guessed: a window of 128 KiB for 25 segments of ten columns.
 constexpr size_t kScanAheadBytesMax = 32 << 20;
-
-class SnapshotTags : public SeriesTags {
- public:
-  explicit SnapshotTags(std::shared_ptr<const SeriesSnapshot> snapshot) : snapshot_(std::move(snapshot)) {}
-  void set(SeriesId series) { series_ = series; }
-  std::string_view value(std::string_view tag_name) const override {
-    const auto tag = snapshot_->tag_index(tag_name);
-    return tag ? snapshot_->value(series_, *tag) : std::string_view();
-  }
-
- private:
-  std::shared_ptr<const SeriesSnapshot> snapshot_;
-  SeriesId series_ = 0;
-};
 
 class TableScan : public Scan {
  public:
@@ -51,14 +39,22 @@ class TableScan : public Scan {
         ++counters_.segments_pruned;
         continue;
       }
+      HiddenRows hidden(version_.tombstones, segment->record().applied_lsn, segment->time_range());
+      if (hidden.cover(segment->time_range(), segment->series())) {
+        ++counters_.segments_pruned;
+        continue;
+      }
       ++counters_.segments;
       auto source = std::make_unique<SegmentSource>(segment, request_.fields, ahead);
       VARVE_TRY(source->open());
-      sources_.push_back(std::move(source));
+      sources_.push_back(without_hidden_rows(std::move(source), std::move(hidden)));
     }
     const auto wanted = [&](const TimeRange& times) { return request_.time.overlaps(times.min, times.max); };
     for (const auto& run : version_.runs) {
-      if (wanted(run->time_range())) sources_.push_back(std::make_unique<RunSource>(run, field_indexes));
+      if (!wanted(run->time_range())) continue;
+      sources_.push_back(
+          without_hidden_rows(std::make_unique<RunSource>(run, field_indexes),
+                              HiddenRows(version_.tombstones, run->last_lsn(), run->time_range())));
     }
     if (version_.newest != nullptr && wanted(version_.newest->time_range())) {
       sources_.push_back(std::make_unique<PlainRunSource>(version_.newest, field_indexes));
@@ -169,7 +165,7 @@ class TableScan : public Scan {
 
   // The rows of a lone piece where they lie, when all of them are wanted and no column is to be made up or widened.
   bool hand_out_whole(const LoadedPiece& piece, ScanBlock& block) {
-    if (piece.whole.size() != request_.fields.size()) return false;
+    if (piece.rows == 0 || piece.whole.size() != request_.fields.size()) return false;
     for (size_t i = 0; i < piece.whole.size(); ++i) {
       if (piece.whole[i].type != rows_.columns[i].type) return false;
     }

@@ -96,7 +96,9 @@ void add_query(CLI::App& app, QueryArguments& out) {
   command.footer(
       "Example:\n  varve query \"SELECT site, avg(temperature_c) FROM readings WHERE time > now() - INTERVAL "
       "'1 hour' "
-      "GROUP BY site\"");
+      "GROUP BY site\"\n  varve query \"DELETE FROM readings WHERE time < '2026-01-01' AND site = 'pier'\"\n"
+      "DELETE takes a range of time and conditions on tags, joined by AND; it answers the series matched and the "
+      "range.");
 }
 
 void add_check(CLI::App& app, CheckArguments& out) {

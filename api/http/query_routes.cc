@@ -156,6 +156,7 @@ HttpResponse run_query(QueryService& service, const HttpRequest& request) {
     return error_response({400, "bad_request", "no SQL was given", std::nullopt,
                            "GET /api/v1/query?q=SQL, or POST the SQL as the body"});
   }
+  call->request.may_change = request.method == "POST";  // a link or an image must not delete
   auto answer =
       std::make_shared<QueryAnswer>(service, std::move(call->request), call->format, call->time_format);
   HttpResponse response;

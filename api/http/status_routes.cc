@@ -123,6 +123,18 @@ Json mirror_json(const MirrorStatus& mirror) {
           {"last_error", mirror.last_error}};
 }
 
+Json compaction_json(const CompactionStatus& compaction) {
+  return {{"running_table", compaction.running_table},
+          {"running_bytes", compaction.running_bytes},
+          {"running_rows_read", compaction.running_rows_read},
+          {"segments_due", compaction.segments_due},
+          {"damaged_segments", compaction.damaged_segments},
+          {"problem", compaction.problem},
+          {"merges_total", compaction.merges},
+          {"bytes_read_total", compaction.bytes_read},
+          {"bytes_written_total", compaction.bytes_written}};
+}
+
 uint64_t quarantined_rows(const Engine& engine) {
   const auto table = engine.describe(kDefaultDatabase, kQuarantineTable);
   return table ? table->rows : 0;
@@ -159,6 +171,7 @@ Json status_json(const HttpServices& services, int64_t started_ns, uint64_t http
             {"last_lsn", store.last_lsn},
             {"durable_lsn", store.durable_lsn}}},
           {"segments", {{"count", store.segments}, {"bytes", store.segment_bytes}}},
+          {"compaction", compaction_json(store.compaction)},
           {"memtable", {{"rows", store.memtable_rows}, {"bytes", store.memtable_bytes}}},
           {"mirrors", std::move(mirrors)},
           {"quarantine", {{"rows_total", quarantined_rows(*services.engine)}}}};

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "api/query/budget.h"
+#include "api/query/delete.h"
 #include "api/query/executor.h"
 #include "api/query/planner.h"
 #include "api/sql/parser.h"
@@ -89,6 +90,27 @@ QueryResult<void> describe(const Engine& engine, const TableName& name, QueryBud
   return hand_out(columns, batch, budget, sink, stats);
 }
 
+// One row: how many series matched, and the range of time, both ends included; NULL = not bounded.
+QueryResult<void> delete_rows(Engine& engine, const DeleteStatement& statement, const QueryRequest& request,
+                              int64_t now_ns, QueryBudget& budget, ResultSink& sink, QueryStats& stats) {
+  if (!request.may_change) {
+    return tl::make_unexpected(invalid_query("read_only", "DELETE changes data, and this way in only reads", 0,
+                                             "send it by POST to /api/v1/query"));
+  }
+  VARVE_QUERY_ASSIGN(const DeletedRows deleted,
+                     run_delete(engine, statement, request.parameters, now_ns, budget));
+  const std::vector<ResultColumn> columns{{"series", ResultType::kInt64},
+                                          {"time_min", ResultType::kTimestamp},
+                                          {"time_max", ResultType::kTimestamp}};
+  ResultBatch batch = empty_batch(columns);
+  batch.columns[0].push_int(static_cast<int64_t>(deleted.series));
+  const TimeRange& time = deleted.time;
+  time.empty() || time.min == INT64_MIN ? batch.columns[1].push_null() : batch.columns[1].push_int(time.min);
+  time.empty() || time.max == INT64_MAX ? batch.columns[2].push_null() : batch.columns[2].push_int(time.max);
+  batch.rows = 1;
+  return hand_out(columns, batch, budget, sink, stats);
+}
+
 QueryResult<void> run_select(const Engine& engine, const SelectStatement& select,
                              const QueryParameters& parameters, int64_t now_ns, QueryBudget& budget,
                              ResultSink& sink, QueryStats& stats) {
@@ -112,7 +134,7 @@ QueryResult<void> run_select(const Engine& engine, const SelectStatement& select
 }  // namespace
 
 struct QueryService::State {
-  const Engine& engine;
+  Engine& engine;
   const QueryOptions options;
   const Clock& clock;
   Counter& queries_ok;
@@ -154,12 +176,15 @@ struct QueryService::State {
     if (const auto* wanted = std::get_if<DescribeStatement>(&statement)) {
       return describe(engine, wanted->table, budget, sink, stats);
     }
+    if (const auto* rows = std::get_if<DeleteStatement>(&statement)) {
+      return delete_rows(engine, *rows, request, clock.wall_ns(), budget, sink, stats);
+    }
     return run_select(engine, std::get<SelectStatement>(statement), request.parameters, clock.wall_ns(),
                       budget, sink, stats);
   }
 };
 
-QueryService::QueryService(const Engine& engine, QueryOptions options, MetricsRegistry& metrics,
+QueryService::QueryService(Engine& engine, QueryOptions options, MetricsRegistry& metrics,
                            const Clock& clock)
     : state_(new State{
           engine,

@@ -59,6 +59,7 @@ using QueryParameters = std::map<std::string, Value, std::less<>>;  // by name w
 struct QueryRequest {
   std::string sql;
   QueryParameters parameters;
+  bool may_change = false;  // DELETE is allowed
 };
 
 struct RunningQuery {
@@ -69,7 +70,7 @@ struct RunningQuery {
 
 class QueryService {
  public:
-  QueryService(const Engine& engine, QueryOptions options, MetricsRegistry& metrics,
+  QueryService(Engine& engine, QueryOptions options, MetricsRegistry& metrics,
                const Clock& clock = real_clock());
   ~QueryService();
 

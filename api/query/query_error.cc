@@ -19,7 +19,11 @@ QueryError limit_error(std::string_view code, std::string message) {
 
 QueryError from_storage(const Error& error) {
   const bool absent = error.code == ErrorCode::kNotFound;
-  return {absent ? QueryErrorKind::kNotFound : QueryErrorKind::kInternal,
+  const QueryErrorKind kind = absent                                     ? QueryErrorKind::kNotFound
+                              : error.code == ErrorCode::kUnavailable ? QueryErrorKind::kBusy
+                              : error.code == ErrorCode::kExhausted   ? QueryErrorKind::kLimit
+                                                                      : QueryErrorKind::kInternal;
+  return {kind,
           absent ? "unknown_table" : std::string(error_code_name(error.code)),
           error.message,
           std::nullopt,

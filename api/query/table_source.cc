@@ -8,41 +8,19 @@
 namespace varve {
 
 TableSource::TableSource(const SelectPlan& plan, QueryBudget& budget, EvalContext& context)
-    : plan_(plan), budget_(budget), context_(context) {
-  tag_values_.assign(plan.slots.size(), ColumnVector(FieldType::kString));
-  tags_.rows = 1;
-  tags_.slots.resize(plan.slots.size());
+    : plan_(plan), budget_(budget), context_(context), tags_(plan.slots) {
   whole_block_.slots.resize(plan.slots.size());
   chunk_.slots.resize(plan.slots.size());
   nan_masks_.resize(plan.fields.size());
 }
 
-void TableSource::fill_tags(const SeriesTags& tags) {
-  for (size_t slot = 0; slot < plan_.slots.size(); ++slot) {
-    if (plan_.slots[slot].kind != ColumnKind::kTag) continue;
-    const std::string_view value = tags.value(plan_.slots[slot].name);
-    tag_values_[slot].clear();
-    if (value.empty()) {
-      tag_values_[slot].push_null();
-    } else {
-      tag_values_[slot].push_string(value);
-    }
-    tags_.slots[slot] = view_of(tag_values_[slot], true);
-  }
-}
-
 bool TableSource::series_passes(const SeriesTags& tags) {
-  constexpr uint64_t kSeriesPerCheck =
-      1024;  // a filter may pass over a million series within one call of next()
   if (++series_filtered_ % kSeriesPerCheck == 0) {
     if (auto checked = budget_.check(); !checked) context_.fail(checked.error());
   }
   if (context_.failed()) return false;
-  fill_tags(tags);
   tags_of_.reset();
-  std::vector<uint32_t> passed;
-  select_true(plan_.series_filter->evaluate(tags_, context_), 1, passed);
-  return !passed.empty();
+  return tags_.passes(tags, *plan_.series_filter, context_);
 }
 
 QueryResult<bool> TableSource::open(const Engine& engine, std::vector<size_t> needed_slots,
@@ -90,7 +68,7 @@ VectorView TableSource::field_view(size_t field) {
 
 QueryResult<void> TableSource::begin_block() {
   if (tags_of_ != block_.series) {
-    fill_tags(scan_->tags(block_.series));
+    tags_.fill(scan_->tags(block_.series));
     tags_of_ = block_.series;
   }
   if (block_.from_statistics) return {};
@@ -98,7 +76,7 @@ QueryResult<void> TableSource::begin_block() {
     const SlotSource& source = plan_.slots[slot];
     VectorView& view = whole_block_.slots[slot];
     if (source.kind == ColumnKind::kTag) {
-      view = tags_.slots[slot];
+      view = tags_.chunk().slots[slot];
     } else if (source.kind == ColumnKind::kTime) {
       view = {};
       view.type = FieldType::kInt64;

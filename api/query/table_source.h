@@ -9,6 +9,7 @@
 
 #include "api/query/budget.h"
 #include "api/query/plan.h"
+#include "api/query/tag_chunk.h"
 #include "storage/scan.h"
 
 namespace varve {
@@ -26,14 +27,13 @@ class TableSource {
 
   const Chunk& rows() const { return *rows_; }  // after kRows; may be empty
   const ScanBlock& block() const { return block_; }
-  const Chunk& series_tags() const { return tags_; }  // one row, the slots of tags
+  const Chunk& series_tags() const { return tags_.chunk(); }  // one row, the slots of tags
   SeriesId series() const { return block_.series; }
   const ScanCounters& counters() const { return scan_ ? scan_->counters() : no_counters_; }
 
  private:
   bool series_passes(
       const SeriesTags& tags);  // false also when the budget is spent; the failure is in context_
-  void fill_tags(const SeriesTags& tags);
   QueryResult<void> begin_block();
   VectorView field_view(size_t field);
   QueryResult<void> next_chunk();
@@ -42,8 +42,7 @@ class TableSource {
   QueryBudget& budget_;
   EvalContext& context_;
   std::vector<size_t> needed_slots_;
-  std::vector<ColumnVector> tag_values_;  // by slot
-  Chunk tags_;
+  TagChunk tags_;
   std::unique_ptr<Scan> scan_;
   ScanCounters no_counters_;
   ScanBlock block_;

@@ -105,6 +105,11 @@ struct DescribeStatement {
   TableName table;
 };
 
-using Statement = std::variant<SelectStatement, ShowTablesStatement, DescribeStatement>;
+struct DeleteStatement {
+  TableName table;
+  AstPtr where;  // never null
+};
+
+using Statement = std::variant<SelectStatement, ShowTablesStatement, DescribeStatement, DeleteStatement>;
 
 }  // namespace varve

@@ -36,10 +36,12 @@ class StatementParser : public ExpressionParser {
       DescribeStatement describe;
       VARVE_QUERY_ASSIGN(describe.table, table_name("a table name after DESCRIBE"));
       result = std::move(describe);
-    } else if (word("WITH") || word("VALUES") || word("EXPLAIN") || word("DELETE")) {
+    } else if (word("DELETE")) {
+      VARVE_QUERY_ASSIGN(result, delete_rows());
+    } else if (word("WITH") || word("VALUES") || word("EXPLAIN")) {
       return unavailable_here();
     } else {
-      return expected("SELECT, SHOW TABLES or DESCRIBE");
+      return expected("SELECT, SHOW TABLES, DESCRIBE or DELETE");
     }
     if (symbol(";")) VARVE_QUERY_TRY(advance());
     if (current().kind != TokenKind::kEnd) {
@@ -89,6 +91,21 @@ class StatementParser : public ExpressionParser {
     VARVE_QUERY_TRY(order_by(select));
     VARVE_QUERY_TRY(limit(select));
     return select;
+  }
+
+  QueryResult<DeleteStatement> delete_rows() {
+    DeleteStatement rows;
+    VARVE_QUERY_TRY(advance());
+    if (!word("FROM")) return expected("FROM after DELETE");
+    VARVE_QUERY_TRY(advance());
+    VARVE_QUERY_ASSIGN(rows.table, table_name("a table name after DELETE FROM"));
+    if (!word("WHERE")) {
+      return tl::make_unexpected(invalid_query("missing_where", "DELETE needs a WHERE", current().position,
+                                               "name a range of time, or write WHERE true to delete every row"));
+    }
+    VARVE_QUERY_TRY(advance());
+    VARVE_QUERY_ASSIGN(rows.where, expression());
+    return rows;
   }
 
   QueryResult<SelectItem> select_item() {

@@ -100,6 +100,7 @@ class Comparison {
         entry.identity = file.facts->identity;
         entry.database = file.facts->schema.database;
         entry.table = file.facts->schema.table;
+        entry.time = file.facts->time;
       }
       unlisted.push_back(std::move(entry));
     }

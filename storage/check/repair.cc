@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "storage/check/log_repair.h"
 #include "storage/check/quarantine_copy.h"
@@ -186,19 +187,43 @@ class Repair {
   Result<void> clear_away() {
     for (const std::string& name : moved_) VARVE_TRY(files_.remove(join_path(segments_, name)));
     if (!moved_.empty()) VARVE_TRY(files_.sync_directory(segments_));
+    VARVE_TRY(clear_earlier_salvage());
     for (const Leftover& leftover : findings_.unexplained) {
       const std::string file = "segments/" + leftover.name;
-      const bool live =
-          std::any_of(plan_.state.tables.begin(), plan_.state.tables.end(), [&](const CatalogTable& table) {
-            return std::any_of(table.segments.begin(), table.segments.end(),
-                               [&](const CatalogSegment& segment) { return segment.file == leftover.name; });
-          });
-      if (live || std::find(moved_.begin(), moved_.end(), leftover.name) != moved_.end()) continue;
+      if (was_moved(leftover.name) || is_live(leftover.name)) continue;
       VARVE_ASSIGN(const std::string kept, set_aside(files_, data_, file));
       VARVE_TRY(write_report(files_, kept, leftover.reason + "\n"));
       done(fmt::format("{}: moved to {}: {}", file, kept, leftover.reason));
     }
     return {};
+  }
+
+  // A repair that was cut short may have written the salvage of a segment, and this one wrote it again.
+  Result<void> clear_earlier_salvage() {
+    std::set<uint64_t> gone;
+    for (const DamagedSegment& segment : plan_.damaged) {
+      if (segment.identity) gone.insert(segment.identity->id);
+    }
+    for (const SegmentFile& file : inventory_.segments) {
+      if (!file.facts || is_live(file.name) || was_moved(file.name)) continue;
+      const std::vector<uint64_t>& replaces = file.facts->identity.replaces;
+      if (std::none_of(replaces.begin(), replaces.end(), [&](uint64_t id) { return gone.contains(id); }))
+        continue;
+      VARVE_ASSIGN(const std::string kept, set_aside(files_, data_, "segments/" + file.name));
+      done(fmt::format("segments/{}: of a repair or merge cut short, moved to {}", file.name, kept));
+      moved_.push_back(file.name);
+    }
+    return {};
+  }
+
+  bool was_moved(const std::string& name) const {
+    return std::find(moved_.begin(), moved_.end(), name) != moved_.end();
+  }
+  bool is_live(const std::string& name) const {
+    return std::any_of(plan_.state.tables.begin(), plan_.state.tables.end(), [&](const CatalogTable& table) {
+      return std::any_of(table.segments.begin(), table.segments.end(),
+                         [&](const CatalogSegment& segment) { return segment.file == name; });
+    });
   }
 
   // ---- log ----

@@ -84,8 +84,8 @@ void decode_strings(ByteReader& in, size_t count, size_t rows, const std::vector
 
 }  // namespace
 
-EncodedRun::EncodedRun(const SortedRun& rows)
-    : rows_(rows.rows()), range_(rows.time_range()), series_(rows.series()) {
+EncodedRun::EncodedRun(const SortedRun& rows, Lsn last_lsn)
+    : rows_(rows.rows()), last_lsn_(last_lsn), range_(rows.time_range()), series_(rows.series()) {
   for (size_t i = 0; i < series_.size(); ++i) starts_.push_back(rows.rows_at(i).first);
   starts_.push_back(static_cast<uint32_t>(rows_));
   by_id_.resize(series_.size());

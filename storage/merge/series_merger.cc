@@ -28,6 +28,7 @@ void SeriesMerger::start(std::vector<Piece> pieces) {
   next_piece_ = 0;
   active_.clear();
   lone_loaded_ = std::nullopt;
+  in_lone_ = false;
 }
 
 Result<void> SeriesMerger::open(const Piece& piece) {
@@ -139,6 +140,19 @@ Result<bool> SeriesMerger::take_lone(MergedRows& out) {
   if (piece.at < piece.rows.rows) return true;
   lone_loaded_ = std::nullopt;
   return false;
+}
+
+Result<bool> SeriesMerger::next_rows(MergedRows& out) {
+  out.clear();
+  if (!in_lone_) {
+    VARVE_ASSIGN(const Step step, next(out));
+    if (step == Step::kEnd) return false;
+    in_lone_ = step == Step::kLonePiece;
+  }
+  if (in_lone_) {
+    VARVE_ASSIGN(in_lone_, take_lone(out));
+  }
+  return true;
 }
 
 }  // namespace varve

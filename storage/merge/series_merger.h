@@ -40,6 +40,8 @@ class SeriesMerger {
   // skip_lone(), with which to go on.
   Result<const LoadedPiece*> lone_rows();
   void skip_lone() { lone_loaded_ = std::nullopt; }
+  // For who wants every row: the next of them, merged or of a lone piece; false at the end of the series.
+  Result<bool> next_rows(MergedRows& out);
 
   MergedRows make_rows() const;  // empty, with columns of the right types
 
@@ -63,6 +65,7 @@ class SeriesMerger {
   std::vector<Active> active_;  // by source
   Piece lone_;
   std::optional<Active> lone_loaded_;
+  bool in_lone_ = false;  // of next_rows()
 };
 
 }  // namespace varve

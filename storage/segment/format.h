@@ -17,7 +17,7 @@
 //   index = varint section count | varint byte length of each section | the sections:
 //     summary      string database | string table | varint n, n tag names, ascending
 //                  varint n, n * (string name, u8 type) | varint n, n * varint position of the column
-//                  varint first LSN | varint last LSN | varint applied LSN
+//                  varint first LSN | varint last LSN | varint applied LSN | u8 effort (1 = exhaustive)
 //                  varint n, n * u64 replaced segment ids | varint n, n * u64 ids of the other parts
 //                  varint series | varint blocks | varint region bytes of each column
 //     series       per tag: varint n | n values, ascending, as string pages

@@ -84,6 +84,7 @@ void SegmentSummary::encode(std::string& out) const {
   writer.varint(identity.first_lsn);
   writer.varint(identity.last_lsn);
   writer.varint(identity.applied_lsn);
+  writer.u8(effort == Effort::kExhaustive ? 1 : 0);
   for (const auto* ids : {&identity.replaces, &identity.parts}) {
     writer.varint(ids->size());
     for (const uint64_t id : *ids) writer.fixed(id);
@@ -121,6 +122,9 @@ Result<SegmentSummary> SegmentSummary::decode(ByteReader& reader) {
   summary.identity.first_lsn = reader.varint();
   summary.identity.last_lsn = reader.varint();
   summary.identity.applied_lsn = reader.varint();
+  const uint8_t effort = reader.u8();
+  if (effort > 1) return corruption("index summary: unknown effort");
+  summary.effort = effort == 1 ? Effort::kExhaustive : Effort::kFast;
   for (auto* ids : {&summary.identity.replaces, &summary.identity.parts}) {
     const uint64_t count = reader.varint();
     if (count > kReplacedMax) return corruption("index summary: too many replaced segments");

@@ -20,6 +20,7 @@ namespace varve {
 struct SegmentSummary {
   SegmentSchema schema;
   SegmentIdentity identity;
+  Effort effort = Effort::kFast;  // that the pages were encoded with
   uint64_t series = 0;
   uint64_t blocks = 0;
   std::vector<uint64_t> region_bytes;  // of each column, time first

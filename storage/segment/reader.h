@@ -35,6 +35,7 @@ class SegmentReader {
   const std::string& name() const { return name_; }
   const SegmentSchema& schema() const { return summary_.schema; }
   const SegmentIdentity& identity() const { return summary_.identity; }
+  Effort effort() const { return summary_.effort; }
   uint64_t rows() const { return footer_.rows; }
   uint64_t series() const { return summary_.series; }
   uint64_t blocks() const { return summary_.blocks; }

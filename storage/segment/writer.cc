@@ -282,7 +282,7 @@ Result<std::string> SegmentWriter::finish() {
   footer.time_max = *std::max_element(time_max_.begin(), time_max_.end());
   footer.segment_id = identity_.id;
 
-  SegmentSummary summary{schema_, identity_, series_rows_.size(), block_rows_.size(), {}};
+  SegmentSummary summary{schema_, identity_, effort_, series_rows_.size(), block_rows_.size(), {}};
   for (const std::string& region : regions_) summary.region_bytes.push_back(region.size());
   std::vector<std::string> sections(3 + index_.size());
   summary.encode(sections[0]);

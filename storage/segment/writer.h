@@ -37,6 +37,11 @@ class SegmentWriter {
   uint64_t series() const { return series_rows_.size(); }
   size_t estimated_bytes() const;  // of the image, were it finished now
 
+  // For SegmentIdentity; known only when the other outputs of a merge are written.
+  void set_lineage(std::vector<uint64_t> replaces, std::vector<uint64_t> parts) {
+    identity_.replaces = std::move(replaces);
+    identity_.parts = std::move(parts);
+  }
   // At least one row must have been appended. The writer is of no use after it.
   Result<std::string> finish();
 
@@ -53,7 +58,7 @@ class SegmentWriter {
   void emit_field(size_t field, size_t rows);
   SegmentDirectory directory();
 
-  const SegmentIdentity identity_;
+  SegmentIdentity identity_;
   const SegmentSchema schema_;
   const Effort effort_;
 

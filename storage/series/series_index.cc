@@ -117,11 +117,14 @@ uint32_t SeriesIndex::value_code(Tag& tag, std::string_view value) {
   return code;
 }
 
+std::optional<SeriesId> SeriesIndex::find_codes(uint64_t hash, const std::vector<uint32_t>& codes) const {
+  return series_.find(
+      hash, [&](uint32_t series) { return std::equal(codes.begin(), codes.end(), codes_[series]); });
+}
+
 SeriesId SeriesIndex::find_or_add(const std::vector<uint32_t>& codes, bool limited) {
   const uint64_t hash = hash_codes(codes);
-  const auto known = series_.find(
-      hash, [&](uint32_t series) { return std::equal(codes.begin(), codes.end(), codes_[series]); });
-  if (known) return *known;
+  if (const auto known = find_codes(hash, codes)) return *known;
   if (full(limited)) return kNoSeries;
   const auto series = static_cast<SeriesId>(codes_.rows());
   codes_.push(codes.data());
@@ -191,6 +194,20 @@ std::vector<SeriesId> SeriesIndex::resolve_stored(std::span<const StoredTag> tag
     out[series] = find_or_add(codes, false);
   }
   return out;
+}
+
+std::optional<SeriesId> SeriesIndex::find(const std::vector<TagPair>& tags) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<uint32_t> codes(tags_.size(), kAbsentTag);
+  for (const auto& [name, value] : tags) {
+    const auto tag =
+        std::find_if(tags_.begin(), tags_.end(), [&](const Tag& known) { return known.name == name; });
+    if (tag == tags_.end()) return std::nullopt;
+    const auto code = find_value(*tag, checksum64(value), value);
+    if (!code) return std::nullopt;
+    codes[static_cast<size_t>(tag - tags_.begin())] = *code;
+  }
+  return find_codes(hash_codes(codes), codes);
 }
 
 uint64_t SeriesIndex::size() const {

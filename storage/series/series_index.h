@@ -1,6 +1,6 @@
 // The series of one table: tag set -> dense id, kept in memory.
 // Tag values are dictionary codes per tag; a series is its tuple of codes. Both are found through hash tables.
-// Memory: measured 62 bytes a series whose host name (11 bytes) is its own and whose region is one of nine; a
+// Memory: measured 65 bytes a series whose host name (11 bytes) is its own and whose region is one of nine; a
 // snapshot shares it, an order takes 8 bytes a series more.
 // Threads: SeriesIndex methods lock inside; SeriesSnapshot and SeriesOrder are immutable and shared by readers.
 #pragma once
@@ -85,6 +85,8 @@ class SeriesIndex {
   std::vector<SeriesId> resolve(const RowBatch& batch, bool limited, std::string& widest_tag);
   // `count` series, whatever the limit: for what is already stored.
   std::vector<SeriesId> resolve_stored(std::span<const StoredTag> tags, size_t count);
+  // Nothing is made.
+  std::optional<SeriesId> find(const std::vector<TagPair>& tags) const;
 
   std::shared_ptr<const SeriesSnapshot> snapshot() const;
   // Of all series. Made when first asked for after a series was added: 1 s for a million new ones.
@@ -105,6 +107,7 @@ class SeriesIndex {
   size_t tag_index(std::string_view name);
   static std::optional<uint32_t> find_value(const Tag& tag, uint64_t hash, std::string_view value);
   static uint32_t value_code(Tag& tag, std::string_view value);
+  std::optional<SeriesId> find_codes(uint64_t hash, const std::vector<uint32_t>& codes) const;
   // The series of `codes` (one per tag of the index); made when absent unless the limit is reached: kNoSeries.
   SeriesId find_or_add(const std::vector<uint32_t>& codes, bool limited);
   bool full(bool limited) const { return limited && codes_.rows() >= series_max_; }

@@ -7,7 +7,8 @@
 namespace varve {
 namespace {
 
-// entry: u8 version | varint batches | batches x row batch (row_batch.cc)
+// entry: u8 version | varint deletes | deletes x row delete (row_delete.h)
+//        | varint batches | batches x row batch (row_batch.cc)
 //        | varint positions
 //        | positions x (string stream | signed varint partition | signed varint next offset)
 constexpr uint8_t kEntryVersion = 1;
@@ -22,6 +23,8 @@ std::string encode_wal_entry(const WalEntry& entry) {
   payload.reserve(bytes);
   ByteWriter out(payload);
   out.u8(kEntryVersion);
+  out.varint(entry.deletes.size());
+  for (const RowDelete& rows : entry.deletes) encode_row_delete(rows, out);
   out.varint(entry.batches.size());
   for (const RowBatch& batch : entry.batches) encode_row_batch(batch, out);
   out.varint(entry.positions.size());
@@ -40,6 +43,11 @@ Result<WalEntry> decode_wal_entry(std::string_view payload) {
   if (in.ok() && version != kEntryVersion) {
     return unsupported(fmt::format("log entry has version {}, this program reads {}; use a newer program",
                                    version, kEntryVersion));
+  }
+  const uint64_t deletes = in.varint();
+  for (uint64_t i = 0; i < deletes && in.ok(); ++i) {
+    VARVE_ASSIGN(RowDelete rows, with_context(decode_row_delete(in), "log entry"));
+    entry.deletes.push_back(std::move(rows));
   }
   const uint64_t batches = in.varint();
   for (uint64_t i = 0; i < batches && in.ok(); ++i) {

@@ -1,5 +1,5 @@
-// What one log record carries: rows of any tables, and how far the streams they came from have been read.
-// Both stand in the same checksummed record, so they become durable together or not at all.
+// What one log record carries: deletes, then rows of any tables, and how far the streams they came from have been
+// read. All stand in the same checksummed record, so they become durable together or not at all.
 // Threads: values; nothing shared.
 #pragma once
 
@@ -10,6 +10,7 @@
 
 #include "storage/base/error.h"
 #include "storage/model/row_batch.h"
+#include "storage/model/row_delete.h"
 #include "storage/wal/lsn.h"
 
 namespace varve {
@@ -22,6 +23,7 @@ struct StreamPosition {
 };
 
 struct WalEntry {
+  std::vector<RowDelete> deletes;  // of what was written before this record
   std::vector<RowBatch> batches;
   std::vector<StreamPosition> positions;
 };

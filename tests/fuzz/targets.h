@@ -15,6 +15,7 @@ void double_page(const uint8_t* data, size_t size);
 void bool_page(const uint8_t* data, size_t size);
 void string_page(const uint8_t* data, size_t size);
 void segment(const uint8_t* data, size_t size);
+void tombstone(const uint8_t* data, size_t size);
 void json(const uint8_t* data, size_t size);
 void line_protocol(const uint8_t* data, size_t size);
 void sql(const uint8_t* data, size_t size);  // a statement

@@ -212,6 +212,14 @@ Result<void> FakeEngine::append(AdmittedWrite&& write, AppendDone done) {
   return {};
 }
 
+Result<DeleteOutcome> FakeEngine::erase(DeleteRequest) {
+  const std::lock_guard lock(mutex_);
+  Held held;
+  DeleteOutcome outcome;
+  VARVE_ASSIGN(outcome.lsn, commit(held));
+  return outcome;
+}
+
 std::vector<StreamPosition> FakeEngine::positions() const {
   const std::lock_guard lock(mutex_);
   std::vector<StreamPosition> positions;

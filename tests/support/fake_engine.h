@@ -45,6 +45,7 @@ class FakeEngine : public Engine {
   // ---- Engine ----
   AdmittedWrite admit(std::vector<RowBatch> batches) override;
   Result<void> append(AdmittedWrite&& write, AppendDone done) override;
+  Result<DeleteOutcome> erase(DeleteRequest request) override;  // a record without rows; keeps every row
   std::vector<StreamPosition> positions() const override;
   std::vector<TableInfo> tables() const override;
   Result<TableInfo> describe(std::string_view database, std::string_view table) const override;
@@ -52,6 +53,7 @@ class FakeEngine : public Engine {
   Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) override;
   EngineStatus status() const override;
   Result<void> flush() override;
+  Result<void> compact() override { return {}; }
   void close() override;
 
  private:

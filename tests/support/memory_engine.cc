@@ -201,6 +201,28 @@ Result<void> MemoryEngine::append(AdmittedWrite&&, AppendDone) {
   return unavailable("this engine only reads");
 }
 
+Result<DeleteOutcome> MemoryEngine::erase(DeleteRequest request) {
+  const auto found = tables_.find({request.database, request.table});
+  if (found == tables_.end()) return not_found("no such table");
+  DeleteOutcome outcome;
+  std::vector<Series*> matching;
+  for (Series& series : found->second.series) {
+    bool matches = true;
+    if (request.series_filter) {
+      VARVE_ASSIGN(matches, request.series_filter(MapTags(series)));
+    }
+    if (matches) matching.push_back(&series);
+  }
+  if (request.time.empty() || matching.empty()) return outcome;
+  outcome.series = matching.size();
+  outcome.lsn = ++deletes_;
+  for (Series* series : matching) {
+    auto& rows = series->rows;
+    rows.erase(rows.lower_bound(request.time.min), rows.upper_bound(request.time.max));
+  }
+  return outcome;
+}
+
 Result<std::unique_ptr<LogCursor>> MemoryEngine::open_cursor(std::string_view) {
   return unavailable("this engine has no log");
 }

@@ -1,6 +1,6 @@
-// An Engine that only reads: tables of rows in memory, scanned in blocks of a chosen size, with or without statistics.
+// An Engine that only reads and deletes: tables of rows in memory, scanned in blocks of a chosen size, with or without statistics.
 // It is the simplest thing that keeps the promises of storage/scan.h, so that queries are tested against those.
-// Threads: fill it first; then any thread may scan.
+// Threads: fill it first; then any thread may scan. erase() alone.
 #pragma once
 
 #include <map>
@@ -31,6 +31,7 @@ class MemoryEngine : public Engine {
 
   AdmittedWrite admit(std::vector<RowBatch> batches) override;
   Result<void> append(AdmittedWrite&& write, AppendDone done) override;
+  Result<DeleteOutcome> erase(DeleteRequest request) override;
   std::vector<StreamPosition> positions() const override { return {}; }
   std::vector<TableInfo> tables() const override;
   Result<TableInfo> describe(std::string_view database, std::string_view table) const override;
@@ -38,6 +39,7 @@ class MemoryEngine : public Engine {
   Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) override;
   EngineStatus status() const override { return {}; }
   Result<void> flush() override { return {}; }
+  Result<void> compact() override { return {}; }
   void close() override {}
 
   struct Series {
@@ -50,6 +52,7 @@ class MemoryEngine : public Engine {
   };
 
  private:
+  Lsn deletes_ = 0;
   Table& table(std::string_view database, std::string_view name);
   std::map<std::pair<std::string, std::string>, Table> tables_;
 };

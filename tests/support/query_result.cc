@@ -44,12 +44,12 @@ std::string CollectedResult::outcome() const {
   return text;
 }
 
-CollectedResult run_query(const Engine& engine, const std::string& sql, const QueryParameters& parameters,
+CollectedResult run_query(Engine& engine, const std::string& sql, const QueryParameters& parameters,
                           const QueryOptions& options) {
   MetricsRegistry metrics;
   QueryService service(engine, options, metrics);
   CollectedResult result;
-  auto outcome = service.run({sql, parameters}, result);
+  auto outcome = service.run({sql, parameters, true}, result);
   if (outcome) {
     result.stats = *outcome;
   } else {

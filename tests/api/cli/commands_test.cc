@@ -149,6 +149,25 @@ TEST_F(Commands, QueryPrintsAnswersAndErrors) {
   expect_one_error(absent.err, "mm");
 }
 
+TEST_F(Commands, QueryDeletesByPostAndALinkDoesNot) {
+  const auto server = serve();
+  EXPECT_EQ(http_post(url() + "/write", "m,site=a v=1 1\nm,site=a v=2 2\nm,site=b v=3 2\n", "text/plain").status,
+            204);
+  const std::string sql = "DELETE FROM m WHERE time >= '1970-01-01T00:00:00.000000002Z' AND site = 'a'";
+  const HttpAnswer link = http_get(url() + "/api/v1/query?q=" + url_encode(sql));
+  EXPECT_EQ(link.status, 400);
+  EXPECT_THAT(link.body, HasSubstr("\"hint\":\"send it by POST to /api/v1/query\""));
+  EXPECT_THAT(query("SELECT count(*) FROM m").out, HasSubstr("3"));
+  const Finished deleted = query(sql, "ndjson");
+  EXPECT_EQ(deleted.exit_code, 0) << deleted.err;
+  EXPECT_EQ(deleted.out,
+            "{\"series\":1,\"time_min\":\"1970-01-01T00:00:00.000000002Z\",\"time_max\":null}\n");
+  EXPECT_THAT(query("SELECT sum(v) AS s FROM m", "ndjson").out, HasSubstr("{\"s\":4.0}"));
+  const Finished field = query("DELETE FROM m WHERE v > 1");
+  EXPECT_EQ(field.exit_code, 1);
+  expect_one_error(field.err, "`v` is a field (at byte 20)");
+}
+
 TEST_F(Commands, QuerySaysWhenNobodyAnswers) {
   const Finished answer = query("SELECT 1");
   EXPECT_EQ(answer.exit_code, 1);

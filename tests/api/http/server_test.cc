@@ -28,6 +28,7 @@ TEST_F(Http, PassesStatementAndParametersOfEveryForm) {
   EXPECT_EQ(get(port(), "/api/v1/query?q=SELECT+a&%24i=7&%24d=1.5&%24b=true&%24s=abc&%24q=%227%22").status,
             200);
   EXPECT_EQ(seen.sql, "SELECT a");
+  EXPECT_FALSE(seen.may_change) << "a link must not delete";
   EXPECT_EQ(seen.parameters.at("i"), Value(int64_t{7}));
   EXPECT_EQ(seen.parameters.at("d"), Value(1.5));
   EXPECT_EQ(seen.parameters.at("b"), Value(true));
@@ -43,12 +44,14 @@ TEST_F(Http, PassesStatementAndParametersOfEveryForm) {
           .status,
       200);
   EXPECT_EQ(seen.sql, "SELECT b");
+  EXPECT_TRUE(seen.may_change);
   EXPECT_EQ(seen.parameters.at("i"), Value(int64_t{-1}));
   EXPECT_EQ(seen.parameters.at("d"), Value(2.0));
   EXPECT_EQ(seen.parameters.at("n"), Value());
 
   EXPECT_EQ(post(port(), "/api/v1/query?format=csv", "SELECT c").status, 200);
   EXPECT_EQ(seen.sql, "SELECT c");
+  EXPECT_TRUE(seen.may_change);
   // curl -d says it is a form; it still is the bare SQL, over the library's form limit too.
   const std::string form = "Content-Type: application/x-www-form-urlencoded\r\n";
   const std::string wide = "SELECT d --" + std::string(20'000, '-');

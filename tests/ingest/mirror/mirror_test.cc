@@ -120,6 +120,17 @@ TEST_F(MirrorTest, CountsRecordsThatWentBeforeItReadThem) {
   EXPECT_THAT(metrics.render(), HasSubstr("varve_mirror_lost_records_total{mirror=\"mirror.0\"} 7\n"));
 }
 
+TEST_F(MirrorTest, PassesOverDeletes) {
+  influx.start();
+  append_rows(2);
+  ASSERT_TRUE(engine.erase({"varve", "m", {}, nullptr}));
+  append_rows(2);
+  ASSERT_TRUE(engine.erase({"varve", "m", {}, nullptr}));
+  start_mirror();
+  ASSERT_TRUE(all_saved());
+  EXPECT_EQ(influx.lines("varve"), lines_up_to(4));
+}
+
 TEST_F(MirrorTest, SendsRequestsOfAtMostBatchLines) {
   influx.start();
   options.batch_lines = 100;

@@ -117,16 +117,20 @@ TEST_F(OpenRules, AMergeOfSegmentsThatAreNotListedIsSetAside) {
   expect_set_aside(plant({kFreeId, 1, flushed_, flushed_, {ids_[0], 0x555555}, {}}));
 }
 
-TEST_F(OpenRules, APartOfAnUnfinishedMergeAloneIsSetAside) {
-  expect_set_aside(plant({kFreeId, 1, flushed_, flushed_, {}, {}}));
+TEST_F(OpenRules, APartOfAnUnfinishedMergeIsRemovedWhenListedSegmentsCouldBeItsInputs) {
+  expect_removed(plant({kFreeId, 1, flushed_, flushed_, {}, {}}));
+}
+
+TEST_F(OpenRules, ASegmentThatNothingExplainsIsSetAside) {
+  expect_set_aside(plant({kFreeId, 2, flushed_, flushed_, {}, {}}));
 }
 
 TEST_F(OpenRules, AMergedInputBesideItsListedMergeIsRemoved) {
   const std::string input = plant({kFreeId, 1, 2, 2, {}, {}});
   const std::string merged = plant({kFreeId + 1, 1, flushed_, flushed_, {kFreeId}, {}});
   {
-    const auto found =
-        inspect_segment(real_file_system(), join_path(data_, "segments"), fs::path(merged).filename().string());
+    const auto found = inspect_segment(real_file_system(), join_path(data_, "segments"),
+                                       fs::path(merged).filename().string());
     ASSERT_TRUE(found && found->whole());
     const auto catalog = Catalog::open(join_path(data_, "catalog.db"));
     ASSERT_TRUE(catalog);

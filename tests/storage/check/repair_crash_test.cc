@@ -94,16 +94,16 @@ class StoppingFileSystem : public FileSystem {
 
 class RepairCrash : public ::testing::Test {
  protected:
-  void SetUp() override { build_store(master_); }
+  void SetUp() override { build_small_store(master_); }
 
-  // Every page-damaged, a whole segment lost, a hole in the log; the catalog gone too if asked.
+  // A damaged page, a segment lost whole, a hole in the log; the catalog gone too if asked.
   void damage(const std::string& data, bool catalog) {
     int number = 0;
     for (const std::string& file : files_below(data)) {
       std::string bytes = read_file(join_path(data, file));
       if (file.ends_with(".seg")) {
         bytes[number == 1 ? bytes.size() - 1 : kSegmentHeaderBytes + 5] ^= 1;
-        if (number != 0) write_file(join_path(data, file), bytes);
+        write_file(join_path(data, file), bytes);
         ++number;
       } else if (file.ends_with(".wal")) {
         bytes[kWalFirstRecordOffset + (bytes.size() - kWalFirstRecordOffset) / 2] ^= 1;

@@ -129,6 +129,28 @@ RowBatch pump_rows(int64_t day, bool as_double) {
   return builder.finish();
 }
 
+// Rows that stay in the log, and a copy of the store as a crash would leave it.
+void add_tail(const std::string& data, int rows, const std::string& copy) {
+  OpenStore store(data);
+  ASSERT_TRUE(store.ok()) << store.error();
+  ASSERT_TRUE(store.engine().flush());  // the log file of before goes
+  for (int i = 0; i < rows; ++i) {
+    RowBatchBuilder builder("varve", "water");
+    builder.begin_row();
+    builder.tag("site", "c");
+    builder.tag("probe", "p1");
+    builder.field_double("ph", i);
+    builder.field_int("late", i);
+    builder.end_row(2 * kNsPerDay + i);
+    store.write(builder.finish(), {{"stream", 0, 30 + i}});
+  }
+  BackupOptions backup;
+  backup.data_directory = data;
+  backup.to = copy;
+  const auto made = back_up(backup);
+  ASSERT_TRUE(made) << made.error().message;
+}
+
 }  // namespace
 
 void build_store(const std::string& directory) {
@@ -147,23 +169,20 @@ void build_store(const std::string& directory) {
     store.write(water_rows(0, "b", 900, 1));
     store.write(pump_rows(1, true), {{"stream", 0, 20}});
   }
-  OpenStore store(data);
-  ASSERT_TRUE(store.ok()) << store.error();
-  for (int i = 0; i < 20; ++i) {
-    RowBatchBuilder builder("varve", "water");
-    builder.begin_row();
-    builder.tag("site", "c");
-    builder.tag("probe", "p1");
-    builder.field_double("ph", i);
-    builder.field_int("late", i);
-    builder.end_row(2 * kNsPerDay + i);
-    store.write(builder.finish(), {{"stream", 0, 30 + i}});
+  add_tail(data, 20, directory);
+}
+
+void build_small_store(const std::string& directory) {
+  const TempDir work;
+  const std::string data = (work / "data").string();
+  {
+    OpenStore store(data);
+    ASSERT_TRUE(store.ok()) << store.error();
+    store.write(water_rows(0, "a", 1500, 6));
+    ASSERT_TRUE(store.engine().flush());
+    store.write(water_rows(1, "a", 100, 6));
   }
-  BackupOptions backup;
-  backup.data_directory = data;
-  backup.to = directory;
-  const auto made = back_up(backup);
-  ASSERT_TRUE(made) << made.error().message;
+  add_tail(data, 4, directory);
 }
 
 std::string read_file(const std::string& path) {

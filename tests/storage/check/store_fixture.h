@@ -40,6 +40,8 @@ RowBatch water_rows(int64_t day, const std::string& site, int rows, double shift
 //   segment 2: day 1; segment 3: day 0 again, overwriting a part of it
 //   log: 20 rows of day 2, never flushed, with a stream position
 void build_store(const std::string& directory);
+// Two segments of table varve.water, and four records in the log.
+void build_small_store(const std::string& directory);
 
 std::string read_file(const std::string& path);
 void write_file(const std::string& path, const std::string& bytes);

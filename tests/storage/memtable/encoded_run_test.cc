@@ -79,7 +79,7 @@ TEST(EncodedRun, HoldsTheRowsItWasMadeOfInEveryTypeWithAndWithoutNulls) {
       put(9, std::string(random() % 5, static_cast<char>('a' + random() % 3)));
     }
     const SortedRun plain(buffer, sort_backwards);
-    const EncodedRun encoded(plain);
+    const EncodedRun encoded(plain, 1);
     expect_same(encoded, plain);
     EXPECT_EQ(encoded.position_of(series + 1), std::nullopt);
   }
@@ -100,7 +100,7 @@ TEST(EncodedRun, GivesALargeSeriesBlocksOfItsOwnAndLetsSmallOnesShare) {
   add(2, 2 * kBlockRowsMax + 1);
   add(1, kOwnBlockRows);
   add(0, 1);
-  const EncodedRun run(SortedRun(buffer, sort_backwards));
+  const EncodedRun run(SortedRun(buffer, sort_backwards), 1);
   std::vector<uint32_t> rows;
   for (size_t block = 0; block < run.blocks(); ++block) rows.push_back(run.block_rows(block));
   EXPECT_EQ(rows, (std::vector<uint32_t>{10 + kOwnBlockRows - 1, kBlockRowsMax, kBlockRowsMax, 1,
@@ -117,7 +117,7 @@ TEST(EncodedRun, HoldsMoreBytesOfStringsThanAPageOfTheCodecDoes) {
   }
   ASSERT_GT(buffer.columns[0].strings.bytes.size(), kStringPageBytesMax);
   const SortedRun plain(buffer, sort_backwards);
-  expect_same(EncodedRun(plain), plain);
+  expect_same(EncodedRun(plain, 1), plain);
 }
 
 TEST(EncodedRun, OfTwoDecimalReadingsTakesAFifthOfTheirMemory) {
@@ -130,7 +130,7 @@ TEST(EncodedRun, OfTwoDecimalReadingsTakesAFifthOfTheirMemory) {
     for (ColumnVector& column : buffer.columns)
       column.push_double(static_cast<double>(random() % 10'000) / 100);
   }
-  const EncodedRun run(SortedRun(buffer, sort_backwards));
+  const EncodedRun run(SortedRun(buffer, sort_backwards), 1);
   EXPECT_LT(run.memory_bytes() * 5, run.rows() * (8 + 4 + 10 * 8));
 }
 
