@@ -19,6 +19,7 @@ class PassingEngine : public Engine {
   Result<void> append(AdmittedWrite&& write, AppendDone done) override {
     return behind_->append(std::move(write), std::move(done));
   }
+  Result<DeleteOutcome> erase(DeleteRequest request) override { return behind_->erase(std::move(request)); }
   std::vector<StreamPosition> positions() const override { return behind_->positions(); }
   std::vector<TableInfo> tables() const override { return behind_->tables(); }
   Result<TableInfo> describe(std::string_view database, std::string_view table) const override {
@@ -32,6 +33,7 @@ class PassingEngine : public Engine {
   }
   EngineStatus status() const override { return behind_->status(); }
   Result<void> flush() override { return behind_->flush(); }
+  Result<void> compact() override { return behind_->compact(); }
   void close() override { behind_->close(); }
 
  protected:
