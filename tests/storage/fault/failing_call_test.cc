@@ -14,7 +14,7 @@ constexpr int kCallsMax = 20'000;  // a workload that never ends would be a faul
 // Every call in turn until the workload has no such call left. Returns how many there were.
 int fail_every_call(Failure failure) {
   const uint64_t first = seed_to_replay().value_or(kSeed);
-  const uint64_t seeds = runs(1);
+  const uint64_t seeds = grown(1);
   std::printf("seeds %llu to %llu; VARVE_SEED=n replays one\n", static_cast<unsigned long long>(first),
               static_cast<unsigned long long>(first + seeds - 1));
   set_log_level(LogLevel::kOff);

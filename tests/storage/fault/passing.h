@@ -1,4 +1,4 @@
-// An engine and a file system that pass every call on: a planted bug overrides the one it breaks.
+// An engine, a file system and their parts that pass every call on: a planted bug overrides the one it breaks.
 // Threads: as what is behind them.
 #pragma once
 
@@ -19,6 +19,7 @@ class PassingEngine : public Engine {
   Result<void> append(AdmittedWrite&& write, AppendDone done) override {
     return behind_->append(std::move(write), std::move(done));
   }
+  Result<DeleteOutcome> erase(DeleteRequest request) override { return behind_->erase(std::move(request)); }
   std::vector<StreamPosition> positions() const override { return behind_->positions(); }
   std::vector<TableInfo> tables() const override { return behind_->tables(); }
   Result<TableInfo> describe(std::string_view database, std::string_view table) const override {
@@ -32,6 +33,7 @@ class PassingEngine : public Engine {
   }
   EngineStatus status() const override { return behind_->status(); }
   Result<void> flush() override { return behind_->flush(); }
+  Result<void> compact() override { return behind_->compact(); }
   void close() override { behind_->close(); }
 
  protected:
@@ -65,6 +67,18 @@ class PassingCursor : public LogCursor {
 
  protected:
   std::unique_ptr<LogCursor> behind_;
+};
+
+class PassingFile : public WritableFile {
+ public:
+  explicit PassingFile(std::unique_ptr<WritableFile> behind) : behind_(std::move(behind)) {}
+
+  Result<void> append(std::string_view bytes) override { return behind_->append(bytes); }
+  Result<void> sync() override { return behind_->sync(); }
+  Result<void> preallocate(uint64_t bytes) override { return behind_->preallocate(bytes); }
+
+ protected:
+  std::unique_ptr<WritableFile> behind_;
 };
 
 class PassingFiles : public FileSystem {

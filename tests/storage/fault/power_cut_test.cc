@@ -9,13 +9,12 @@ namespace varve::test {
 namespace {
 
 constexpr uint64_t kShards = 8;
-constexpr uint64_t kRuns = 2000;
 
 class PowerCut : public testing::TestWithParam<uint64_t> {};
 
 TEST_P(PowerCut, LosesNoAcknowledgedRowAndInventsNone) {
   const auto replay = seed_to_replay();
-  const uint64_t count = replay ? 1 : runs(kRuns) / kShards;
+  const uint64_t count = replay ? 1 : power_cuts() / kShards;
   const uint64_t first = replay.value_or(GetParam() * count);
   std::printf("seeds %llu to %llu; VARVE_SEED=n replays one\n", static_cast<unsigned long long>(first),
               static_cast<unsigned long long>(first + count - 1));

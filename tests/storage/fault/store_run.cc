@@ -211,8 +211,12 @@ std::optional<uint64_t> seed_to_replay() {
   return environment_number("VARVE_SEED");
 }
 
-uint64_t runs(uint64_t usual) {
-  return environment_number("VARVE_RUNS").value_or(usual);
+uint64_t power_cuts() {
+  return environment_number("VARVE_RUNS").value_or(kPowerCuts);
+}
+
+uint64_t grown(uint64_t usual) {
+  return usual * std::max<uint64_t>(power_cuts() / kPowerCuts, 1);
 }
 
 }  // namespace varve::test

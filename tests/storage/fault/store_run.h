@@ -86,8 +86,10 @@ class StoreRun {
   std::unique_ptr<LogCursor> cursor_;
 };
 
-// VARVE_SEED: replay this one only. VARVE_RUNS: that many instead of `usual`.
+// Sizes and seeds. VARVE_RUNS is the number of power cuts, and the other tests grow with it; VARVE_SEED replays one.
+constexpr uint64_t kPowerCuts = 2000;
+uint64_t power_cuts();
+uint64_t grown(uint64_t usual);  // by as much as the power cuts are, never smaller
 std::optional<uint64_t> seed_to_replay();
-uint64_t runs(uint64_t usual);
 
 }  // namespace varve::test
