@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "storage/base/kill_point.h"
 #include "storage/catalog/catalog.h"
 #include "storage/hold.h"
 #include "storage/wal/format.h"
@@ -28,7 +29,9 @@ class Backup {
     VARVE_ASSIGN(const auto hold, hold_store(files_, data_, options_.hold_timeout_ns));
     VARVE_TRY(files_.create_directories(partial_));
     const std::string catalog = join_path(partial_, "catalog.db");
+    kill_point("backup.before_catalog");
     VARVE_TRY(copy_catalog(files_, join_path(data_, "catalog.db"), catalog, options_.catalog_vfs));
+    kill_point("backup.after_catalog");
     VARVE_ASSIGN(const CatalogState state, read_catalog(files_, catalog));
     report_.replay_from_lsn = std::max<Lsn>(state.replay_from_lsn, 1);
     VARVE_ASSIGN(const std::vector<Lsn> log, log_files());
@@ -37,7 +40,9 @@ class Backup {
     VARVE_TRY(take_log(log));
     passed(progress_.bytes_total);  // the last log file is not copied to its reserved end
     VARVE_TRY(files_.sync_directory(partial_));
+    kill_point("backup.before_rename");
     VARVE_TRY(files_.rename(partial_, to_));
+    kill_point("backup.after_rename");
     VARVE_TRY(files_.sync_directory(parent_directory(to_)));
     return report_;
   }

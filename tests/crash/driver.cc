@@ -1,11 +1,12 @@
 // The process that the kill tests kill.
 //   crash_driver write FOLDER SEED MILLISECONDS [HOW]     open, check, say "ready", write, close
-//   crash_driver check FOLDER SEED                        open, check, and read the sink's cursor to the end
+//   crash_driver check FOLDER SEED                        open, check, read the sink's cursor to the end, check the
+//                                                         last backup that was made meanwhile
 // FOLDER has the store in data/ and the ledgers in ledger/. Exit code 0; kWrong when the store is not what the ledgers
 // say (the problems are on stdout); kFailed when the store refused to open or to work.
 // HOW is "tight": memory for a few steps only, so that a replay has to flush; or a bug on purpose, to prove that the
 // checker sees it: see Plant.
-// Threads: one a writer, one for the sink, one that flushes at random; done callbacks run on the engine's.
+// Threads: one a writer, one for the sink, one that flushes and one that makes backups at random; done callbacks run on the engine's.
 #include <fmt/format.h>
 
 #include <atomic>
@@ -13,13 +14,14 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <mutex>
 #include <random>
 #include <string>
 #include <thread>
 
-#include "storage/base/log.h"
+#include "storage/backup/backup.h"
 #include "tests/crash/checker.h"
 #include "tests/crash/ledger.h"
 
@@ -85,10 +87,52 @@ void apply_plant(const Plant& plant, std::vector<RowBatch>& batches) {
   if (plant.changes_a_value) rows.fields[1].data.doubles[0] += 1;
 }
 
+struct BackupPaths {
+  explicit BackupPaths(const std::string& folder)
+      : store(folder + "/backup"),
+        ledger(folder + "/backup-ledger"),
+        new_ledger(folder + "/backup-ledger.new") {}
+  std::string store, ledger, new_ledger;
+};
+
+std::string read_lines(const std::string& path, char kind) {
+  std::ifstream in(path);
+  std::string lines;
+  for (std::string line; std::getline(in, line);) {
+    if (line[0] == kind) lines += line + "\n";
+  }
+  return lines;
+}
+
+// The backup has what was acknowledged before it was asked for, and nothing that has not been sent by now.
+std::vector<std::string> check_backup(const std::string& folder, Plan plan) {
+  const BackupPaths paths(folder);
+  if (!std::filesystem::exists(paths.ledger)) return {};
+  const std::string both = folder + "/backup-ledger.both";
+  std::filesystem::create_directories(both);
+  for (int writer = 0; writer < plan.writers; ++writer) {
+    std::ofstream(writer_ledger_path(both, writer))
+        << read_lines(writer_ledger_path(folder + "/ledger", writer), 's')
+        << read_lines(writer_ledger_path(paths.ledger, writer), 'a');
+  }
+  MetricsRegistry metrics;
+  plan.engine.data_directory = paths.store;
+  plan.engine.metrics = &metrics;
+  auto engine = Engine::open(plan.engine);
+  if (!engine) return {"backup: " + engine.error().message};
+  std::vector<std::string> problems = check_store(**engine, plan, both).problems;
+  for (std::string& problem : problems) problem = "backup: " + problem;
+  return problems;
+}
+
 class Driver {
  public:
-  Driver(Engine& engine, const Plan& plan, std::string ledger_folder, Plant plant)
-      : engine_(engine), plan_(plan), ledger_folder_(std::move(ledger_folder)), plant_(plant) {}
+  Driver(Engine& engine, const Plan& plan, std::string folder, Plant plant)
+      : engine_(engine),
+        plan_(plan),
+        folder_(std::move(folder)),
+        ledger_folder_(folder_ + "/ledger"),
+        plant_(plant) {}
 
   void run(const std::vector<int64_t>& positions, std::chrono::milliseconds time) {
     std::vector<std::thread> threads;
@@ -97,6 +141,7 @@ class Driver {
     }
     threads.emplace_back([&] { read_sink(); });
     threads.emplace_back([&] { flush_at_random(); });
+    threads.emplace_back([&] { back_up_at_random(); });
     std::this_thread::sleep_for(time);
     stopping_ = true;
     for (std::thread& thread : threads) thread.join();
@@ -175,8 +220,27 @@ class Driver {
     }
   }
 
+  // A backup counts once the ledgers of the moment before it are beside it.
+  void back_up_at_random() {
+    std::mt19937_64 random(std::random_device{}());
+    while (!stopping_) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(random() % 300));
+      const BackupPaths paths(folder_);
+      for (const std::string& old : {paths.ledger, paths.new_ledger, paths.store, paths.store + ".partial"}) {
+        std::filesystem::remove_all(old);
+      }
+      std::filesystem::copy(folder_ + "/ledger", paths.new_ledger);
+      BackupOptions options;
+      options.data_directory = folder_ + "/data";
+      options.to = paths.store;
+      if (const auto made = back_up(options); !made) give_up(made.error());
+      std::filesystem::rename(paths.new_ledger, paths.ledger);
+    }
+  }
+
   Engine& engine_;
   const Plan& plan_;
+  const std::string folder_;
   const std::string ledger_folder_;
   const Plant plant_;
   std::atomic<bool> stopping_{false};
@@ -207,10 +271,12 @@ int run_driver(const std::vector<std::string>& arguments) {
   if (!writing) {
     auto cursor = (*engine)->open_cursor(kSinkName);
     if (!cursor) give_up(cursor.error());
-    return report(check_sink(**engine, **cursor, plan, ledger_folder));
+    std::vector<std::string> problems = check_sink(**engine, **cursor, plan, ledger_folder);
+    for (std::string& problem : check_backup(folder, plan)) problems.push_back(std::move(problem));
+    return report(problems);
   }
   say(fmt::format("ready {} {}", (opened - began) / kNsPerMs, check.rows));
-  Driver driver(**engine, plan, ledger_folder, plant);
+  Driver driver(**engine, plan, folder, plant);
   driver.run(check.positions, std::chrono::milliseconds(std::strtoll(arguments[3].c_str(), nullptr, 10)));
   (*engine)->close();
   return 0;
