@@ -77,10 +77,14 @@ void write_all(const std::string& data) {
     store.write(readings(kStart, "b", 40, 6));
     store.write(widened(kStart, false));
     (void)store.engine().flush().has_value();
-    erase(store, {kStart + 100 * kNsPerSecond, kStart + 110 * kNsPerSecond});
     store.write(readings(kStart + 50 * kNsPerSecond, "a", 300, 5));  // over a part of the first
     store.write(types(kStart + kNsPerDay, 30));                      // another partition
     store.write(widened(kStart + 5, true));
+    (void)store.engine().flush().has_value();
+    if (const auto merged = store.engine().compact(); !merged)
+      fmt::print(stderr, "{}\n", merged.error().message);
+    erase(store, {kStart + 100 * kNsPerSecond, kStart + 110 * kNsPerSecond});
+    store.write(types(kStart + 10, 8));
   }
   OpenStore store(data);
   if (!store.ok()) return;

@@ -19,6 +19,7 @@ OpenStore::OpenStore(const std::string& directory) {
   options.data_directory = directory;
   options.metrics = &metrics_;
   options.flush_age_ns = 3600 * kNsPerSecond;  // only when told
+  options.compaction = false;                  // likewise
   auto engine = Engine::open(options);
   if (engine) {
     engine_ = std::move(*engine);
