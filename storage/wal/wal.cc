@@ -45,6 +45,21 @@ bool ends_in_order(std::string_view file) {
   return last && last->is_end_mark();
 }
 
+// Without the space reserved behind the last record: zeros, but so may be the end of a record itself. All of it when
+// anything else than whole records stands there.
+uint64_t used_bytes(std::string_view file) {
+  const auto start = decode_wal_file_header(file.substr(0, kWalFileHeaderBytes));
+  uint64_t end = kWalFirstRecordOffset;
+  while (start && end + kWalRecordHeaderBytes <= file.size()) {
+    const auto header = decode_wal_record_header(file.substr(end), start->file_id, end);
+    if (!header) break;
+    end += header->record_bytes();
+  }
+  const bool only_zeros_follow =
+      start && end <= file.size() && file.substr(end).find_first_not_of('\0') == std::string_view::npos;
+  return only_zeros_follow ? end : file.size();
+}
+
 std::chrono::nanoseconds to_chrono(int64_t ns) {
   return std::chrono::nanoseconds(std::max<int64_t>(ns, 0));
 }
@@ -112,7 +127,7 @@ Result<void> Wal::make_durable(File& file) {
   const std::string path = path_of(file.first_lsn);
   VARVE_ASSIGN(std::string bytes, files.read_all(path));
   if (ends_in_order(bytes)) return {};
-  bytes.resize(bytes.find_last_not_of('\0') + 1);  // without reserved space; npos + 1 is 0
+  bytes.resize(used_bytes(bytes));
   file.bytes = bytes.size();
   const auto written = files.write_atomically(path, bytes);
   if (written || written.error().code != ErrorCode::kExhausted) return written;

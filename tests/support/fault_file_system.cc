@@ -266,7 +266,7 @@ Result<void> FaultFileSystem::write(Inode& inode, FileCall call, const std::stri
 Result<void> FaultFileSystem::sync(Inode& inode, const std::string& path) {
   const Verdict verdict = judge(FileCall::kSync, path);
   if (verdict.error) {
-    inode.unsyncable = !cut_;  // a kill in the middle leaves the bytes for a later sync
+    inode.unsyncable = !cut_ && !inode.in_place;  // a kill in the middle leaves the bytes for a later sync
     return *verdict.error;
   }
   if (!verdict.acts || inode.unsyncable) return {};
@@ -338,7 +338,9 @@ void FaultFileSystem::power_cut(std::optional<uint64_t> seed) {
   for (const auto& [path, inode] : kept) {
     if (!settled.insert(inode.get()).second) continue;
     std::string left = seed ? remains(*inode, random) : inode->durable;
+    const bool in_place = inode->in_place;
     *inode = Inode();
+    inode->in_place = in_place;
     inode->bytes = left;
     inode->durable = std::move(left);
   }
@@ -400,6 +402,7 @@ Result<std::unique_ptr<InPlaceFile>> FaultFileSystem::open_in_place(const std::s
     if (!create) return absent(path);
     names_[path] = std::make_shared<Inode>();
   }
+  names_[path]->in_place = true;
   return std::make_unique<PlacedFile>(*this, path, names_[path]);
 }
 

@@ -125,7 +125,8 @@ class FaultFileSystem : public FileSystem {
     std::string durable;
     std::optional<std::string> untruncated;  // as it was before it was cut shorter, while that is not durable
     size_t shortest = 0;                     // what it was cut to, at the least
-    bool unsyncable = false;                 // a sync failed; until the next power cut
+    bool in_place = false;    // a database: it writes its pages again, so a failed sync is not for ever
+    bool unsyncable = false;  // a sync failed; until the next power cut
   };
   struct Fault {
     int nth = 0;  // calls until it strikes; 0 = none

@@ -191,6 +191,11 @@ class CatalogTries {
   std::map<std::string, std::optional<std::string>> outcomes_;
 };
 
+// Most of the zeros that keep a log file's two headers apart: recovery_test has every byte of them.
+bool passed_over(const std::string& path, size_t at) {
+  return path.ends_with(".wal") && at >= kGapBegins && at < kGapEnds && at % 64 != 0;
+}
+
 std::string flipped(std::string bytes, size_t at, int bit) {
   bytes[at] = static_cast<char>(bytes[at] ^ (1 << bit));
   return bytes;
@@ -208,8 +213,7 @@ class FlippedBit : public testing::TestWithParam<int> {
     for (const std::string& path : paths) {
       const std::string& good = store.image.at(path);
       for (size_t at = 0; at < good.size(); ++at) {
-        const bool gap = path.ends_with(".wal") && at >= kGapBegins && at < kGapEnds;
-        if (gap && at % 64 != 0) continue;  // every bit of it: recovery_test
+        if (passed_over(path, at)) continue;
         const auto wrong = try_bytes(store, path, flipped(good, at, GetParam()), Tail::kKept);
         ASSERT_FALSE(wrong) << path << " byte " << at << " bit " << GetParam() << ": " << *wrong;
       }
@@ -256,6 +260,7 @@ class CutFile : public testing::Test {
     for (const std::string& path : paths) {
       const std::string& good = store.image.at(path);
       for (size_t length = 0; length < good.size(); ++length) {
+        if (passed_over(path, length)) continue;
         const auto wrong = try_bytes(store, path, good.substr(0, length), tail);
         ASSERT_FALSE(wrong) << path << " cut to " << length << " bytes: " << *wrong;
       }
@@ -271,12 +276,14 @@ TEST_F(CutFile, ASegmentCutAtAnyByteIsRefusedByName) {
   cut_at_each_byte(killed_store(), "/segments/", Tail::kKept);
 }
 
-TEST_F(CutFile, ACatalogCutAtAnyByteIsRefusedOrHarmless) {
+TEST_F(CutFile, ACatalogCutAnywhereIsRefusedOrHarmless) {
+  const bool all = grown(1) > 1;  // else around the ends of its sectors and pages, and at odd places
   for (const SmallStore* store : {&killed_store(), &closed_store()}) {
     CatalogTries tries(*store);
     for (const std::string& path : paths_with(*store, "/catalog.db")) {
       const std::string& good = store->image.at(path);
       for (size_t length = 0; length < good.size(); ++length) {
+        if (!all && (length + 1) % 512 > 2 && length % 97 != 0) continue;
         const auto wrong = tries.run(path, good.substr(0, length));
         ASSERT_FALSE(wrong) << path << " cut to " << length << " bytes: " << *wrong;
       }

@@ -35,6 +35,13 @@ Result<void> add_block(const ScanBlock& block, const std::string& table, const s
   return {};
 }
 
+bool hides(const Deletion& deletion, const RowKey& key) {
+  return key.table == deletion.table && deletion.time.contains(key.time) &&
+         (deletion.sites.empty() || deletion.sites.contains(key.site));
+}
+
+constexpr size_t kUnknownDeletesMax = 8;  // each doubles the work; a store has stopped long before
+
 }  // namespace
 
 const std::vector<std::string>& field_names() {
@@ -62,10 +69,20 @@ Event& History::add(Record record) {
   return events_.back();
 }
 
+Event& History::add(Deletion deletion) {
+  Event& event = add(Record());
+  event.deletion = std::move(deletion);
+  return event;
+}
+
 Rows History::rows_of(const std::set<int32_t>& numbers) const {
   Rows rows;
   for (const int32_t number : numbers) {  // ascending: the order of the log
-    for (const Row& row : events_[static_cast<size_t>(number)].record) {
+    const Event& event = events_[static_cast<size_t>(number)];
+    if (event.deletion) {
+      std::erase_if(rows, [&](const auto& entry) { return hides(*event.deletion, entry.first); });
+    }
+    for (const Row& row : event.record) {
       auto& fields = rows[{row.table, row.site, row.time}];
       for (const auto& [name, value] : row.fields) fields[name] = value_text(value);
     }
@@ -88,11 +105,12 @@ Result<std::set<int32_t>> History::records_there(const std::vector<StreamPositio
 }
 
 std::optional<std::string> History::check(const std::vector<StreamPosition>& positions, const Rows& rows,
-                                          bool in_order) const {
+                                          bool in_order) {
   const auto there = records_there(positions);
   if (!there) return there.error().message;
   int broken_life = -1;
   for (const Event& event : events_) {
+    if (event.deletion) continue;
     const bool has = there->contains(event.number);
     if (!has && event.state == Event::State::kAcknowledged)
       return fmt::format("record {} (lsn {}) was acknowledged and is lost", event.number, event.lsn);
@@ -103,14 +121,39 @@ std::optional<std::string> History::check(const std::vector<StreamPosition>& pos
     if (has && in_order && broken_life == event.life)
       return fmt::format("record {} is there, one before it is not", event.number);
   }
-  return difference(rows_of(*there), rows);
+  return compare(*there, rows);
+}
+
+std::optional<std::string> History::compare(std::set<int32_t> there, const Rows& rows) {
+  std::vector<int32_t> unknown;
+  for (const Event& event : events_) {
+    if (!event.deletion) continue;
+    if (event.state == Event::State::kAcknowledged) there.insert(event.number);
+    if (event.state == Event::State::kUnknown) unknown.push_back(event.number);
+  }
+  if (unknown.size() > kUnknownDeletesMax) return "too many deletes without an answer to check";
+  std::optional<std::string> wrong;
+  for (uint64_t choice = 0; choice < uint64_t{1} << unknown.size(); ++choice) {
+    unknown_deletes_done_.clear();
+    for (size_t i = 0; i < unknown.size(); ++i) {
+      if ((choice >> i & 1) != 0) unknown_deletes_done_.insert(unknown[i]);
+    }
+    auto all = there;
+    all.insert(unknown_deletes_done_.begin(), unknown_deletes_done_.end());
+    auto found = difference(rows_of(all), rows);
+    if (!found) return std::nullopt;
+    if (!wrong) wrong = std::move(found);
+  }
+  return wrong;
 }
 
 void History::settle(const std::vector<StreamPosition>& positions) {
   const auto there = records_there(positions);
   for (Event& event : events_) {
-    event.state =
-        there && there->contains(event.number) ? Event::State::kAcknowledged : Event::State::kRefused;
+    if (event.deletion && event.state != Event::State::kUnknown) continue;
+    const bool done = event.deletion ? unknown_deletes_done_.contains(event.number)
+                                     : there && there->contains(event.number);
+    event.state = done ? Event::State::kAcknowledged : Event::State::kRefused;
   }
 }
 

@@ -22,6 +22,12 @@ struct Row {
 };
 using Record = std::vector<Row>;  // one append
 
+struct Deletion {
+  std::string table;
+  TimeRange time;
+  std::set<std::string> sites;  // empty = all
+};
+
 struct RowKey {
   std::string table;
   std::string site;
@@ -45,6 +51,7 @@ struct Event {
   State state = State::kUnknown;
   Lsn lsn = 0;  // when acknowledged
   Record record;
+  std::optional<Deletion> deletion;  // instead of a record
 };
 
 constexpr std::string_view kStream = "test";
@@ -52,15 +59,18 @@ constexpr std::string_view kStream = "test";
 class History {
  public:
   Event& add(Record record);
+  Event& add(Deletion deletion);
   Event& event(int32_t number) { return events_[static_cast<size_t>(number)]; }
   const std::vector<Event>& events() const { return events_; }
   void next_life() { ++life_; }
 
   // What is wrong with a store that says it has the records of `positions` and shows `rows`; nothing = all is well.
+  // A delete has no position: one without an answer may have happened or not, whichever fits.
   // `in_order`: of one life's records, a later one may be there only when every earlier one is.
   std::optional<std::string> check(const std::vector<StreamPosition>& positions, const Rows& rows,
-                                   bool in_order) const;
-  // After a restart the records a store has count as acknowledged and the others as refused: none may change its mind.
+                                   bool in_order);
+  // After a restart and a check, the records a store has count as acknowledged and the others as refused: none may
+  // change its mind.
   void settle(const std::vector<StreamPosition>& positions);
   // The records it has; an error for a position nobody gave.
   Result<std::set<int32_t>> records_there(const std::vector<StreamPosition>& positions) const;
@@ -68,7 +78,10 @@ class History {
   Rows rows_of(const std::set<int32_t>& numbers) const;
 
  private:
+  std::optional<std::string> compare(std::set<int32_t> there, const Rows& rows);
+
   std::vector<Event> events_;
+  std::set<int32_t> unknown_deletes_done_;  // of those without an answer, what the last check took for done
   int life_ = 0;
 };
 

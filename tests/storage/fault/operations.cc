@@ -67,12 +67,25 @@ Record random_record(Random& random) {
   return record;
 }
 
+Deletion random_deletion(Random& random) {
+  Deletion deletion;
+  deletion.table = fmt::format("t{}", pick(random, 3));
+  deletion.time.min = static_cast<int64_t>(pick(random, kTimes)) - 10;
+  deletion.time.max = deletion.time.min + static_cast<int64_t>(pick(random, kTimes / 2));
+  if (pick(random, 6) == 0) deletion.time = {};
+  for (uint64_t site = 0; pick(random, 2) == 0 && site < 2; ++site)
+    deletion.sites.insert(fmt::format("s{}", pick(random, 4)));
+  return deletion;
+}
+
 Operation::Kind random_kind(Random& random) {
-  const uint64_t dice = pick(random, 20);
+  const uint64_t dice = pick(random, 24);
   if (dice < 12) return Operation::Kind::kWrite;
   if (dice < 16) return Operation::Kind::kFlush;
   if (dice < 18) return Operation::Kind::kDeliver;
-  return dice < 19 ? Operation::Kind::kRead : Operation::Kind::kReopen;
+  if (dice < 19) return Operation::Kind::kRead;
+  if (dice < 20) return Operation::Kind::kReopen;
+  return dice < 22 ? Operation::Kind::kCompact : Operation::Kind::kDelete;
 }
 
 }  // namespace
@@ -86,6 +99,7 @@ std::vector<Operation> random_operations(Random& random, size_t count) {
 Operation random_operation(Random& random, Operation::Kind kind) {
   Operation operation;
   operation.kind = kind;
+  if (kind == Operation::Kind::kDelete) operation.deletion = random_deletion(random);
   if (kind != Operation::Kind::kWrite) return operation;
   const uint64_t records = pick(random, 3) == 0 ? 1 + pick(random, 5) : 1;
   for (uint64_t i = 0; i < records; ++i) operation.records.push_back(random_record(random));
@@ -107,6 +121,16 @@ std::string describe(const std::vector<Operation>& operations) {
         break;
       case Operation::Kind::kReopen:
         text += "reopen\n";
+        break;
+      case Operation::Kind::kCompact:
+        text += "compact\n";
+        break;
+      case Operation::Kind::kDelete:
+        text += fmt::format("delete {} {}..{} of {}\n", operation.deletion.table, operation.deletion.time.min,
+                            operation.deletion.time.max,
+                            operation.deletion.sites.empty()
+                                ? "all"
+                                : fmt::format("{}", fmt::join(operation.deletion.sites, " ")));
         break;
       default:
         for (const Record& record : operation.records) {

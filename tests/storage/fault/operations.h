@@ -20,10 +20,13 @@ struct Operation {
     kDeliver,  // the sink reads the log to its end and saves its place
     kRead,     // scans while it may
     kReopen,   // closed in order
+    kCompact,
+    kDelete,
     kCount
   };
   Kind kind = Kind::kWrite;
   std::vector<Record> records;
+  Deletion deletion;
 };
 
 // Few tables, sites and times, so that rows meet: within a record, across records, memtables and segments.

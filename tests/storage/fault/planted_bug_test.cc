@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
+#include <utility>
 
 #include "storage/base/log.h"
 #include "tests/storage/fault/failing_calls.h"
@@ -85,6 +87,13 @@ TEST_F(PlantedBug, ASegmentIsNotSynced) {
 TEST_F(PlantedBug, ASegmentsNameIsNotSynced) {
   const auto found = found_by_power_cuts(lying([](FileCall call, std::string_view path) {
     return call == FileCall::kSyncDirectory && path == "/store/segments";
+  }));
+  EXPECT_NE(found, "");
+}
+
+TEST_F(PlantedBug, ATombstoneIsNotSynced) {
+  const auto found = found_by_power_cuts(lying([](FileCall call, std::string_view path) {
+    return call == FileCall::kSync && path.find("/tombstones/") != std::string_view::npos;
   }));
   EXPECT_NE(found, "");
 }
@@ -239,6 +248,64 @@ class EarlierWinsEngine : public PassingEngine {
 
 TEST_F(PlantedBug, TheEarlierOfTwoWritesWins) {
   EXPECT_NE(found_by_power_cuts(wrapped<EarlierWinsEngine>()), "");
+}
+
+// A delete that memtables do not heed.
+class HalfDeletingEngine : public PassingEngine {
+ public:
+  using PassingEngine::PassingEngine;
+  Result<DeleteOutcome> erase(DeleteRequest request) override {
+    if (behind_->status().memtable_rows != 0) return DeleteOutcome{};
+    return behind_->erase(std::move(request));
+  }
+};
+
+TEST_F(PlantedBug, ATombstoneIsIgnoredByTheMemtable) {
+  EXPECT_NE(found_by_power_cuts(wrapped<HalfDeletingEngine>()), "");
+}
+
+// A delete that takes later rows, too.
+class LateDeletingEngine : public PassingEngine {
+ public:
+  using PassingEngine::PassingEngine;
+  Result<DeleteOutcome> erase(DeleteRequest request) override {
+    last_ = request;
+    return behind_->erase(std::move(request));
+  }
+  Result<void> flush() override {
+    if (last_) (void)behind_->erase(*std::exchange(last_, std::nullopt));
+    return behind_->flush();
+  }
+
+ private:
+  std::optional<DeleteRequest> last_;
+};
+
+TEST_F(PlantedBug, ADeleteTakesRowsWrittenAfterIt) {
+  EXPECT_NE(found_by_power_cuts(wrapped<LateDeletingEngine>()), "");
+}
+
+// An input of a merge goes when the output has its name: before the catalog knows.
+class EarlyUnlinkFiles : public PassingFiles {
+ public:
+  using PassingFiles::PassingFiles;
+  Result<void> rename(const std::string& from, const std::string& to) override {
+    VARVE_TRY(behind_.rename(from, to));
+    const std::string folder = std::string(kDataFolder) + "/segments";
+    if (!to.starts_with(folder)) return {};
+    VARVE_ASSIGN(auto names, behind_.list(folder));
+    std::erase_if(names, [](const std::string& name) { return !name.ends_with(".seg"); });
+    if (names.size() < kInputsMin) return {};
+    VARVE_TRY(behind_.remove(join_path(folder, names.front())));
+    return behind_.sync_directory(folder);
+  }
+
+ private:
+  static constexpr size_t kInputsMin = 6;
+};
+
+TEST_F(PlantedBug, AReplacedSegmentIsRemovedBeforeTheCatalogCommits) {
+  EXPECT_NE(found_by_power_cuts(wrapped_files<EarlyUnlinkFiles>()), "");
 }
 
 template <class ScanWrapper>

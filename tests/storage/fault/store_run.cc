@@ -113,6 +113,10 @@ Result<void> StoreRun::apply(const Operation& operation) {
     case Operation::Kind::kReopen:
       close();
       return open();
+    case Operation::Kind::kCompact:
+      return note(engine_->compact());
+    case Operation::Kind::kDelete:
+      return note(erase(operation.deletion));
     case Operation::Kind::kCount:
       break;
   }
@@ -163,13 +167,35 @@ Result<void> StoreRun::write(const std::vector<Record>& records) {
   return outcome;
 }
 
+Result<void> StoreRun::erase(const Deletion& deletion) {
+  Event& event = history_.add(deletion);
+  DeleteRequest request;
+  request.database = kDefaultDatabase;
+  request.table = deletion.table;
+  request.time = deletion.time;
+  if (!deletion.sites.empty()) {
+    request.series_filter = [&](const SeriesTags& tags) -> Result<bool> {
+      return deletion.sites.contains(std::string(tags.value("site")));
+    };
+  }
+  const auto done = engine_->erase(std::move(request));
+  if (done) {
+    event.state = Event::State::kAcknowledged;
+    event.lsn = done->lsn;
+    return {};
+  }
+  if (done.error().code != ErrorCode::kIo) event.state = Event::State::kRefused;
+  if (done.error().code == ErrorCode::kNotFound) return {};  // no such table yet: nothing to delete
+  return done.error();
+}
+
 Result<void> StoreRun::deliver() {
   LogRecord record;
   Lsn last = 0;
   while (true) {
     VARVE_ASSIGN(const bool found, cursor_->next(record, 0));
     if (!found) break;
-    delivered_.insert(record_text(record.batches));
+    if (!record.batches.empty()) delivered_.insert(record_text(record.batches));  // else a delete
     last = record.lsn;
   }
   if (last == 0) return {};
@@ -196,7 +222,7 @@ std::optional<std::string> StoreRun::check_sink() {
     return "the sink cannot read: " + delivered.error().message;
   std::set<std::string> there;
   for (const Event& event : history_.events()) {
-    if (event.state != Event::State::kAcknowledged) continue;
+    if (event.state != Event::State::kAcknowledged || event.deletion) continue;
     std::string text = record_text(to_batches(event.record));
     if (!delivered_.contains(text)) return fmt::format("record {} never came to the sink", event.number);
     there.insert(std::move(text));

@@ -69,6 +69,7 @@ class StoreRun {
 
  private:
   Result<void> write(const std::vector<Record>& records);
+  Result<void> erase(const Deletion& deletion);
   Result<void> deliver();
   Result<void> note(Result<void> outcome);
 

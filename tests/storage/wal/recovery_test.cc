@@ -104,7 +104,8 @@ TEST_F(WalRecoveryTest, WhatWasReplayedAfterAKillSurvivesAPowerCut) {
       } else {
         files.cut_at(2);  // in the sync after the write
       }
-      ASSERT_TRUE(wal->append(payload_of(4), [](const Result<Lsn>& lsn) { EXPECT_FALSE(lsn); }));
+      const std::string ends_in_zeros = payload_of(4) + std::string(9, '\0');
+      ASSERT_TRUE(wal->append(ends_in_zeros, [](const Result<Lsn>& lsn) { EXPECT_FALSE(lsn); }));
     }
     files.kill();
     const auto count = [&] {
