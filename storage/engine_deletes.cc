@@ -8,6 +8,7 @@
 #include <future>
 #include <set>
 
+#include "storage/base/kill_point.h"
 #include "storage/base/log.h"
 #include "storage/base/units.h"
 #include "storage/engine_impl.h"
@@ -111,6 +112,7 @@ Result<DeleteOutcome> EngineImpl::erase(DeleteRequest request) {
   pending->done = [&](Result<Lsn> result) { promise.set_value(std::move(result)); };
   VARVE_TRY(submit(encode_wal_entry(entry), log_epoch_heard_, pending));
   VARVE_ASSIGN(outcome.lsn, applied.get());
+  kill_point("delete.applied");
   {
     const std::lock_guard lock(state_mutex_);
     flush_wanted_ = true;  // looks for what is deleted whole
@@ -131,7 +133,9 @@ Result<std::vector<CatalogTombstone>> EngineImpl::write_tombstones(
     VARVE_ASSIGN(copy->id, catalog_->allocate_segment_id());
     CatalogTombstone record{copy->id, tombstone_file_name(copy->id), copy->lsn};
     const std::string path = join_path(join_path(options_.data_directory, kFolder), record.file);
+    kill_point("tombstone.before_write");
     VARVE_TRY(fs_.write_atomically(path, encode_tombstone({copy->id, copy->lsn, rows_of(*copy, table)})));
+    kill_point("tombstone.after_write");
     written.push_back(std::move(record));
     filed.push_back(std::move(copy));
     return {};
@@ -167,6 +171,7 @@ void EngineImpl::settle_deletes(Table& table) {
     files.push_back("segments/" + segment->record().file);
   }
   if (!files.empty()) {
+    kill_point("delete.before_segment_drop");
     if (const auto dropped = commit(drop); !dropped) {
       log_error(kComponent, fmt::format("dropping deleted segments of table `{}`: {}", table.options().name,
                                         dropped.error().message));
@@ -181,11 +186,13 @@ void EngineImpl::settle_deletes(Table& table) {
   CatalogChange settled = change_of(table);
   settled.removed_tombstones = table.settle_tombstones();
   if (settled.removed_tombstones.empty()) return;
+  kill_point("tombstone.before_settling");
   if (const auto done = commit(settled); !done) {
     log_error(kComponent,
               fmt::format("deletes of table `{}`: {}", table.options().name, done.error().message));
     return;
   }
+  kill_point("tombstone.before_unlink");
   table.drop_tombstones(settled.removed_tombstones);
   std::vector<std::string> gone;
   for (const uint64_t id : settled.removed_tombstones) {

@@ -180,6 +180,55 @@ void check_fading(Engine& engine, const Plan& plan, StoreCheck& check) {
   }
 }
 
+// What a cut that was not answered has done to its rows.
+enum class Unanswered { kUnknown, kNothing, kAll };
+
+void check_cut(Engine& engine, const Plan& plan, int writer, const std::vector<Cut>& cuts,
+               StoreCheck& check) {
+  Problems problems(check.problems);
+  const int64_t rows = check.positions[static_cast<size_t>(writer)] * kCutRowsPerStep;
+  Seen seen{std::vector<std::vector<uint8_t>>(static_cast<size_t>(plan.writers))};
+  scan_table(engine, plan, cut_table(writer), kFadingFields, problems,
+             [&](int, std::string_view sensor, const ScanBlock& block, size_t at) {
+               ++check.rows;
+               const int64_t row = row_number(block, at, rows);
+               if (row < 0) {
+                 problems.add(fmt::format("cut: writer {} has an invented row", writer));
+                 return;
+               }
+               const RowValues want = cut_row(plan, writer, row);
+               if (!seen.mark(writer, row) || block.times[at] != want.time || sensor != want.sensor ||
+                   !holds(block.columns[kValue], at, want.value)) {
+                 problems.add(fmt::format("cut: writer {} row {} is wrong or twice", writer, row));
+               }
+             });
+  std::vector<Unanswered> unanswered(cuts.size(), Unanswered::kUnknown);
+  for (int64_t row = 0; row < rows; ++row) {
+    const bool there = seen.has(writer, row);
+    size_t covering = cuts.size(), covers = 0;
+    bool gone = false;
+    for (size_t i = 0; i < cuts.size(); ++i) {
+      if (!cuts[i].covers(row, kCutSensors)) continue;
+      gone = gone || cuts[i].done;
+      covering = i;
+      ++covers;
+    }
+    if (gone && there)
+      problems.add(fmt::format("cut: writer {} row {} was deleted and is there", writer, row));
+    if (gone) continue;
+    if (covers > 1) continue;  // by more than one that was not answered: either may have taken it
+    if (covers == 0) {
+      if (!there) problems.add(fmt::format("cut: writer {} row {} is lost", writer, row));
+      continue;
+    }
+    const Unanswered says = there ? Unanswered::kNothing : Unanswered::kAll;
+    if (unanswered[covering] == Unanswered::kUnknown) unanswered[covering] = says;
+    if (unanswered[covering] != says) {
+      problems.add(fmt::format("cut: writer {} row {}: a delete was done by half", writer, row));
+    }
+  }
+}
+
 void check_positions(Engine& engine, const Plan& plan, const std::string& ledger_folder, StoreCheck& check) {
   check.positions.assign(static_cast<size_t>(plan.writers), 0);
   for (const StreamPosition& position : engine.positions()) {
@@ -212,6 +261,10 @@ StoreCheck check_store(Engine& engine, const Plan& plan, const std::string& ledg
   check_positions(engine, plan, ledger_folder, check);
   check_kept(engine, plan, check);
   check_fading(engine, plan, check);
+  for (int writer = 0; writer < plan.writers; ++writer) {
+    const WriterLedger ledger = read_writer_ledger(writer_ledger_path(ledger_folder, writer));
+    check_cut(engine, plan, writer, ledger.cuts, check);
+  }
   return check;
 }
 
@@ -238,7 +291,7 @@ std::vector<std::string> check_sink(Engine& engine, LogCursor& cursor, const Pla
     const auto more = cursor.next(record, 0);
     if (!more) problems.add("sink: " + more.error().message);
     if (!more || !*more) break;
-    ledger.delivered.insert(step_of(plan, record));
+    if (!record.batches.empty()) ledger.delivered.insert(step_of(plan, record));
   }
   for (const StreamPosition& position : engine.positions()) {
     const int writer = writer_number(plan, position.stream);

@@ -1,6 +1,7 @@
 // Holds a store against the ledger of the driver that was killed over it.
 //   Every acknowledged row is there once, with the values that follow from its number, also the late field.
 //   No row is there that was not sent; an unacknowledged step is there whole, or not at all, as its position says.
+//   Deleted rows are gone; of a delete that was not answered all are, or none.
 //   Retention took nothing younger than its limit. The sink's cursor does not stand before where it was saved.
 // Answers problems in words, at most kProblemsMax of each kind; none means all is well.
 #pragma once

@@ -6,9 +6,10 @@
 // say (the problems are on stdout); kFailed when the store refused to open or to work.
 // HOW is "tight": memory for a few steps only, so that a replay has to flush; or a bug on purpose, to prove that the
 // checker sees it: see Plant.
-// Threads: one a writer, one for the sink, one that flushes and one that makes backups at random; done callbacks run on the engine's.
+// Threads: one a writer, one for the sink, one that flushes and merges and one that makes backups at random; done callbacks run on the engine's.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -31,6 +32,8 @@ namespace {
 constexpr int kWrong = 10;
 constexpr int kFailed = 11;
 constexpr uint64_t kTightBytes = 8 << 10;
+constexpr uint64_t kStepsPerCut = 25;
+constexpr uint64_t kCutRowsMax = 2000;  // back from the newest
 
 // Bugs of a system under test, one per run.
 struct Plant {
@@ -95,11 +98,11 @@ struct BackupPaths {
   std::string store, ledger, new_ledger;
 };
 
-std::string read_lines(const std::string& path, char kind) {
+std::string read_lines(const std::string& path, std::string_view kinds) {
   std::ifstream in(path);
   std::string lines;
   for (std::string line; std::getline(in, line);) {
-    if (line[0] == kind) lines += line + "\n";
+    if (kinds.find(line[0]) != std::string_view::npos) lines += line + "\n";
   }
   return lines;
 }
@@ -112,8 +115,8 @@ std::vector<std::string> check_backup(const std::string& folder, Plan plan) {
   std::filesystem::create_directories(both);
   for (int writer = 0; writer < plan.writers; ++writer) {
     std::ofstream(writer_ledger_path(both, writer))
-        << read_lines(writer_ledger_path(folder + "/ledger", writer), 's')
-        << read_lines(writer_ledger_path(paths.ledger, writer), 'a');
+        << read_lines(writer_ledger_path(folder + "/ledger", writer), "sx")
+        << read_lines(writer_ledger_path(paths.ledger, writer), "ay");
   }
   MetricsRegistry metrics;
   plan.engine.data_directory = paths.store;
@@ -154,7 +157,15 @@ class Driver {
     std::mutex mutex;
     std::condition_variable answered;
     int under_way = 0;
+    std::mt19937_64 random(std::random_device{}());
     for (; !stopping_; ++step) {
+      if (random() % kStepsPerCut == 0 && step > 0) {
+        {
+          std::unique_lock lock(mutex);
+          answered.wait(lock, [&] { return under_way == 0; });
+        }
+        cut(writer, step, random, ledger);
+      }
       {
         std::unique_lock lock(mutex);
         answered.wait(lock, [&] { return under_way < plan_.window; });
@@ -172,6 +183,29 @@ class Driver {
     }
     std::unique_lock lock(mutex);
     answered.wait(lock, [&] { return under_way == 0; });
+  }
+
+  // Deletes some of the writer's last rows; all of them are answered.
+  void cut(int writer, int64_t step, std::mt19937_64& random, LedgerFile& ledger) {
+    const int64_t rows = step * kCutRowsPerStep;
+    Cut cut;
+    cut.from = std::max<int64_t>(0, rows - 1 - static_cast<int64_t>(random() % kCutRowsMax));
+    cut.to = cut.from + 1 + static_cast<int64_t>(random() % static_cast<uint64_t>(rows - cut.from));
+    cut.sensor = static_cast<int64_t>(random() % (kCutSensors + 1)) - 1;
+    DeleteRequest request;
+    request.database = kDefaultDatabase;
+    request.table = cut_table(writer);
+    request.time = {cut_row(plan_, writer, cut.from).time, cut_row(plan_, writer, cut.to - 1).time};
+    if (cut.sensor >= 0) {
+      request.series_filter = [name =
+                                   fmt::format("s{}", cut.sensor)](const SeriesTags& tags) -> Result<bool> {
+        return tags.value("sensor") == name;
+      };
+    }
+    ledger.cut_sent(cut);
+    const auto done = engine_.erase(std::move(request));
+    if (!done && done.error().code != ErrorCode::kUnavailable) give_up(done.error());
+    if (done) ledger.cut_done(cut);  // else too many deletes wait for a merge
   }
 
   void send(int writer, int64_t step, Engine::AppendDone done) {
@@ -199,7 +233,7 @@ class Driver {
     for (int records = 1; !stopping_; ++records) {
       const auto more = (*cursor)->next(record, 10 * kNsPerMs);
       if (!more) give_up(more.error());
-      if (!*more) continue;
+      if (!*more || record.batches.empty()) continue;  // nothing came, or a delete
       const bool save = records % kRecordsPerSave == 0;
       const auto [writer, step] = step_of(plan_, record);
       if (!plant_.saves_before_delivery) ledger.delivered(writer, step);
@@ -217,6 +251,8 @@ class Driver {
     while (!stopping_) {
       std::this_thread::sleep_for(std::chrono::milliseconds(random() % 60));
       if (const auto flushed = engine_.flush(); !flushed) give_up(flushed.error());
+      if (random() % 4 != 0) continue;
+      if (const auto compacted = engine_.compact(); !compacted) give_up(compacted.error());
     }
   }
 

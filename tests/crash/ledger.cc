@@ -39,6 +39,12 @@ void LedgerFile::sent(int64_t step) {
 void LedgerFile::acknowledged(int64_t step) {
   line(fmt::format("a {}\n", step));
 }
+void LedgerFile::cut_sent(const Cut& cut) {
+  line(fmt::format("x {} {} {}\n", cut.from, cut.to, cut.sensor));
+}
+void LedgerFile::cut_done(const Cut& cut) {
+  line(fmt::format("y {} {} {}\n", cut.from, cut.to, cut.sensor));
+}
 void LedgerFile::delivered(int writer, int64_t step) {
   line(fmt::format("d {} {}\n", writer, step));
 }
@@ -60,6 +66,24 @@ WriterLedger read_writer_ledger(const std::string& path) {
   char kind = 0;
   int64_t step = 0;
   while (in >> kind >> step) {
+    if (kind == 'x') {
+      Cut& cut = ledger.cuts.emplace_back(Cut{step});
+      in >> cut.to >> cut.sensor;
+      continue;
+    }
+    if (kind == 'y') {
+      int64_t to = 0, sensor = 0;
+      in >> to >> sensor;
+      const auto sent = std::find_if(ledger.cuts.begin(), ledger.cuts.end(), [&](const Cut& cut) {
+        return cut.from == step && cut.to == to && cut.sensor == sensor && !cut.done;
+      });
+      if (sent == ledger.cuts.end()) {
+        ledger.problems.push_back(fmt::format("{}: a cut from {} is done that was never sent", path, step));
+      } else {
+        sent->done = true;
+      }
+      continue;
+    }
     int64_t& end = kind == 's' ? ledger.sent_end : ledger.acknowledged_end;
     // After a kill the writer goes on from the store's position: sent steps may come again, but none is left out.
     if (kind == 's' && step > end) {

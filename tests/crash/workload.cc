@@ -59,6 +59,20 @@ RowBatch fading_rows(const Plan& plan, int writer, int64_t step) {
   return rows.finish();
 }
 
+RowBatch cut_rows(const Plan& plan, int writer, int64_t step) {
+  RowBatchBuilder rows{std::string(kDefaultDatabase), cut_table(writer)};
+  for (int64_t row = step * kCutRowsPerStep; row < (step + 1) * kCutRowsPerStep; ++row) {
+    const RowValues values = cut_row(plan, writer, row);
+    rows.begin_row();
+    rows.tag("writer", writer_name(writer));
+    rows.tag("sensor", values.sensor);
+    rows.field_int("id", row);
+    rows.field_double("value", values.value);
+    rows.end_row(values.time);
+  }
+  return rows.finish();
+}
+
 }  // namespace
 
 Plan make_plan(uint64_t seed, const std::string& data_directory) {
@@ -109,11 +123,25 @@ RowValues fading_row(const Plan& plan, int writer, int64_t row) {
   return values;
 }
 
+RowValues cut_row(const Plan& plan, int writer, int64_t row) {
+  const uint64_t number = mix(plan.seed, static_cast<uint64_t>(writer) + 2000, static_cast<uint64_t>(row));
+  RowValues values;
+  values.time = kEpoch + row * kRowNs;
+  values.sensor = fmt::format("s{}", row % kCutSensors);
+  values.value = static_cast<double>(number % 1000);
+  return values;
+}
+
+std::string cut_table(int writer) {
+  return fmt::format("cut_{}", writer);
+}
+
 std::vector<RowBatch> step_batches(const Plan& plan, int writer, int64_t step) {
   std::vector<RowBatch> batches;
   batches.push_back(kept_rows(plan, writer, step));
   if (step >= kLateSteps) batches.push_back(late_fields(plan, writer, step - kLateSteps));
   batches.push_back(fading_rows(plan, writer, step));
+  batches.push_back(cut_rows(plan, writer, step));
   return batches;
 }
 

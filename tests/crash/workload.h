@@ -1,6 +1,6 @@
 // What the crash driver writes: every row, and with it every answer of the checker, follows from a seed, the number of
 // the writer and the number of its step. A step is one append: new rows, a late field for the rows of an earlier step
-// (an upsert, mostly of rows already flushed), rows of a table that retention eats, and the writer's position. As a
+// (an upsert, mostly of rows already flushed), rows of tables that retention and deletes eat, and the writer's position. As a
 // record is applied whole or not at all, a store with position P of a writer holds exactly the first P steps.
 // Threads: values and pure functions.
 #pragma once
@@ -15,6 +15,8 @@ namespace varve::test {
 
 constexpr std::string_view kKeptTable = "kept";
 constexpr std::string_view kFadingTable = "fading";
+constexpr int64_t kCutRowsPerStep = 4;  // of the table of each writer that deletes eat
+constexpr int64_t kCutSensors = 3;
 constexpr std::string_view kSinkName = "crash_sink";
 constexpr int64_t kLateSteps = 5;     // a row gets its late field so many steps after the row
 constexpr int64_t kRowNs = kNsPerMs;  // between a writer's kept rows
@@ -45,6 +47,8 @@ struct RowValues {
 };
 RowValues kept_row(const Plan& plan, int writer, int64_t row);
 RowValues fading_row(const Plan& plan, int writer, int64_t row);
+RowValues cut_row(const Plan& plan, int writer, int64_t row);
+std::string cut_table(int writer);
 std::string writer_name(int writer);
 
 std::vector<RowBatch> step_batches(const Plan& plan, int writer, int64_t step);
