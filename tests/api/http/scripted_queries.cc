@@ -4,7 +4,7 @@ namespace varve {
 
 struct QueryService::State {};
 
-QueryService::QueryService(const Engine&, QueryOptions, MetricsRegistry&, const Clock&) {}
+QueryService::QueryService(Engine&, QueryOptions, MetricsRegistry&, const Clock&) {}
 QueryService::~QueryService() = default;
 
 QueryResult<QueryStats> QueryService::run(const QueryRequest& request, ResultSink& sink) {
