@@ -182,7 +182,9 @@ Result<void> EngineImpl::restore(const CatalogState& state) {
 
 Result<void> EngineImpl::refuse_lost_catalog() {
   const std::string& data = options_.data_directory;
-  VARVE_ASSIGN(const bool there, fs_.exists(join_path(data, "catalog.db")));
+  // Where SQLite will look for it.
+  FileSystem& place = options_.catalog_vfs.empty() ? real_file_system() : fs_;
+  VARVE_ASSIGN(const bool there, place.exists(join_path(data, "catalog.db")));
   if (there) return {};
   VARVE_ASSIGN(const auto names, fs_.list(join_path(data, "segments")));
   if (names.empty()) return {};

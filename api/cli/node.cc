@@ -31,7 +31,6 @@ Result<void> Node::start_parts(const Config& config) {
                     config.storage.data_directory));
   }
   engine_ = std::move(*engine);
-  say_durability(config.storage);
   queries_ = std::make_unique<QueryService>(*engine_, config.query, metrics_);
   for (const MirrorOptions& options : config.mirrors) {
     VARVE_ASSIGN(auto mirror, with_context(Mirror::start(options, *engine_, metrics_), options.name));
@@ -43,6 +42,7 @@ Result<void> Node::start_parts(const Config& config) {
   }
   server_->serve(
       {engine_.get(), queries_.get(), &metrics_, [this] { return sources(); }, [this] { return mirrors(); }});
+  say_durability(config.storage);  // takes a tenth of a second, so nothing waits for it
   return {};
 }
 

@@ -30,8 +30,6 @@ class DeleteFaultTest : public testing::Test {
     options.file_system = files_.get();
     metrics_ = std::make_unique<MetricsRegistry>();
     options.metrics = metrics_.get();
-    const std::string catalog = (folder_->path() / "catalog.db").string();
-    if (std::filesystem::exists(catalog)) files_->set_bytes(catalog, "in the real folder");
     auto engine = Engine::open(options);
     if (!engine) return engine.error();
     engine_ = std::move(*engine);

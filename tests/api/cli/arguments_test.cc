@@ -85,7 +85,9 @@ TEST(Arguments, BadOnesAreOneLineAndExitTwo) {
   const std::vector<std::vector<const char*>> wrong = {
       {},
       {"nonsense"},
-      {"check", "--data", "d"},  // of a later version
+      {"check"},
+      {"check", "--data"},
+      {"backup", "--data", "d"},
       {"serve"},
       {"serve", "--config"},
       {"demo", "--port", "99999"},
