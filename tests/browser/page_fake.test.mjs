@@ -145,7 +145,7 @@ describe('the page', () => {
       () => to,
     );
     await withPage(world, async (page, server) => {
-      assert.ok(await page.getByLabel('All data').isChecked());
+      assert.ok(await page.getByRole('radio', { name: 'All data' }).isChecked());
       await until('a drawn line', async () => (await paintedPixels(page)) > 200);
       assert.match(
         server.queries[0].sql,
@@ -155,7 +155,7 @@ describe('the page', () => {
       await page.getByLabel('15 min', { exact: true }).check();
       await page.getByText('Nothing in this range. The last reading is of 2015-09-01 00:00:00.').waitFor();
       await page.getByRole('button', { name: 'Show all data' }).click();
-      assert.ok(await page.getByLabel('All data').isChecked());
+      assert.ok(await page.getByRole('radio', { name: 'All data' }).isChecked());
     });
   });
 

@@ -58,6 +58,8 @@ int ServeNode::readiness() const {
 
 std::vector<std::string> ServeNode::query(const std::string& sql) const {
   const HttpAnswer answer = http_get(url() + "/api/v1/query?format=csv&q=" + url_encode(sql));
+  // Killed before its first row was there; one that was acknowledged is then missed.
+  if (answer.status == 404 && answer.body.find("unknown_table") != std::string::npos) return {};
   if (answer.status != 200)
     throw std::runtime_error(fmt::format("{}: {} {}", sql, answer.status, answer.body));
   std::vector<std::string> rows;
