@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "storage/model/series_key.h"
+
 namespace varve {
 namespace {
 
@@ -85,15 +87,40 @@ TEST(WalEntry, NamesANewerVersion) {
 }
 
 TEST(WalEntry, RefusesAPartitionBeyondItsRange) {
-  std::string payload;
-  ByteWriter out(payload);
-  out.u8(1);
-  out.varint(0);
-  out.varint(1);
-  out.string("s");
-  out.signed_varint(int64_t{INT32_MAX} + 1);
-  out.signed_varint(0);
-  EXPECT_FALSE(decode_wal_entry(payload));
+  const auto entry = [](int64_t partition) {
+    std::string payload;
+    ByteWriter out(payload);
+    out.u8(1);
+    out.varint(0);  // deletes
+    out.varint(0);  // batches
+    out.varint(1);
+    out.string("s");
+    out.signed_varint(partition);
+    out.signed_varint(0);
+    return payload;
+  };
+  EXPECT_TRUE(decode_wal_entry(entry(INT32_MAX)));
+  EXPECT_FALSE(decode_wal_entry(entry(int64_t{INT32_MAX} + 1)));
+}
+
+TEST(WalEntry, RoundTripsDeletesBesideRows) {
+  WalEntry entry = example();
+  RowDelete some{"varve", "water", {-5, INT64_MAX}, false, {}};
+  for (const char* sensor : {"s0", "s1"}) append_series_key(some.series.emplace_back(), "sensor", sensor);
+  entry.deletes = {some, {"other", "air", {INT64_MIN, INT64_MAX}, true, {}}};
+  const std::string payload = encode_wal_entry(entry);
+  const auto decoded = decode_wal_entry(payload);
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  ASSERT_EQ(decoded->deletes.size(), 2U);
+  EXPECT_EQ(decoded->deletes[0].table, "water");
+  EXPECT_EQ(decoded->deletes[0].time.min, -5);
+  EXPECT_EQ(decoded->deletes[0].series, some.series);
+  EXPECT_TRUE(decoded->deletes[1].all_series);
+  EXPECT_EQ(decoded->batches.size(), 2U);
+  EXPECT_EQ(encode_wal_entry(*decoded), payload);
+  for (size_t bytes = 0; bytes < payload.size(); ++bytes) {
+    EXPECT_FALSE(decode_wal_entry(std::string_view(payload).substr(0, bytes))) << bytes;
+  }
 }
 
 }  // namespace
