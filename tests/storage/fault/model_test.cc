@@ -55,7 +55,7 @@ std::vector<Operation> shrink(uint64_t seed, std::vector<Operation> operations) 
 TEST(StoreModel, RandomWorkEqualsTheModelThroughFlushesMergesAndRestarts) {
   const auto replay = seed_to_replay();
   const uint64_t first = replay.value_or(1'000'000);
-  const uint64_t count = replay ? 1 : grown(kRuns);
+  const uint64_t count = replay ? 1 : grown(kRuns) / kSweepStep;
   std::printf("seeds %llu to %llu; VARVE_SEED=n replays one\n", static_cast<unsigned long long>(first),
               static_cast<unsigned long long>(first + count - 1));
   set_log_level(LogLevel::kOff);

@@ -238,7 +238,7 @@ std::optional<uint64_t> seed_to_replay() {
 }
 
 uint64_t power_cuts() {
-  return environment_number("VARVE_RUNS").value_or(kPowerCuts);
+  return environment_number("VARVE_RUNS").value_or(kPowerCuts / kSweepStep);
 }
 
 uint64_t grown(uint64_t usual) {
