@@ -97,7 +97,8 @@ TEST(Loops, DividesDifferencesExactlyOrNotAtAll) {
     }
     ASSERT_TRUE(divide(values, factor, out)) << "factor " << factor;
     ASSERT_EQ(out, quotients) << "factor " << factor;
-    values[1 + testing::below(random, 19)] += static_cast<int64_t>(1 + random() % (factor - 1));
+    int64_t& odd = values[1 + testing::below(random, 19)];
+    odd = static_cast<int64_t>(static_cast<uint64_t>(odd) + 1 + random() % (factor - 1));
     // One that wraps may be a multiple again, of another quotient: only true quotients count.
     const bool exact = divide(values, factor, out);
     for (size_t i = 0; exact && i < values.size(); ++i) {
