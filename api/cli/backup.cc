@@ -21,11 +21,11 @@ int run_backup(const BackupArguments& arguments) {
     print_error(report.error().message);
     return kExitFailed;
   }
-  fmt::print("{}: {} tables, {} segments with {} rows; {} linked, {} copied\n", visible(arguments.to),
+  fmt::print("{}: tables {}, segments {}, rows {}; {} linked, {} copied\n", visible(arguments.to),
              grouped(report->tables), grouped(report->segments), grouped(report->rows),
              format_bytes(report->linked_bytes), format_bytes(report->copied_bytes));
-  fmt::print("log: {} files, up to record {}; replayed from record {} on\n", grouped(report->log_files),
-             report->last_lsn, report->replay_from_lsn);
+  fmt::print("log: files {}, up to record {}; a start replays from record {} on\n",
+             grouped(report->log_files), report->last_lsn, report->replay_from_lsn);
   return kExitFine;
 }
 

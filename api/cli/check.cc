@@ -26,11 +26,11 @@ void print_tables(const CheckReport& report) {
                table.time.empty() ? "" : format_timestamp(table.time.min),
                table.time.empty() ? "" : format_timestamp(table.time.max));
   }
-  fmt::print("log: {} files, {} records, {}\n", grouped(report.log_files), grouped(report.log_records),
+  fmt::print("log: records {}, files {}, {}\n", grouped(report.log_records), grouped(report.log_files),
              format_bytes(report.log_bytes));
   if (report.tombstones != 0) fmt::print("tombstones: {}\n", grouped(report.tombstones));
   if (report.quarantined != 0)
-    fmt::print("quarantine: {} files set aside by earlier repairs\n", grouped(report.quarantined));
+    fmt::print("quarantine: files set aside by earlier repairs {}\n", grouped(report.quarantined));
 }
 
 void print_lines(std::string_view word, const std::vector<std::string>& lines) {
