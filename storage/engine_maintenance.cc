@@ -48,15 +48,18 @@ void EngineImpl::run_flush() {
 
 void EngineImpl::flush_due_tables() {
   const int64_t now = clock_.monotonic_ns();
-  auto tables = all_tables();
+  // The sizes change while writes go on, so they are looked at once: a sort by moving values runs out of its bounds.
+  std::vector<std::pair<uint64_t, std::shared_ptr<Table>>> tables;
   uint64_t total = 0;
-  for (const auto& table : tables) total += table->memtable_bytes();
+  for (auto& table : all_tables()) {
+    const uint64_t bytes = table->memtable_bytes();
+    total += bytes;
+    tables.emplace_back(bytes, std::move(table));
+  }
   memtable_bytes_ = total;
   // Half the limit, so that writes go on while the other half is being written out; the largest tables first.
-  std::sort(tables.begin(), tables.end(),
-            [](const auto& a, const auto& b) { return a->memtable_bytes() > b->memtable_bytes(); });
-  for (const auto& table : tables) {
-    const uint64_t bytes = table->memtable_bytes();
+  std::sort(tables.begin(), tables.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  for (const auto& [bytes, table] : tables) {
     const bool due = table->memtable_rows() >= options_.flush_rows ||
                      table->oldest_row_age_ns(now) >= options_.flush_age_ns ||
                      (bytes != 0 && total > options_.memtable_bytes_max / 2);
