@@ -32,12 +32,13 @@ void SeriesMerger::start(std::vector<Piece> pieces) {
 }
 
 Result<void> SeriesMerger::open(const Piece& piece) {
-  Active active;
+  ActivePiece active;
   active.source = piece.source;
   VARVE_TRY(sources_[piece.source]->load(piece, active.rows));
   if (active.rows.rows == 0) return {};
-  const auto place = std::upper_bound(active_.begin(), active_.end(), piece.source,
-                                      [](uint32_t source, const Active& a) { return source < a.source; });
+  const auto place =
+      std::upper_bound(active_.begin(), active_.end(), piece.source,
+                       [](uint32_t source, const ActivePiece& a) { return source < a.source; });
   active_.insert(place, std::move(active));
   return {};
 }
@@ -68,13 +69,13 @@ Result<void> SeriesMerger::merge(MergedRows& out) {
       continue;
     }
     int64_t now = INT64_MAX;
-    for (const Active& active : active_) now = std::min(now, active.time());
+    for (const ActivePiece& active : active_) now = std::min(now, active.time());
     if (next_piece_ < pieces_.size() && pieces_[next_piece_].range.min <= now) {
       VARVE_TRY(open(pieces_[next_piece_++]));
       continue;
     }
     if (active_.size() == 1) {
-      Active& only = active_.front();
+      ActivePiece& only = active_.front();
       const int64_t* from = only.rows.times + only.at;
       const int64_t* to = only.rows.times + only.rows.rows;
       if (next_piece_ < pieces_.size()) to = std::lower_bound(from, to, pieces_[next_piece_].range.min);
@@ -84,12 +85,12 @@ Result<void> SeriesMerger::merge(MergedRows& out) {
     } else {
       emit_merged(now, out);
     }
-    std::erase_if(active_, [](const Active& active) { return active.at == active.rows.rows; });
+    std::erase_if(active_, [](const ActivePiece& active) { return active.at == active.rows.rows; });
   }
   return {};
 }
 
-void SeriesMerger::emit_range(const Active& active, size_t count, MergedRows& out) const {
+void SeriesMerger::emit_range(const ActivePiece& active, size_t count, MergedRows& out) const {
   const int64_t* from = active.rows.times + active.at;
   out.times.insert(out.times.end(), from, from + count);
   const size_t row = active.rows.offset + active.at;
@@ -106,8 +107,8 @@ void SeriesMerger::emit_range(const Active& active, size_t count, MergedRows& ou
 void SeriesMerger::emit_merged(int64_t time, MergedRows& out) {
   out.times.push_back(time);
   for (size_t c = 0; c < types_.size(); ++c) {
-    const Active* winner = nullptr;
-    for (const Active& active : active_) {
+    const ActivePiece* winner = nullptr;
+    for (const ActivePiece& active : active_) {
       if (active.time() != time) continue;
       const ColumnVector* column = active.rows.columns[c];
       if (column != nullptr && column->is_valid(active.rows.offset + active.at)) winner = &active;
@@ -118,14 +119,14 @@ void SeriesMerger::emit_merged(int64_t time, MergedRows& out) {
       out.columns[c].push_from(*winner->rows.columns[c], winner->rows.offset + winner->at);
     }
   }
-  for (Active& active : active_) {
+  for (ActivePiece& active : active_) {
     if (active.time() == time) ++active.at;
   }
 }
 
 Result<const LoadedPiece*> SeriesMerger::lone_rows() {
   if (!lone_loaded_) {
-    Active& loaded = lone_loaded_.emplace();
+    ActivePiece& loaded = lone_loaded_.emplace();
     VARVE_TRY(sources_[lone_.source]->load(lone_, loaded.rows));
   }
   return &lone_loaded_->rows;
@@ -133,7 +134,7 @@ Result<const LoadedPiece*> SeriesMerger::lone_rows() {
 
 Result<bool> SeriesMerger::take_lone(MergedRows& out) {
   VARVE_TRY(lone_rows());
-  Active& piece = *lone_loaded_;
+  ActivePiece& piece = *lone_loaded_;
   const size_t count = std::min(kMergedRowsMax, piece.rows.rows - piece.at);
   emit_range(piece, count, out);
   piece.at += count;

@@ -21,6 +21,14 @@ struct MergedRows {
   void clear();
 };
 
+// A piece being handed out by a SeriesMerger.
+struct ActivePiece {
+  LoadedPiece rows;
+  uint32_t source = 0;
+  size_t at = 0;
+  int64_t time() const { return rows.times[at]; }
+};
+
 class SeriesMerger {
  public:
   // `types`: of the wanted fields, which every source delivers as its columns or as int64 to be widened.
@@ -46,25 +54,18 @@ class SeriesMerger {
   MergedRows make_rows() const;  // empty, with columns of the right types
 
  private:
-  struct Active {
-    LoadedPiece rows;
-    uint32_t source = 0;
-    size_t at = 0;
-    int64_t time() const { return rows.times[at]; }
-  };
-
   Result<void> open(const Piece& piece);
   Result<void> merge(MergedRows& out);
-  void emit_range(const Active& active, size_t count, MergedRows& out) const;
+  void emit_range(const ActivePiece& active, size_t count, MergedRows& out) const;
   void emit_merged(int64_t time, MergedRows& out);
 
   std::span<RowSource* const> sources_;
   std::vector<FieldType> types_;
   std::vector<Piece> pieces_;  // by range.min, then source
   size_t next_piece_ = 0;
-  std::vector<Active> active_;  // by source
+  std::vector<ActivePiece> active_;  // by source
   Piece lone_;
-  std::optional<Active> lone_loaded_;
+  std::optional<ActivePiece> lone_loaded_;
   bool in_lone_ = false;  // of next_rows()
 };
 

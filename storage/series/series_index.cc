@@ -200,8 +200,8 @@ std::optional<SeriesId> SeriesIndex::find(const std::vector<TagPair>& tags) cons
   const std::lock_guard lock(mutex_);
   std::vector<uint32_t> codes(tags_.size(), kAbsentTag);
   for (const auto& [name, value] : tags) {
-    const auto tag =
-        std::find_if(tags_.begin(), tags_.end(), [&](const Tag& known) { return known.name == name; });
+    const auto tag = std::find_if(tags_.begin(), tags_.end(),
+                                  [&wanted = name](const Tag& known) { return known.name == wanted; });
     if (tag == tags_.end()) return std::nullopt;
     const auto code = find_value(*tag, checksum64(value), value);
     if (!code) return std::nullopt;

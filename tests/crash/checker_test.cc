@@ -22,7 +22,8 @@ class Checker : public testing::Test {
  protected:
   // The driver writes for a while and is killed.
   void write_and_kill(const std::string& how = {}) {
-    ASSERT_TRUE(life_.cycle({.after_ms = 300, .how = how}).killed);
+    const CycleResult result = life_.cycle({.after_ms = 300, .how = how});
+    ASSERT_TRUE(result.killed) << result.wrong;
   }
   // It writes its time out and closes the store.
   void write_and_close() {
