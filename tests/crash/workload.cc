@@ -83,7 +83,7 @@ Plan make_plan(uint64_t seed, const std::string& data_directory) {
   Plan plan;
   plan.seed = seed;
   plan.writers = 3;
-  plan.rows_per_step = pick(1, 24);
+  plan.rows_per_step = pick(2, 24);  // a step that loses a row still has one to know it by
   plan.series = pick(1, 9);
   plan.window = static_cast<int>(pick(1, 8));
   plan.retention_ns = pick(5, 40) * kNsPerSecond;
