@@ -222,8 +222,7 @@ QueryResult<void> Binder::add_key(const AstExpr& expr) {
     const SlotScalar* time = as_slot(*bucket->children[0]);
     if (time != nullptr && time->slot == kTimeSlot) {
       key.kind = GroupKey::Kind::kBucket;
-      key.width_ns = bucket->width_ns;
-      key.origin_ns = bucket->origin_ns;
+      key.bucket = bucket->rule;
     }
   }
   key.expr = std::move(bound);

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "api/query/interval.h"
-
 namespace varve {
 namespace {
 
@@ -163,11 +161,9 @@ QueryResult<void> Grouping::add_runs(const Chunk& chunk) {
     size_t to = chunk.rows;
     int64_t bucket = 0;
     if (bucket_key_ != nullptr) {
-      bucket = bucket_start(times[from], bucket_key_->width_ns, bucket_key_->origin_ns);
-      int64_t end = 0;
-      const bool last = __builtin_add_overflow(bucket, bucket_key_->width_ns, &end);
-      // The first bucket's start may be clamped; then its end is found by the next row's bucket.
-      if (bucket == INT64_MIN) end = times[from] == INT64_MAX ? INT64_MAX : times[from] + 1;
+      bucket = bucket_key_->bucket.start_of(times[from]);
+      const int64_t end = bucket_key_->bucket.end_of(bucket);
+      const bool last = end == INT64_MAX && bucket_key_->bucket.start_of(INT64_MAX) == bucket;
       if (!last) to = first_at_or_after(times, from, chunk.rows, end);
     }
     const uint32_t group = group_of_bucket(bucket);
@@ -203,7 +199,7 @@ QueryResult<bool> Grouping::add_block(const ScanBlock& block, const Chunk& tags)
     VARVE_QUERY_TRY(begin_series(tags, block.series));
     const bool bucketed = bucket_key_ != nullptr;
     group = group_of_bucket(
-        bucketed ? bucket_start(block.time_min, bucket_key_->width_ns, bucket_key_->origin_ns) : 0);
+        bucketed ? bucket_key_->bucket.start_of(block.time_min) : 0);
   }
   ColumnStatistics of_time;
   of_time.count = block.rows;

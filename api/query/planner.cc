@@ -36,9 +36,11 @@ void split_where(ScalarPtr where, SelectPlan& plan) {
 // Whether every aggregate can be computed from the statistics of whole blocks.
 bool statistics_suffice(const SelectPlan& plan) {
   if (!plan.has_table || !plan.grouped || plan.row_filter) return false;
-  const bool by_row = std::any_of(plan.keys.begin(), plan.keys.end(),
-                                  [](const GroupKey& key) { return key.kind == GroupKey::Kind::kRow; });
-  if (by_row) return false;
+  const bool rows_needed = std::any_of(plan.keys.begin(), plan.keys.end(), [](const GroupKey& key) {
+    return key.kind == GroupKey::Kind::kRow ||
+           (key.kind == GroupKey::Kind::kBucket && !key.bucket.is_fixed());  // statistics know fixed widths only
+  });
+  if (rows_needed) return false;
   return std::all_of(plan.aggregates.begin(), plan.aggregates.end(), [&](const PlannedAggregate& aggregate) {
     if (!statistics_can_answer(aggregate.spec)) return false;
     if (!aggregate.argument) return true;
