@@ -6,12 +6,14 @@ namespace varve {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using std::chrono::steady_clock;
 
-// How often a waiting worker looks whether its client still is there.
-constexpr milliseconds kClientCheck{100};
+// How often a waiting worker looks whether its client still is there, and a waiting query whether it was cancelled.
+constexpr milliseconds kLook{100};
 
 QueryAnswer::QueryAnswer(QueryService& service, QueryRequest request, ResultFormat format,
                          TimeFormat time_format) {
+  request.stop = stop_;
   thread_ = std::jthread([this, &service, request = std::move(request), format, time_format] {
     run(service, request, format, time_format);
   });
@@ -51,22 +53,31 @@ bool QueryAnswer::put(std::string_view text) {
 
 bool QueryAnswer::hand_over() {
   std::unique_lock lock(mutex_);
-  const bool room = changed_.wait_for(lock, seconds(kReaderStallSeconds),
-                                      [&] { return closed_ || pieces_.size() < kPiecesMax; });
-  if (!room || closed_) return false;
+  const auto room = [&] { return closed_ || pieces_.size() < kPiecesMax; };
+  const auto patience_ends = steady_clock::now() + seconds(kReaderStallSeconds);
+  while (!changed_.wait_for(lock, kLook, room)) {
+    if (*stop_ || steady_clock::now() > patience_ends) return false;  // cancelled by hand, or stalled
+  }
+  if (closed_) return false;
   pieces_.push_back(std::move(filling_));
   filling_.clear();
   changed_.notify_all();
   return true;
 }
 
-QueryAnswer::Start QueryAnswer::wait(const std::function<bool()>& client_gone) {
+void QueryAnswer::stop() {
+  closed_ = true;
+  *stop_ = true;
+  changed_.notify_all();
+}
+
+QueryAnswer::Start QueryAnswer::wait(std::function<bool()> client_gone) {
+  client_gone_ = std::move(client_gone);
   std::unique_lock lock(mutex_);
   const auto decided = [&] { return finished_ || pieces_.size() >= kPiecesMax; };
-  while (!changed_.wait_for(lock, kClientCheck, decided)) {
-    if (client_gone()) {
-      closed_ = true;
-      changed_.notify_all();
+  while (!changed_.wait_for(lock, kLook, decided)) {
+    if (client_gone_()) {
+      stop();
       return Start::kClientGone;
     }
   }
@@ -84,7 +95,9 @@ std::string QueryAnswer::take_whole() {
 
 BodyStream::Next QueryAnswer::next(std::string& piece) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return finished_ || closed_ || !pieces_.empty(); });
+  while (!changed_.wait_for(lock, kLook, [&] { return finished_ || closed_ || !pieces_.empty(); })) {
+    if (client_gone_()) stop();
+  }
   if (closed_ || (finished_ && error_)) return Next::kBroken;
   if (pieces_.empty()) return Next::kEnd;
   piece = std::move(pieces_.front());
@@ -95,8 +108,7 @@ BodyStream::Next QueryAnswer::next(std::string& piece) {
 
 void QueryAnswer::close() {
   const std::lock_guard lock(mutex_);
-  closed_ = true;
-  changed_.notify_all();
+  stop();
 }
 
 }  // namespace varve

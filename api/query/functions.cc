@@ -229,7 +229,7 @@ ScalarPtr make_concat(FunctionCall& call, bool null_when_any) {
                                               } else {
                                                 null = null_when_any;
                                               }
-                                              if (null) break;
+                                              if (null || text.size() > kChunkStringBytesMax) break;
                                             }
                                             if (null) {
                                               kernel.out.push_null();

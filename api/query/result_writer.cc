@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "api/query/json_text.h"
@@ -49,7 +50,7 @@ class PieceWriter : public ResultWriter {
         buffer_ += column.bools[row] != 0 ? "true" : "false";
         return;
       case ResultType::kString:
-        return append_json_string(buffer_, column.strings[row]);
+        return append_json_string_cell(column.strings[row]);
     }
   }
 
@@ -58,6 +59,23 @@ class PieceWriter : public ResultWriter {
   std::string buffer_;
 
  private:
+  // Long text goes out in parts, cut between characters.
+  void append_json_string_cell(std::string_view text) {
+    if (text.size() <= kFlushBytes) return append_json_string(buffer_, text);
+    buffer_.push_back('"');
+    while (!text.empty()) {
+      size_t part = std::min(text.size(), kFlushBytes);
+      while (part < text.size() && part > kFlushBytes - 4 &&
+             (static_cast<uint8_t>(text[part]) & 0xc0) == 0x80) {
+        --part;
+      }
+      append_json_text(buffer_, text.substr(0, part));
+      text.remove_prefix(part);
+      flush(false);
+    }
+    buffer_.push_back('"');
+  }
+
   Output out_;
   bool reader_is_there_ = true;
 };
@@ -89,6 +107,7 @@ class JsonWriter : public PieceWriter {
       for (size_t i = 0; i < columns_.size(); ++i) {
         if (i > 0) buffer_.push_back(',');
         append_json_cell(batch.columns[i], columns_[i].type, row);
+        flush(false);
       }
       buffer_.push_back(']');
       if (!flush(false)) return false;
@@ -128,6 +147,7 @@ class NdjsonWriter : public PieceWriter {
       for (size_t i = 0; i < columns_.size(); ++i) {
         buffer_ += prefixes_[i];
         append_json_cell(batch.columns[i], columns_[i].type, row);
+        flush(false);
       }
       buffer_ += "}\n";
       if (!flush(false)) return false;
@@ -164,6 +184,7 @@ class CsvWriter : public PieceWriter {
         } else {
           append_cell(buffer_, columns_[i].type, time_format_, column, row);
         }
+        flush(false);
       }
       buffer_ += "\r\n";
       if (!flush(false)) return false;
@@ -177,6 +198,10 @@ class CsvWriter : public PieceWriter {
     const bool quote = text.empty() || text.find_first_of(",\"\r\n") != std::string_view::npos ||
                        text.front() == ' ' || text.back() == ' ';
     if (!quote) {
+      for (; text.size() > kFlushBytes; text.remove_prefix(kFlushBytes)) {
+        buffer_ += text.substr(0, kFlushBytes);
+        flush(false);
+      }
       buffer_ += text;
       return;
     }
@@ -184,6 +209,7 @@ class CsvWriter : public PieceWriter {
     for (const char c : text) {
       if (c == '"') buffer_.push_back('"');
       buffer_.push_back(c);
+      flush(false);
     }
     buffer_.push_back('"');
   }
