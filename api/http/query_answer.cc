@@ -28,16 +28,23 @@ void QueryAnswer::run(QueryService& service, const QueryRequest& request, Result
   auto writer = ResultWriter::make(format, time_format, [this](std::string_view text) { return put(text); });
   auto stats = service.run(request, *writer);
   bool complete = stats.has_value() && writer->finish(*stats);
-  if (complete && !filling_.empty()) complete = hand_over();
-  const std::lock_guard lock(mutex_);
-  if (!stats) {
-    error_ = std::move(stats.error());
-  } else if (!complete) {
-    error_ =
-        QueryError{QueryErrorKind::kCancelled, "client_gone", "the reader of the answer went away", {}, {}};
+  if (!stats && set_error(stats.error())) {
+    writer->fail(stats.error());
+    complete = true;
   }
+  if (complete && !filling_.empty()) complete = hand_over();
+  if (stats && !complete) {
+    set_error({QueryErrorKind::kCancelled, "client_gone", "the reader of the answer went away", {}, {}});
+  }
+  const std::lock_guard lock(mutex_);
   finished_ = true;
   changed_.notify_all();
+}
+
+bool QueryAnswer::set_error(QueryError error) {
+  const std::lock_guard lock(mutex_);
+  error_ = std::move(error);
+  return streaming_ && !closed_;
 }
 
 bool QueryAnswer::put(std::string_view text) {
@@ -74,15 +81,16 @@ void QueryAnswer::stop() {
 QueryAnswer::Start QueryAnswer::wait(std::function<bool()> client_gone) {
   client_gone_ = std::move(client_gone);
   std::unique_lock lock(mutex_);
-  const auto decided = [&] { return finished_ || pieces_.size() >= kPiecesMax; };
+  const auto decided = [&] { return finished_ || error_ || pieces_.size() >= kPiecesMax; };
   while (!changed_.wait_for(lock, kLook, decided)) {
     if (client_gone_()) {
       stop();
       return Start::kClientGone;
     }
   }
-  if (!finished_) return Start::kStreaming;
-  return error_ ? Start::kFailed : Start::kWhole;
+  if (error_) return Start::kFailed;
+  streaming_ = !finished_;
+  return streaming_ ? Start::kStreaming : Start::kWhole;
 }
 
 std::string QueryAnswer::take_whole() {
@@ -98,8 +106,8 @@ BodyStream::Next QueryAnswer::next(std::string& piece) {
   while (!changed_.wait_for(lock, kLook, [&] { return finished_ || closed_ || !pieces_.empty(); })) {
     if (client_gone_()) stop();
   }
-  if (closed_ || (finished_ && error_)) return Next::kBroken;
-  if (pieces_.empty()) return Next::kEnd;
+  if (closed_) return Next::kBroken;
+  if (pieces_.empty()) return error_ ? Next::kBroken : Next::kEnd;
   piece = std::move(pieces_.front());
   pieces_.pop_front();
   changed_.notify_all();

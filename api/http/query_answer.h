@@ -1,8 +1,8 @@
 // One query's answer on its way to the client: the query runs on its own thread and fills a bounded pipe, the
 // connection's worker empties it. So a big answer takes kPiecesMax pieces of memory, however slow its reader.
 //   - An answer that fits into the pipe is known whole, success or error, before the first byte is sent.
-//   - After that an error can only cut the connection short, which the client sees as an unfinished chunked
-//   body.
+//   - After that an error ends the text with its message and cuts the connection short, which the client sees as an
+//   unfinished chunked body.
 //   - A reader that went away, or took nothing for kReaderStall, stops the query, also one that is still computing.
 // Threads: made and read by one worker; close() from any.
 #pragma once
@@ -44,7 +44,8 @@ class QueryAnswer final : public BodyStream {
   void run(QueryService& service, const QueryRequest& request, ResultFormat format, TimeFormat time_format);
   bool put(std::string_view text);  // on the query's thread; false = stop
   bool hand_over();
-  void stop();  // under the lock
+  void stop();                       // under the lock
+  bool set_error(QueryError error);  // true: its text is wanted
 
   const StopSwitch stop_ = std::make_shared<std::atomic<bool>>(false);  // the query's
   std::string filling_;                                                 // of the query's thread
@@ -54,6 +55,7 @@ class QueryAnswer final : public BodyStream {
   std::condition_variable changed_;
   std::deque<std::string> pieces_;
   std::optional<QueryError> error_;
+  bool streaming_ = false;  // wait() has said so
   bool finished_ = false;
   bool closed_ = false;
 

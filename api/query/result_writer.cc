@@ -54,6 +54,14 @@ class PieceWriter : public ResultWriter {
     }
   }
 
+  void append_json_error(const QueryError& error) {
+    buffer_ += "{\"code\":";
+    append_json_string(buffer_, error.code);
+    buffer_ += ",\"message\":";
+    append_json_string(buffer_, error.message);
+    buffer_.push_back('}');
+  }
+
   const TimeFormat time_format_;
   std::vector<ResultColumn> columns_;
   std::string buffer_;
@@ -124,6 +132,12 @@ class JsonWriter : public PieceWriter {
                            stats.rows_scanned, stats.blocks_decoded, stats.blocks_from_statistics);
     return flush(true);
   }
+  void fail(const QueryError& error) override {
+    buffer_ += "],\"error\":";
+    append_json_error(error);
+    buffer_ += "}\n";
+    flush(true);
+  }
 
  private:
   bool first_row_ = true;
@@ -155,6 +169,12 @@ class NdjsonWriter : public PieceWriter {
     return true;
   }
   bool finish(const QueryStats&) override { return flush(true); }
+  void fail(const QueryError& error) override {
+    buffer_ += "{\"error\":";
+    append_json_error(error);
+    buffer_ += "}\n";
+    flush(true);
+  }
 
  private:
   std::vector<std::string> prefixes_;
@@ -192,6 +212,11 @@ class CsvWriter : public PieceWriter {
     return true;
   }
   bool finish(const QueryStats&) override { return flush(true); }
+  void fail(const QueryError& error) override {
+    append_field("error: " + error.message);
+    buffer_ += "\r\n";
+    flush(true);
+  }
 
  private:
   void append_field(std::string_view text) {

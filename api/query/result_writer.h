@@ -35,6 +35,9 @@ class ResultWriter : public ResultSink {
   using Output = std::function<bool(std::string_view)>;  // false = the reader is gone
   static std::unique_ptr<ResultWriter> make(ResultFormat format, TimeFormat time_format, Output out);
   virtual bool finish(const QueryStats& stats) = 0;  // after run() succeeded
+  // After run() failed with rows handed out already: says so at the end of the text, for people. Programs must learn it
+  // from the transport, which has to end the answer short.
+  virtual void fail(const QueryError& error) = 0;
 };
 
 }  // namespace varve

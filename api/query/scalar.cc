@@ -164,9 +164,9 @@ VectorView KernelScalar::evaluate(const Chunk& chunk, EvalContext& context) {
   return view_of(out_, constant);
 }
 
-bool push_string(KernelCall& call, std::string_view text) {
+bool room_for_string(KernelCall& call, size_t text_bytes) {
   std::string& bytes = call.out.strings.bytes;
-  const size_t needed = bytes.size() + text.size();
+  const size_t needed = bytes.size() + text_bytes;
   if (needed > kChunkStringBytesMax) {
     call.context.fail(
         limit_error("memory_limit", "an expression makes strings of more than 256 MiB a chunk"));
@@ -177,6 +177,11 @@ bool push_string(KernelCall& call, std::string_view text) {
     if (!hold_strings(call, grown)) return false;
     bytes.reserve(grown);
   }
+  return true;
+}
+
+bool push_string(KernelCall& call, std::string_view text) {
+  if (!room_for_string(call, text.size())) return false;
   call.out.push_string(text);
   return true;
 }

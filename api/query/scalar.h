@@ -131,6 +131,8 @@ class KernelScalar : public Scalar {
 constexpr size_t kChunkStringBytesMax = 256 << 20;
 // Appends a string the kernel has made; false when this limit or the query's budget is hit (memory_limit is reported).
 bool push_string(KernelCall& call, std::string_view text);
+// The same question for a string of `bytes` that the kernel writes itself.
+bool room_for_string(KernelCall& call, size_t bytes);
 
 // The value of a constant expression, or null when `expr` is not one.
 const ConstantScalar* as_constant(const Scalar& expr);

@@ -109,6 +109,12 @@ class TableWriter : public ResultWriter {
     return flush(true);
   }
 
+  void fail(const QueryError& error) override {
+    write_sample();
+    buffer_ += fmt::format("error: {}\n", error.message);
+    flush(true);
+  }
+
  private:
   static constexpr size_t kFlushBytes = 64 << 10;
 

@@ -10,9 +10,9 @@ namespace {
 // What a pattern may hold: its compiled program (beyond it the pattern is refused) and the states it caches while it
 // matches. Some 16,000 instructions.
 constexpr int64_t kPatternMemoryBytesMax = 1 << 20;
-// Matching takes text * instructions steps at worst (3 ns each, when the cache is too small for the states), and cannot
+// Matching takes text * instructions steps at worst (5 ns each, when the cache is too small for the states), and cannot
 // be stopped within a text of up to 1 MiB: a pattern and a text that may take more are refused.
-constexpr uint64_t kMatchStepsMax = 1 << 30;
+constexpr uint64_t kMatchStepsMax = 1 << 29;
 
 // As for patterns: text * pattern steps at worst.
 constexpr size_t kLikePatternBytesMax = 1000;

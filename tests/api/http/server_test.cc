@@ -129,9 +129,18 @@ TEST_F(Http, AnErrorAfterTheFirstBytesCutsTheAnswerShort) {
     test::write_rows(sink, 20'000);
     return tl::make_unexpected(QueryError{QueryErrorKind::kInternal, "corruption", "damaged block", {}, {}});
   };
-  const RawAnswer answer = get(port(), "/api/v1/query?q=x&format=csv");
-  EXPECT_EQ(answer.status, 200);
-  EXPECT_FALSE(answer.complete);
+  const std::pair<const char*, const char*> endings[] = {
+      {"csv", "\r\nerror: damaged block\r\n"},
+      {"json", R"("]],"error":{"code":"corruption","message":"damaged block"}})"
+               "\n"},
+      {"ndjson", "\n{\"error\":{\"code\":\"corruption\",\"message\":\"damaged block\"}}\n"},
+      {"table", "x\nerror: damaged block\n"}};
+  for (const auto& [format, ending] : endings) {
+    const RawAnswer answer = get(port(), std::string("/api/v1/query?q=x&format=") + format);
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_FALSE(answer.complete) << format;
+    EXPECT_TRUE(answer.body.ends_with(ending)) << answer.body.substr(answer.body.size() - 100);
+  }
 }
 
 TEST_F(Http, ABigAnswerIsStreamedWhole) {
