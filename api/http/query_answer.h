@@ -1,9 +1,9 @@
 // One query's answer on its way to the client: the query runs on its own thread and fills a bounded pipe, the
 // connection's worker empties it. So a big answer takes kPiecesMax pieces of memory, however slow its reader.
 //   - An answer that fits into the pipe is known whole, success or error, before the first byte is sent.
-//   - After that an error can only cut the connection short, which the client sees as an unfinished chunked
-//   body.
-//   - A reader that went away, or took nothing for kReaderStall, stops the query.
+//   - After that an error ends the text with its message and cuts the connection short, which the client sees as an
+//   unfinished chunked body.
+//   - A reader that went away, or took nothing for kReaderStall, stops the query, also one that is still computing.
 // Threads: made and read by one worker; close() from any.
 #pragma once
 
@@ -32,8 +32,8 @@ class QueryAnswer final : public BodyStream {
   ~QueryAnswer() override;
 
   enum class Start { kWhole, kStreaming, kFailed, kClientGone };
-  // Waits until the answer is whole, failed, or fills the pipe.
-  Start wait(const std::function<bool()>& client_gone);
+  // Waits until the answer is whole, failed, or fills the pipe. `client_gone` is asked from time to time, by next(), too.
+  Start wait(std::function<bool()> client_gone);
   std::string take_whole();                            // after kWhole
   const QueryError& error() const { return *error_; }  // after kFailed
 
@@ -44,13 +44,18 @@ class QueryAnswer final : public BodyStream {
   void run(QueryService& service, const QueryRequest& request, ResultFormat format, TimeFormat time_format);
   bool put(std::string_view text);  // on the query's thread; false = stop
   bool hand_over();
+  void stop();                       // under the lock
+  bool set_error(QueryError error);  // true: its text is wanted
 
-  std::string filling_;  // of the query's thread
+  const StopSwitch stop_ = std::make_shared<std::atomic<bool>>(false);  // the query's
+  std::string filling_;                                                 // of the query's thread
+  std::function<bool()> client_gone_;                                   // of the worker
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   std::deque<std::string> pieces_;
   std::optional<QueryError> error_;
+  bool streaming_ = false;  // wait() has said so
   bool finished_ = false;
   bool closed_ = false;
 

@@ -156,6 +156,7 @@ HttpResponse run_query(QueryService& service, const HttpRequest& request) {
     return error_response({400, "bad_request", "no SQL was given", std::nullopt,
                            "GET /api/v1/query?q=SQL, or POST the SQL as the body"});
   }
+  call->request.client = request.client;
   call->request.may_change = request.method == "POST";  // a link or an image must not delete
   auto answer =
       std::make_shared<QueryAnswer>(service, std::move(call->request), call->format, call->time_format);
@@ -181,7 +182,13 @@ HttpResponse run_query(QueryService& service, const HttpRequest& request) {
 HttpResponse list_queries(const QueryService& service) {
   Json list = Json::array();
   for (const RunningQuery& query : service.running()) {
-    list.push_back({{"id", query.id}, {"sql", query.sql}, {"elapsed_ms", query.elapsed_ms}});
+    list.push_back({{"id", query.id},
+                    {"sql", query.sql},
+                    {"client", query.client},
+                    {"state", query.waiting ? "waiting" : "running"},
+                    {"elapsed_ms", query.elapsed_ms},
+                    {"rows_scanned", query.rows_scanned},
+                    {"memory_bytes", query.memory_bytes}});
   }
   const Json json = {{"queries", std::move(list)}};
   return json_response(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
