@@ -23,6 +23,7 @@ class QueryBudget {
 
   QueryResult<void> check() const;  // time and cancellation; call once per block
   QueryResult<void> count_rows(uint64_t rows);
+  uint64_t memory_bytes_max() const { return options_.max_memory_bytes; }
 
  private:
   friend class MemoryUse;

@@ -54,7 +54,7 @@ struct QueryStep {
 
 struct QueryStats {
   double elapsed_ms = 0;
-  std::string engine;  // "native"
+  std::string engine;  // "native" or "sqlite"
   uint64_t row_count = 0;
   uint64_t rows_scanned = 0;
   uint64_t blocks_decoded = 0;
@@ -79,11 +79,16 @@ struct RunningQuery {
   double elapsed_ms = 0;
 };
 
+struct SystemTable;
+
 class QueryService {
  public:
   QueryService(Engine& engine, QueryOptions options, MetricsRegistry& metrics,
                const Clock& clock = real_clock());
   ~QueryService();
+
+  // Readable by SQL beside the tables of the store. Before the first query.
+  void add_system_table(SystemTable table);
 
   QueryResult<QueryStats> run(const QueryRequest& request, ResultSink& sink);
   std::vector<RunningQuery> running() const;
