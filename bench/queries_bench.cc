@@ -36,7 +36,7 @@ constexpr int kComparedRuns = 3;
 constexpr int kClientSteps[] = {1, 8, 64};
 constexpr int kChunkHours = 6;  // bodies made at once: some 80 MB of text
 constexpr int kSettleSecondsMax = 180;
-constexpr int kStillSeconds = 6;  // files that have not changed for so long are settled
+constexpr int kStillSeconds = 12;  // files that have not changed for so long are settled
 
 [[noreturn]] void fail(const std::string& message) {
   fmt::print(stderr, "bench_queries: {}\n", message);

@@ -25,9 +25,11 @@ SqlDialect dialect() {
             return water ? expression : fmt::format("toUInt32({}) * 1000", expression);
           },
           [](const std::string& table, const std::string& key, const std::vector<std::string>& fields) {
-            return fmt::format("SELECT {0}, {1}, {2} FROM {3} ORDER BY {0}, time DESC LIMIT 1 BY {0}", key,
-                               table == "water" ? "time" : "toUInt32(time) * 1000", fmt::join(fields, ", "),
-                               table);
+            std::vector<std::string> last;
+            for (const std::string& field : fields) last.push_back(fmt::format("argMax({}, time)", field));
+            return fmt::format("SELECT {0}, {1}, {2} FROM {3} GROUP BY {0}", key,
+                               table == "water" ? "max(time)" : "toUInt32(max(time)) * 1000",
+                               fmt::join(last, ", "), table);
           }};
 }
 
@@ -41,6 +43,7 @@ constexpr const char* kConfig = R"(<yandex>
   <mark_cache_size>5368709120</mark_cache_size>
   <keep_alive_timeout>600</keep_alive_timeout>
   <timezone>UTC</timezone>
+  <merge_tree><old_parts_lifetime>1</old_parts_lifetime></merge_tree>
   <users_config>{3}</users_config>
   <default_profile>default</default_profile>
   <default_database>default</default_database>
