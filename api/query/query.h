@@ -56,7 +56,7 @@ struct QueryStep {
 
 struct QueryStats {
   double elapsed_ms = 0;
-  std::string engine;  // "native"
+  std::string engine;  // "native" or "sqlite"
   uint64_t row_count = 0;
   uint64_t rows_scanned = 0;
   uint64_t blocks_decoded = 0;
@@ -90,11 +90,16 @@ struct RunningQuery {
   uint64_t memory_bytes = 0;  // as counted against max_memory_bytes, now
 };
 
+struct SystemTable;
+
 class QueryService {
  public:
   QueryService(Engine& engine, QueryOptions options, MetricsRegistry& metrics,
                const Clock& clock = real_clock());
   ~QueryService();
+
+  // Readable by SQL beside the tables of the store. Before the first query.
+  void add_system_table(SystemTable table);
 
   QueryResult<QueryStats> run(const QueryRequest& request, ResultSink& sink);
   std::vector<RunningQuery> running() const;  // those that wait for a place, too
