@@ -124,6 +124,13 @@ QueryResult<void> Connection::set_up(const SourceTables& tables) {
                                                          : register_table(database_, *table, context_));
   }
   if (!registered) return tl::make_unexpected(failure(sqlite3_errcode(database_), nullptr));
+  for (const SourceTable* table : tables.all()) {  // connects it: declaring its columns is more than reading
+    const std::string sql = "SELECT 1 FROM " + quoted_name(table->module);
+    sqlite3_stmt* statement = nullptr;
+    code = sqlite3_prepare_v2(database_, sql.c_str(), -1, &statement, nullptr);
+    sqlite3_finalize(statement);
+    if (code != SQLITE_OK) return tl::make_unexpected(failure(code, nullptr));
+  }
   sqlite3_progress_handler(database_, kStepsPerCheck, on_progress, &context_);
   sqlite3_set_authorizer(database_, authorize, nullptr);
   return {};

@@ -20,7 +20,7 @@ struct Cursor : sqlite3_vtab_cursor {
   size_t row = 0;
 };
 
-int connect(sqlite3* database, void* data, int, const char* const*, sqlite3_vtab** made, char**) {
+int connect(sqlite3* database, void* data, int, const char* const*, sqlite3_vtab** made, char** why) {
   const auto& source = *static_cast<const SourceTable*>(data);
   auto table = std::make_unique<Table>();
   static_cast<sqlite3_vtab&>(*table) = {};
@@ -31,7 +31,10 @@ int connect(sqlite3* database, void* data, int, const char* const*, sqlite3_vtab
     sql += quoted_name(source.columns[i].sqlite_name) + " " + declared_type(*source.columns[i].type);
   }
   const int declared = sqlite3_declare_vtab(database, (sql + ")").c_str());
-  if (declared != SQLITE_OK) return declared;
+  if (declared != SQLITE_OK) {
+    *why = sqlite3_mprintf("%s", sqlite3_errmsg(database));
+    return declared;
+  }
   *made = table.release();
   return SQLITE_OK;
 }

@@ -72,7 +72,7 @@ bool same_value(sqlite3_value* a, sqlite3_value* b) {
   }
 }
 
-int connect(sqlite3* database, void* data, int, const char* const*, sqlite3_vtab** made, char**) {
+int connect(sqlite3* database, void* data, int, const char* const*, sqlite3_vtab** made, char** why) {
   const auto& table_data = *static_cast<const TableData*>(data);
   auto table = std::make_unique<Table>();
   static_cast<sqlite3_vtab&>(*table) = {};
@@ -86,7 +86,10 @@ int connect(sqlite3* database, void* data, int, const char* const*, sqlite3_vtab
     table->columns.push_back({i, column.kind, *column.type});
   }
   const int declared = sqlite3_declare_vtab(database, (sql + ")").c_str());
-  if (declared != SQLITE_OK) return declared;
+  if (declared != SQLITE_OK) {
+    *why = sqlite3_mprintf("%s", sqlite3_errmsg(database));
+    return declared;
+  }
   *made = table.release();
   return SQLITE_OK;
 }
