@@ -124,8 +124,10 @@ QueryResult<void> Connection::set_up(const SourceTables& tables) {
                                                          : register_table(database_, *table, context_));
   }
   if (!registered) return tl::make_unexpected(failure(sqlite3_errcode(database_), nullptr));
-  for (const SourceTable* table : tables.all()) {  // connects it: declaring its columns is more than reading
-    const std::string sql = "SELECT 1 FROM " + quoted_name(table->module);
+  std::set<std::string> modules = tables.functions();
+  for (const SourceTable* table : tables.all()) modules.insert(table->module);
+  for (const std::string& module : modules) {  // connects it: declaring its columns is more than reading
+    const std::string sql = "SELECT 1 FROM " + quoted_name(module);
     sqlite3_stmt* statement = nullptr;
     code = sqlite3_prepare_v2(database_, sql.c_str(), -1, &statement, nullptr);
     sqlite3_finalize(statement);

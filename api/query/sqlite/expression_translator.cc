@@ -421,9 +421,16 @@ tl::unexpected<QueryError> ExpressionTranslator::unknown_column(std::string_view
   }
   std::string hint = nearest_hint(name, column_names(scopes_));
   if (hint.empty() && quoted) hint = "strings are written in single quotes";
-  const std::string message = !qualifier.empty()   ? fmt::format("table `{}` has no column `{}`", qualifier, name)
-                              : tables.size() == 1 ? fmt::format("table `{}` has no column `{}`", tables[0], name)
-                                                   : fmt::format("no table of this statement has a column `{}`", name);
+  std::vector<std::string> nearest;  // of the innermost FROM
+  for (auto scope = scopes_.rbegin(); nearest.empty() && scope != scopes_.rend(); ++scope) {
+    nearest = item_names({*scope});
+  }
+  std::string message = fmt::format("no table of this statement has a column `{}`", name);
+  if (!qualifier.empty()) message = fmt::format("table `{}` has no column `{}`", qualifier, name);
+  if (qualifier.empty() && nearest.size() == 1) {
+    message = nearest[0].empty() ? fmt::format("the sub-query has no column `{}`", name)
+                                 : fmt::format("table `{}` has no column `{}`", nearest[0], name);
+  }
   return failure("unknown_column", message, token, std::move(hint));
 }
 

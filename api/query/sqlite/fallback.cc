@@ -18,7 +18,8 @@ bool is_query(std::string_view sql) {
 
 // Of equal errors, and of syntax errors, the one further into the statement has understood more of it.
 QueryError more_helpful(QueryError refusal, QueryError error) {
-  const bool about_text = error.code == refusal.code || error.code == "sql_syntax";
+  const bool about_text =
+      error.code == "sql_syntax" || (error.code == refusal.code && error.code != "unsupported");
   if (about_text && error.position.value_or(0) <= refusal.position.value_or(0)) return refusal;
   return error;
 }

@@ -67,11 +67,14 @@ QueryResult<void> SelectTranslator::join_condition(Scope& scope, size_t left_ite
     for (const bool left : {true, false}) {
       const auto from = scope.items.begin() + static_cast<ptrdiff_t>(left ? 0 : left_items);
       const auto to = left ? scope.items.begin() + static_cast<ptrdiff_t>(left_items) : scope.items.end();
-      if (std::none_of(from, to, [&](ScopeItem& item) { return item.find(column) != nullptr; })) {
-        return failure("unknown_column",
-                       fmt::format("the {} side of the join has no column `{}`", left ? "left" : "right", column), token,
-                       nearest_hint(column, column_names({&scope})));
+      if (std::any_of(from, to, [&](ScopeItem& item) { return item.find(column) != nullptr; })) continue;
+      std::vector<std::string> known;
+      for (auto item = from; item != to; ++item) {
+        for (const ScopeColumn& other : item->columns) known.push_back(other.name);
       }
+      return failure("unknown_column",
+                     fmt::format("the {} side of the join has no column `{}`", left ? "left" : "right", column), token,
+                     nearest_hint(column, known));
     }
     names.push_back(std::move(column));
   } while (skip_symbol(","));
@@ -168,6 +171,7 @@ QueryResult<void> SelectTranslator::table_function(Scope& scope, const std::stri
                    nearest_hint(name, {"json_each", "json_tree"}));
   }
   ++next_;
+  tables_.use_function(name);
   scopes_.push_back(&scope);
   VARVE_QUERY_TRY(expression_list(name));
   scopes_.pop_back();

@@ -47,6 +47,6 @@ struct FoundColumn {
 std::optional<FoundColumn> find_column(Scope& scope, std::string_view qualifier, std::string_view name);
 // "did you mean": the names a column could have meant, outer scopes included.
 std::vector<std::string> column_names(const std::vector<Scope*>& scopes);
-std::vector<std::string> item_names(const std::vector<Scope*>& scopes);
+std::vector<std::string> item_names(const std::vector<Scope*>& scopes);  // a sub-query without a name is ""
 
 }  // namespace varve

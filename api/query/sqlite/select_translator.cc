@@ -84,7 +84,11 @@ QueryResult<bool> SelectTranslator::compound_operator() {
 
 QueryResult<void> SelectTranslator::unite(std::vector<NamedType>& outputs, const std::vector<NamedType>& more,
                                           size_t token) const {
-  for (size_t i = 0; i < std::min(outputs.size(), more.size()); ++i) {
+  if (outputs.size() != more.size()) {
+    return failure("column_count",
+                   fmt::format("the SELECTs on both sides have {} and {} columns", outputs.size(), more.size()), token);
+  }
+  for (size_t i = 0; i < outputs.size(); ++i) {
     const KnownType a = outputs[i].type;
     const KnownType b = more[i].type;
     const bool one_time = (a == SqlType::kTimestamp) != (b == SqlType::kTimestamp);
@@ -151,7 +155,7 @@ size_t SelectTranslator::find_from() const {
     } else if (token.is_word("FROM")) {
       const bool is_comparison = i > next_ && text_.at(i - 1).is_word("DISTINCT");  // IS NOT DISTINCT FROM
       if (!is_comparison) return i;
-    } else if (ends_list(token)) {
+    } else if (ends_list(token) || token.is_word("SELECT")) {
       break;
     }
   }
@@ -164,6 +168,7 @@ QueryResult<std::vector<NamedType>> SelectTranslator::core(Scope& scope) {
   if (!skip_word("DISTINCT")) skip_word("ALL");
   const size_t list = next_;
   const size_t from_token = find_from();
+  if (from_token == list) return expected("an expression");
   size_t after_from = 0;
   if (from_token != text_.size()) {
     next_ = from_token + 1;

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -44,6 +45,8 @@ class SourceTables {
   // The table lives as long as this.
   QueryResult<SourceTable*> find(const TableName& name);
   std::vector<SourceTable*> all() const;
+  void use_function(std::string name) { functions_.insert(std::move(name)); }
+  const std::set<std::string>& functions() const { return functions_; }  // table functions of SQLite's
 
  private:
   QueryResult<SourceTable*> add(std::unique_ptr<SourceTable> table);
@@ -51,6 +54,7 @@ class SourceTables {
   const Engine& engine_;
   const std::span<const SystemTable> system_tables_;
   std::map<std::string, std::unique_ptr<SourceTable>> tables_;  // by module
+  std::set<std::string> functions_;
 };
 
 // The system table of this name, bare or in the default database; null when there is none.
