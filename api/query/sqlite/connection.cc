@@ -77,7 +77,7 @@ QueryError Connection::failure(int code, const TokenText* text) const {
   if (context_.error) return *context_.error;
   if (code == SQLITE_NOMEM || context_.memory.refused()) {
     QueryError error = limit_error("memory_limit", fmt::format("the query needs more than query.max_memory = {}",
-                                                               format_bytes(context_.budget.memory_bytes_max())));
+                                                               format_bytes(context_.budget.max_memory_bytes())));
     error.hint = "join or sort fewer rows, add LIMIT, or raise query.max_memory";
     return error;
   }

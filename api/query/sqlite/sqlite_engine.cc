@@ -35,8 +35,8 @@ QueryResult<bool> run_once(const Engine& engine, const SqliteSelect& select, Que
   SourceTables tables(engine, select.system_tables);
   VARVE_QUERY_ASSIGN(const TranslatedSelect translated,
                      translate_select(select.sql, tables, select.parameters, select.now_ns));
-  QueryMemory memory(budget.memory_bytes_max());
-  StatementContext context{engine, budget, memory, stats, std::nullopt, false};
+  QueryMemory memory(budget.max_memory_bytes());
+  StatementContext context{engine, budget, memory, stats, translated.buckets, std::nullopt, false};
   VARVE_QUERY_ASSIGN(const auto connection, Connection::open(tables, context));
   VARVE_QUERY_TRY(connection->prepare(translated.sql, translated.text));
   TypedRows rows(outputs_of(connection->statement(), translated.outputs), budget, sink);
@@ -72,9 +72,9 @@ QueryResult<std::vector<std::string>> explain_in_sqlite(const Engine& engine, co
   SourceTables tables(engine, select.system_tables);
   VARVE_QUERY_ASSIGN(const TranslatedSelect translated,
                      translate_select(select.sql, tables, select.parameters, select.now_ns));
-  QueryMemory memory(budget.memory_bytes_max());
+  QueryMemory memory(budget.max_memory_bytes());
   QueryStats stats;
-  StatementContext context{engine, budget, memory, stats, std::nullopt, false};
+  StatementContext context{engine, budget, memory, stats, translated.buckets, std::nullopt, false};
   VARVE_QUERY_ASSIGN(const auto connection, Connection::open(tables, context));
   VARVE_QUERY_TRY(connection->prepare("EXPLAIN QUERY PLAN " + translated.sql, translated.text));
   std::vector<std::string> lines;

@@ -19,6 +19,8 @@ StreamedRows::~StreamedRows() {
   if (!scan_) return;
   const ScanCounters& counters = scan_->counters();
   context_.stats.rows_scanned += counters.rows;
+  context_.stats.segments += counters.segments;
+  context_.stats.segments_pruned += counters.segments_pruned;
   context_.stats.blocks_decoded += counters.blocks_decoded;
   context_.stats.blocks_from_statistics += counters.blocks_from_statistics;
 }
@@ -114,7 +116,7 @@ bool CopiedRows::account() {
   uint64_t bytes = tag_bytes_ + times_.size() * (sizeof(int64_t) + sizeof(uint32_t) + sizeof(Entry));
   for (const ColumnVector& column : fields_) bytes += column.memory_bytes();
   if (bytes <= bytes_) return true;
-  if (bytes > context_.budget.memory_bytes_max() / kCopyShare || !context_.memory.take(bytes - bytes_)) return false;
+  if (bytes > context_.budget.max_memory_bytes() / kCopyShare || !context_.memory.take(bytes - bytes_)) return false;
   bytes_ = bytes;
   return true;
 }

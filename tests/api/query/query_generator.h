@@ -26,6 +26,7 @@ class QueryGenerator {
   explicit QueryGenerator(uint64_t seed) : random_(seed) {}
 
   GeneratedQuery select();
+  TwoSpellings join_query();  // of t with itself, or a sub-query about each row; without an order
   TwoSpellings condition(int depth);
   int64_t below(int64_t bound) { return static_cast<int64_t>(random_() % static_cast<uint64_t>(bound)); }
   bool chance(int percent) { return below(100) < percent; }
@@ -36,6 +37,7 @@ class QueryGenerator {
   static constexpr int64_t kSecondsMax = 3600;
 
  private:
+  TwoSpellings side_condition(const std::string& side);
   TwoSpellings ints(int depth);
   TwoSpellings doubles(int depth);
   TwoSpellings strings(int depth);
