@@ -64,15 +64,15 @@ TEST(SqliteEngine, StopsAtItsMemoryLimit) {
   QueryOptions options;
   options.max_memory_bytes = 4 << 20;
   for (const char* sql : {
-           "SELECT * FROM t a JOIN t b ON a.i = b.i ORDER BY a.s DESC, b.s",
+           "SELECT a.s, b.s, c.s FROM t a JOIN t b USING (i) JOIN t c USING (i) JOIN (VALUES (1), (2), (3)) ORDER BY a.s DESC",
            "WITH RECURSIVE c(i) AS (SELECT 1 UNION SELECT i + 1 FROM c WHERE i < 10000000) SELECT count(*) FROM c",
            "SELECT length(group_concat(s)) FROM t, (SELECT 1 UNION SELECT 2 UNION SELECT 3) v, (VALUES (1), (2), (3), (4)) w",
            "SELECT median(a.x + b.x) FROM t a, t b",
        }) {
     const CollectedResult result = run_query(engine, sql, {}, options);
     EXPECT_EQ(result.outcome(),
-              "memory_limit: the query needs more than query.max_memory = 4MiB (join or sort fewer rows, add LIMIT, or "
-              "raise query.max_memory)")
+              "memory_limit: the query needs more than query.max_memory = 4.0 MiB (join or sort fewer rows, add LIMIT, "
+              "or raise query.max_memory)")
         << sql;
   }
   // The thread is fit for the next query.

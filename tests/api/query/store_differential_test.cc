@@ -3,6 +3,7 @@
 // SQLite does over the rows that should be there. Joins, which only SQLite runs, are compared with that, too.
 // The rows: nulls, duplicates, late ones, many series, NaN and infinities, the ends of time.
 // VARVE_SEED chooses the run; the seed is printed with every failure.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -135,8 +136,11 @@ class Store {
     if (!b.empty()) builder.tag("b", b);
     Fields& row = model_[{a, b}][time];
     const int nulls = static_cast<int>(random_.below(40));
+    bool row_is_empty = true;
     for (const auto& [name, value] : fields) {
-      if (!first_row_ && random_.chance(nulls)) continue;
+      const bool is_last = name == fields.back().first;
+      if (!first_row_ && random_.chance(nulls) && !(is_last && row_is_empty)) continue;
+      row_is_empty = false;
       row.values[name] = value;
       if (const auto* real = std::get_if<double>(&value)) builder.field_double(name, *real);
       if (const auto* whole = std::get_if<int64_t>(&value)) builder.field_int(name, *whole);
