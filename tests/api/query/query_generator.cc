@@ -102,8 +102,14 @@ TwoSpellings QueryGenerator::strings(int depth) {
 }
 
 TwoSpellings QueryGenerator::time_value() {
-  const int64_t seconds = kSecondsMin + below(kSecondsMax - kSecondsMin);
-  return {"'" + timestamp(seconds) + "'", std::to_string(seconds * kNsPerSecond)};
+  const int64_t ns = chance(40) ? grid_time() + below(12) * kSeriesStepNs
+                                : (kSecondsMin + below(kSecondsMax - kSecondsMin)) * kNsPerSecond;
+  return {"'" + format_timestamp(ns) + "'", std::to_string(ns)};
+}
+
+int64_t QueryGenerator::grid_time() {
+  constexpr int64_t kGridSeconds = 600;
+  return (kSecondsMin + below((kSecondsMax - kSecondsMin) / kGridSeconds) * kGridSeconds) * kNsPerSecond;
 }
 
 TwoSpellings QueryGenerator::bucket() {

@@ -121,9 +121,10 @@ class Store {
     const std::string b = many_ ? "n" + std::to_string(random_.below(200)) : names[random_.below(3)];
     // Times differ between series, so that first and last are decided by time alone.
     const auto [series, fresh] = series_.try_emplace({a, b}, static_cast<int64_t>(series_.size()));
-    int64_t time = any_time();
+    const bool on_grid = random_.chance(30);
+    int64_t time = on_grid ? random_.grid_time() : any_time();
     if (time > INT64_MIN / 2 && time < INT64_MAX / 2) {
-      time += series->second * 1000 + random_.below(3);
+      time += series->second * QueryGenerator::kSeriesStepNs + (on_grid ? 0 : random_.below(3));
     } else if (ends_.try_emplace(time, series->second).first->second != series->second) {
       return;
     }
