@@ -3,11 +3,12 @@
 
 #include <algorithm>
 
-#include "api/query/interval.h"
+#include "api/query/functions.h"
+#include "api/query/plan.h"
 #include "api/query/sqlite/expression_translator.h"
 #include "api/query/sqlite/nesting.h"
 #include "api/sql/text.h"
-#include "storage/base/timestamp.h"
+#include "storage/base/check.h"
 
 namespace varve {
 
@@ -121,27 +122,37 @@ QueryResult<KnownType> ExpressionTranslator::call_type(Call& call, const SqliteF
                  call.token);
 }
 
-// The width and the origin become numbers; the function itself is ours (sql_functions.h).
+// The native engine's functions of time grids, in their words: the grid is made here, and SQLite calls
+// varve_bucket(its number, time).
 QueryResult<KnownType> ExpressionTranslator::bucket_call(Call& call) {
   std::vector<Operand>& arguments = call.arguments;
-  if (arguments.size() < 2 || arguments.size() > 3) {
-    return failure("wrong_arguments", fmt::format("{} takes 2 to 3 arguments, found {}", call.name, arguments.size()),
-                   call.token);
-  }
-  VARVE_QUERY_TRY(as_interval(arguments[0]));
-  if (arguments[0].type != SqlType::kInterval) {
-    return failure("type_mismatch", fmt::format("{} needs a constant duration such as '5m'", call.name),
-                   arguments[0].from);
-  }
-  VARVE_QUERY_TRY(as_time(arguments[1]));
-  if (arguments.size() == 3 && arguments[2].literal) {
-    const std::string& text = arguments[2].text;
-    if (text.find('/') != std::string::npos || text == "UTC") {
-      return failure("unsupported", "buckets in a time zone work in a SELECT from one table", arguments[2].from);
+  FunctionCall native{call.name, {}, text_.at(call.token).position, now_ns_};
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    Operand& argument = arguments[i];
+    const size_t position = text_.at(argument.from).position;
+    if (i == 1) VARVE_QUERY_TRY(as_time(argument));
+    ScalarPtr scalar;
+    if (i == 1) {
+      scalar = std::make_unique<SlotScalar>(SqlType::kTimestamp, position, kTimeSlot);
+    } else if (argument.literal) {
+      scalar = std::make_unique<ConstantScalar>(SqlType::kString, position, argument.text);
+    } else if (argument.constant) {
+      scalar = std::make_unique<ConstantScalar>(*argument.type, position, *argument.constant);
+    } else {  // which is refused: no constant
+      scalar = std::make_unique<SlotScalar>(argument.type.value_or(SqlType::kNull), position, kTimeSlot);
     }
-    const bool date = text.size() > 4 && text[4] == '-';
-    VARVE_QUERY_TRY(date ? as_time(arguments[2]) : as_interval(arguments[2]));
+    native.arguments.push_back(std::move(scalar));
   }
+  VARVE_QUERY_ASSIGN(const ScalarPtr bound, bind_function(std::move(native)));
+  const auto* bucket = dynamic_cast<const BucketScalar*>(bound.get());
+  VARVE_CHECK(bucket != nullptr);
+  text_.replace(call.token, "varve_bucket");
+  for (size_t token = call.token + 2; token < call.close; ++token) {
+    const bool is_time = token >= arguments[1].from && token < arguments[1].to;
+    if (!is_time) text_.replace(token, "");
+  }
+  text_.replace(call.token + 2, fmt::format("{},", buckets_.size()));
+  buckets_.push_back(bucket->rule);
   return SqlType::kTimestamp;
 }
 

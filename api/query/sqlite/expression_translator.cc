@@ -123,6 +123,7 @@ QueryResult<void> ExpressionTranslator::as_time(Operand& operand) {
     if (!ns) return failure("invalid_time", ns.error().message, operand.from);
     text_.replace(*operand.literal, int_literal(*ns));
     operand.literal.reset();
+    operand.constant = *ns;
   } else if (!operand.type || operand.type == SqlType::kString) {
     text_.wrap(operand.from, operand.to, "varve_time(", ")");
   } else {
@@ -140,6 +141,7 @@ QueryResult<void> ExpressionTranslator::as_interval(Operand& operand) {
   if (!ns) return failure("invalid_interval", ns.error().message, operand.from);
   text_.replace(*operand.literal, int_literal(*ns));
   operand.literal.reset();
+  operand.constant = *ns;
   operand.type = SqlType::kInterval;
   return {};
 }

@@ -10,6 +10,7 @@
 #include "api/query/sqlite/scope.h"
 #include "api/query/sqlite/sqlite_functions.h"
 #include "api/query/sqlite/token_text.h"
+#include "api/query/time_buckets.h"
 
 namespace varve {
 
@@ -20,6 +21,7 @@ struct Operand {
   KnownType type;
   std::optional<size_t> literal;     // it is a string, in this token
   std::string text;                  // of the literal
+  std::optional<int64_t> constant;   // it is a time or a duration known already, ns
   std::optional<std::string> column;  // it is a plain column, called this in results
   std::vector<Operand> row;          // of a row value (a, b)
 };
@@ -33,6 +35,7 @@ class ExpressionTranslator {
   virtual ~ExpressionTranslator() = default;
 
   virtual QueryResult<std::vector<NamedType>> select() = 0;
+  std::vector<BucketRule> take_buckets() { return std::move(buckets_); }
   QueryResult<void> end_of_statement();
 
  protected:
@@ -69,6 +72,7 @@ class ExpressionTranslator {
   size_t next_ = 0;
   std::vector<Scope*> scopes_;  // innermost last
   uint32_t nesting_ = 0;
+  std::vector<BucketRule> buckets_;  // of varve_bucket(index, time)
 
  private:
   QueryResult<Operand> binary(int binding_min);

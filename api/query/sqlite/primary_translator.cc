@@ -238,6 +238,7 @@ QueryResult<Operand> ExpressionTranslator::cast_to(Operand operand, const std::s
   }
   if (to == SqlType::kTimestamp) {
     if (operand.type != SqlType::kInt64) VARVE_QUERY_TRY(as_time(operand));
+    result.constant = operand.constant;
   } else if (to == SqlType::kString && operand.type != SqlType::kString) {
     as_text(operand, true);
     if (operand.type != SqlType::kString) text_.wrap(operand.from, operand.to, "CAST(", " AS TEXT)");

@@ -276,6 +276,7 @@ QueryResult<TranslatedSelect> translate_select(std::string_view sql, SourceTable
   VARVE_QUERY_ASSIGN(translated.outputs, translator.select());
   VARVE_QUERY_TRY(translator.end_of_statement());
   translated.sql = translated.text.finish();
+  translated.buckets = translator.take_buckets();
   return translated;
 }
 

@@ -8,7 +8,6 @@
 #include <cstring>
 #include <memory>
 
-#include "api/query/interval.h"
 #include "api/query/operators.h"
 #include "api/query/text_value.h"
 #include "storage/base/timestamp.h"
@@ -45,16 +44,12 @@ QueryError runtime_error(std::string_view code, std::string message) {
   return {QueryErrorKind::kInvalid, std::string(code), std::move(message), std::nullopt, {}};
 }
 
-void time_bucket(sqlite3_context* context, int count, sqlite3_value** values) {
-  for (int i = 0; i < count; ++i) {
-    if (is_null(values[i])) return;
-  }
-  const int64_t width = sqlite3_value_int64(values[0]);
-  if (width <= 0) {
-    return fail(context, runtime_error("invalid_interval", "the width of a bucket must be more than 0"));
-  }
-  const int64_t origin = count == 3 ? sqlite3_value_int64(values[2]) : 0;
-  sqlite3_result_int64(context, bucket_start(sqlite3_value_int64(values[1]), width, origin));
+// varve_bucket(number of the grid, time)
+void time_bucket(sqlite3_context* context, int, sqlite3_value** values) {
+  const auto& statement = *static_cast<const StatementContext*>(sqlite3_user_data(context));
+  const auto index = static_cast<size_t>(sqlite3_value_int64(values[0]));
+  if (is_null(values[1]) || index >= statement.buckets.size()) return;
+  sqlite3_result_int64(context, statement.buckets[index].start_of(sqlite3_value_int64(values[1])));
 }
 
 // A time as ns: numbers are that already, text is parsed.
@@ -299,10 +294,7 @@ bool register_functions(sqlite3* database, StatementContext& context) {
     ScalarFunction call;
   };
   constexpr Function kFunctions[] = {
-      {"time_bucket", 2, guarded<time_bucket>},
-      {"time_bucket", 3, guarded<time_bucket>},
-      {"date_bin", 2, guarded<time_bucket>},
-      {"date_bin", 3, guarded<time_bucket>},
+      {"varve_bucket", 2, guarded<time_bucket>},
       {"varve_time", 1, guarded<as_time>},
       {"varve_text", 2, guarded<as_text>},
       {"varve_bool", 1, guarded<as_bool>},

@@ -1,7 +1,7 @@
 // Our functions inside SQLite, and replacements of those of SQLite's whose time is not bounded by the length of what
 // they are given.
-//   time_bucket date_bin (width ns, time ns [, origin ns]); concat; regexp (re2) like glob instr replace trim ltrim rtrim
-//   varve_time(text or ns) varve_text(value, type) varve_bool(value): what the translator puts in
+//   concat; regexp (re2) like glob instr replace trim ltrim rtrim
+//   varve_time(text or ns) varve_text(value, type) varve_bool(value) varve_bucket(grid, time): put in by the translator
 //   aggregates: first last (x, time), median(x), percentile(x, p), stddev, variance, spread
 // Errors:  into StatementContext::error.
 // Threads: one connection on one thread.

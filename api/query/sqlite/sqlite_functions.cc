@@ -77,6 +77,7 @@ constexpr SqliteFunction kFunctions[] = {
     // time
     {"date", R::kString, A::kDate},
     {"date_bin", R::kBucket},
+    {"date_trunc", R::kBucket},
     {"datetime", R::kString, A::kDate},
     {"julianday", R::kDouble, A::kDate},
     {"now", R::kNow},

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <optional>
+#include <span>
 
 #include "api/query/budget.h"
 #include "api/query/sqlite/memory_count.h"
+#include "api/query/time_buckets.h"
 
 namespace varve {
 
@@ -14,6 +16,7 @@ struct StatementContext {
   QueryBudget& budget;
   QueryMemory& memory;
   QueryStats& stats;
+  std::span<const BucketRule> buckets;
   std::optional<QueryError> error;  // why a callback told SQLite to stop
   bool types_changed = false;       // a table has other columns than when the statement was prepared
 

@@ -19,6 +19,8 @@ StreamedRows::~StreamedRows() {
   if (!scan_) return;
   const ScanCounters& counters = scan_->counters();
   context_.stats.rows_scanned += counters.rows;
+  context_.stats.segments += counters.segments;
+  context_.stats.segments_pruned += counters.segments_pruned;
   context_.stats.blocks_decoded += counters.blocks_decoded;
   context_.stats.blocks_from_statistics += counters.blocks_from_statistics;
 }

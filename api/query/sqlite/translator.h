@@ -18,6 +18,7 @@
 #include "api/query/sqlite/scope.h"
 #include "api/query/sqlite/source_tables.h"
 #include "api/query/sqlite/token_text.h"
+#include "api/query/time_buckets.h"
 
 namespace varve {
 
@@ -25,6 +26,7 @@ struct TranslatedSelect {
   std::string sql;
   std::vector<NamedType> outputs;
   TokenText text;  // for position_of()
+  std::vector<BucketRule> buckets;
 };
 
 QueryResult<TranslatedSelect> translate_select(std::string_view sql, SourceTables& tables,
