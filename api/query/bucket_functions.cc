@@ -66,6 +66,9 @@ QueryResult<void> place_grid(const FunctionCall& call, ScalarPtr argument, Bucke
 
 QueryResult<ScalarPtr> bucket_of_time(FunctionCall& call, BucketRule rule) {
   VARVE_QUERY_ASSIGN(call.arguments[1], literal_as(std::move(call.arguments[1]), SqlType::kTimestamp));
+  if (call.arguments[1]->type == SqlType::kNull) {
+    return std::make_unique<ConstantScalar>(SqlType::kTimestamp, call.position, Value{});
+  }
   const Scalar& time = *call.arguments[1];
   if (time.type != SqlType::kTimestamp) {
     return tl::make_unexpected(invalid_query(

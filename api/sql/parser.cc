@@ -73,7 +73,9 @@ class StatementParser : public ExpressionParser {
                                            const std::vector<std::string>& words) const {
     tl::unexpected<QueryError> error = expected(what);
     if (current().kind == TokenKind::kWord) {
-      if (std::string hint = nearest_hint(current().text, words); !hint.empty()) error.value().hint = hint;
+      const bool is_one = std::any_of(words.begin(), words.end(), [&](const std::string& name) { return word(name); });
+      std::string hint = is_one ? std::string() : nearest_hint(current().text, words);
+      if (!hint.empty()) error.value().hint = std::move(hint);
     }
     return error;
   }
