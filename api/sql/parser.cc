@@ -73,7 +73,8 @@ class StatementParser : public ExpressionParser {
                                            const std::vector<std::string>& words) const {
     tl::unexpected<QueryError> error = expected(what);
     if (current().kind == TokenKind::kWord) {
-      const bool is_one = std::any_of(words.begin(), words.end(), [&](const std::string& name) { return word(name); });
+      const bool is_one =
+          std::any_of(words.begin(), words.end(), [&](const std::string& name) { return word(name); });
       std::string hint = is_one ? std::string() : nearest_hint(current().text, words);
       if (!hint.empty()) error.value().hint = std::move(hint);
     }
@@ -87,14 +88,14 @@ class StatementParser : public ExpressionParser {
     if (clause != kClauses.end() && !last_clause_.empty()) {
       const auto last = std::find(kClauses.begin(), kClauses.end(), last_clause_);
       if (clause < last) {
-        return tl::make_unexpected(
-            invalid_query("sql_syntax", fmt::format("{} must come before {}", *clause, shown_clause(*last)),
-                          current().position));
+        return tl::make_unexpected(invalid_query(
+            "sql_syntax", fmt::format("{} must come before {}", shown_clause(*clause), shown_clause(*last)),
+            current().position));
       }
     }
     tl::unexpected<QueryError> error = expected_word("the end of the statement", kClauses);
-    if (error.value().hint.empty() && !bare_alias_.empty())
-      error.value().hint = nearest_hint(bare_alias_, kClauses);
+    std::string of_alias = bare_alias_.empty() ? std::string() : nearest_hint(bare_alias_, kClauses);
+    if (!of_alias.empty()) error.value().hint = std::move(of_alias);
     return error;
   }
 
@@ -288,7 +289,12 @@ class StatementParser : public ExpressionParser {
     do {
       VARVE_QUERY_ASSIGN(auto tag, expression());
       select.latest_by.push_back(std::move(tag));
-    } while (skip(",") && select.latest_by.size() < kLatestByMax);
+      if (select.latest_by.size() > kLatestByMax) {
+        return tl::make_unexpected(invalid_query("sql_too_large",
+                                                 fmt::format("more than {} tags in LATEST BY", kLatestByMax),
+                                                 current().position));
+      }
+    } while (skip(","));
     return failure();
   }
 

@@ -56,8 +56,9 @@ TEST(Percentile, GoesOverToADigestInSmallMemoryAndSaysSo) {
   EXPECT_EQ(near.stats.approximate, (std::vector<std::string>{"median(v)", "percentile(v, 99)"}));
   EXPECT_NEAR(std::get<double>(near.values[0][0]), 49999.5, 1000);
   EXPECT_NEAR(std::get<double>(near.values[0][1]), 98999.01, 200);
-  EXPECT_NE(line_with(run_query(engine, "EXPLAIN ANALYZE SELECT median(v) FROM t", {}, options), "approximate"),
-            "no such line");
+  EXPECT_NE(
+      line_with(run_query(engine, "EXPLAIN ANALYZE SELECT median(v) FROM t", {}, options), "approximate"),
+      "no such line");
 }
 
 TEST(Fill, RefusesMoreRowsThanTheLimitBeforeMakingAny) {
@@ -66,13 +67,15 @@ TEST(Fill, RefusesMoreRowsThanTheLimitBeforeMakingAny) {
   QueryOptions options;
   options.max_memory_bytes = 1 << 20;
   const CollectedResult result =
-      run_query(engine, "SELECT time, count(*) FROM t WHERE time >= '1990-01-01' AND time < '2025-01-01' "
-                        "SAMPLE BY 1s FILL(0)",
+      run_query(engine,
+                "SELECT time, count(*) FROM t WHERE time >= '1990-01-01' AND time < '2025-01-01' "
+                "SAMPLE BY 1s FILL(0)",
                 {}, options);
   ASSERT_TRUE(result.error);
   EXPECT_EQ(result.error->kind, QueryErrorKind::kLimit);
   EXPECT_EQ(result.outcome(),
-            "row_limit: FILL makes 1104537600 buckets for each of 1 groups, more rows than query.max_rows = 1000000 "
+            "row_limit: FILL makes 1104537600 buckets for each of 1 groups, more rows than query.max_rows = "
+            "1000000 "
             "(use wider buckets, narrow the range of time, or raise query.max_rows)");
 }
 
@@ -83,7 +86,8 @@ TEST(Fill, AsksForTheSeedOfAWindowOnlyAsFarBackAsItMust) {
     engine.insert("varve", "t", i * 60 * kNsPerSecond, {{"site", "near"}}, {{"v", static_cast<double>(i)}});
   }
   const std::string sql =
-      "SELECT time, site, last(v) FROM t WHERE time >= '1970-01-07T22:38:10Z' AND time < '1970-01-07T22:39:10Z' "
+      "SELECT time, site, last(v) FROM t WHERE time >= '1970-01-07T22:38:10Z' AND time < "
+      "'1970-01-07T22:39:10Z' "
       "SAMPLE BY 30s FILL(prev)";
   const CollectedResult result = run_query(engine, sql);
   ASSERT_FALSE(result.error) << result.outcome();

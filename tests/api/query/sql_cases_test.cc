@@ -86,6 +86,19 @@ std::string answer(const CollectedResult& result) {
   return text;
 }
 
+void run_case(MemoryEngine& engine, const Case& one) {
+  for (const size_t block_rows : {size_t{1024}, size_t{3}, size_t{1}}) {
+    for (const bool statistics : {true, false}) {
+      engine.block_rows = block_rows;
+      engine.offer_statistics = statistics;
+      const CollectedResult result = run_query(engine, one.sql, one.parameters);
+      ASSERT_EQ(answer(result), one.expected)
+          << one.place << ": " << one.sql << "\nblocks of " << block_rows << ", statistics " << statistics;
+      EXPECT_EQ(result.error.has_value(), one.is_error) << one.place;
+    }
+  }
+}
+
 void run_file(const std::filesystem::path& path) {
   MemoryEngine engine;
   std::ifstream in(path);
@@ -109,18 +122,7 @@ void run_file(const std::filesystem::path& path) {
     cases.push_back(one);
   }
   ASSERT_FALSE(cases.empty()) << path;
-  for (const Case& one : cases) {
-    for (const size_t block_rows : {size_t{1024}, size_t{3}, size_t{1}}) {
-      for (const bool statistics : {true, false}) {
-        engine.block_rows = block_rows;
-        engine.offer_statistics = statistics;
-        const CollectedResult result = run_query(engine, one.sql, one.parameters);
-        ASSERT_EQ(answer(result), one.expected)
-            << one.place << ": " << one.sql << "\nblocks of " << block_rows << ", statistics " << statistics;
-        EXPECT_EQ(result.error.has_value(), one.is_error) << one.place;
-      }
-    }
-  }
+  for (const Case& one : cases) run_case(engine, one);
 }
 
 TEST(SqlCases, AnswerAsWritten) {

@@ -15,7 +15,8 @@ double rank_error(const std::vector<double>& sorted, double share, double found)
   const auto low = std::lower_bound(sorted.begin(), sorted.end(), found) - sorted.begin();
   const auto high = std::upper_bound(sorted.begin(), sorted.end(), found) - sorted.begin();
   const double wanted = share * static_cast<double>(sorted.size() - 1);
-  const double off = std::max({0.0, static_cast<double>(low) - 1 - wanted, wanted - static_cast<double>(high)});
+  const double off =
+      std::max({0.0, static_cast<double>(low) - 1 - wanted, wanted - static_cast<double>(high)});
   return off / static_cast<double>(sorted.size());
 }
 

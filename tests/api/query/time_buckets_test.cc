@@ -33,11 +33,13 @@ void expect_a_grid(const BucketRule& grid, int64_t time) {
 
 // Zones that skip and repeat an hour, half an hour (Lord Howe), midnight (Sao Paulo, Havana), a whole day (Apia), that
 // have odd local mean times before 1912, and summer time turned round (Dublin, Casablanca).
-constexpr std::string_view kZones[] = {"UTC",           "Europe/Paris",        "America/New_York", "Asia/Kolkata",
-                                       "Pacific/Apia",  "Australia/Lord_Howe", "America/Havana",   "America/Sao_Paulo",
-                                       "Europe/Dublin", "Africa/Casablanca",   "Asia/Kathmandu",   "Antarctica/Troll"};
-constexpr std::string_view kWidths[] = {"1m",  "15m", "45m", "1h", "90m", "2h",      "4h",        "5h",    "12h",
-                                        "36h", "1d",  "3d",  "1w", "2w",  "1 month", "1 quarter", "1 year"};
+constexpr std::string_view kZones[] = {
+    "UTC",           "Europe/Paris",        "America/New_York", "Asia/Kolkata",
+    "Pacific/Apia",  "Australia/Lord_Howe", "America/Havana",   "America/Sao_Paulo",
+    "Europe/Dublin", "Africa/Casablanca",   "Asia/Kathmandu",   "Antarctica/Troll"};
+constexpr std::string_view kWidths[] = {"1m", "15m", "45m",     "1h",        "90m",   "2h",
+                                        "4h", "5h",  "12h",     "36h",       "1d",    "3d",
+                                        "1w", "2w",  "1 month", "1 quarter", "1 year"};
 
 TEST(BucketRule, CutsAllOfTimeIntoBucketsInEveryZone) {
   const unsigned seed = std::random_device()();
@@ -51,7 +53,8 @@ TEST(BucketRule, CutsAllOfTimeIntoBucketsInEveryZone) {
       for (int i = 0; i < 200; ++i) {
         int64_t time = anywhere(random);
         expect_a_grid(grid, time);
-        const int64_t change = grid.zone.period_at(time).begin;  // around the last time the clock was set, too
+        const int64_t change =
+            grid.zone.period_at(time).begin;  // around the last time the clock was set, too
         if (change <= at("1890-01-01")) continue;
         for (const int64_t minutes : {-181, -90, -61, -31, -1, 0, 1, 29, 31, 59, 61, 90, 181}) {
           expect_a_grid(grid, change + minutes * 60 * kNsPerSecond);
@@ -64,7 +67,8 @@ TEST(BucketRule, CutsAllOfTimeIntoBucketsInEveryZone) {
 
 TEST(BucketRule, BucketsOfOneHourAreOneHourInParis) {
   const BucketRule hours = rule("1h", "Europe/Paris");
-  for (int64_t time = at("2025-10-25T20:00:00Z"); time < at("2025-10-26T06:00:00Z"); time += 3600 * kNsPerSecond) {
+  for (int64_t time = at("2025-10-25T20:00:00Z"); time < at("2025-10-26T06:00:00Z");
+       time += 3600 * kNsPerSecond) {
     EXPECT_EQ(hours.start_of(time + 1), time);
     EXPECT_EQ(hours.end_of(time), time + 3600 * kNsPerSecond);
   }
