@@ -255,7 +255,7 @@ class StatementParser : public ExpressionParser {
       VARVE_QUERY_TRY(advance());
       if (!word("TO")) return expected("TO after ALIGN");
       VARVE_QUERY_TRY(advance());
-      if (word("FIRST")) return unavailable_here();
+      if (word("FIRST")) return only_calendar();
       if (!word("CALENDAR")) return expected("CALENDAR after ALIGN TO");
       VARVE_QUERY_TRY(advance());
       if (word("TIME")) {
@@ -267,10 +267,16 @@ class StatementParser : public ExpressionParser {
         }
         VARVE_QUERY_ASSIGN(sample.zone, width());
       }
-      if (word("WITH")) return unavailable_here();
+      if (word("WITH")) return only_calendar();
     }
     select.sample_by = std::move(sample);
     return {};
+  }
+
+  tl::unexpected<QueryError> only_calendar() const {
+    return tl::make_unexpected(
+        invalid_query("invalid_clause", "buckets are aligned to the calendar, without an offset",
+                      current().position, "time_bucket(width, time, offset) takes one"));
   }
 
   // LATEST BY tag, ... or LATEST ON time PARTITION BY tag, ...
