@@ -317,6 +317,14 @@ QueryResult<ScalarPtr> Binder::bind_node(const AstExpr& expr, const Scope& scope
     default:
       break;
   }
+  if (expr.kind == AstKind::kArithmetic && expr.children[1]->kind == AstKind::kInterval) {
+    const Result<Duration> by = parse_calendar_duration(expr.children[1]->name);
+    if (by && by->months != 0 && (expr.op == "+" || expr.op == "-")) {
+      const int64_t sign = expr.op == "-" ? -1 : 1;
+      VARVE_QUERY_ASSIGN(ScalarPtr time, bind(*expr.children[0], scope));
+      return bind_month_shift(std::move(time), sign * by->months, sign * by->ns, expr.position);
+    }
+  }
   std::vector<ScalarPtr> operands;
   for (const AstPtr& child : expr.children) {
     VARVE_QUERY_ASSIGN(ScalarPtr operand, bind(*child, scope));

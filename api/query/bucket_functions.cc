@@ -66,6 +66,9 @@ QueryResult<void> place_grid(const FunctionCall& call, ScalarPtr argument, Bucke
 
 QueryResult<ScalarPtr> bucket_of_time(FunctionCall& call, BucketRule rule) {
   VARVE_QUERY_ASSIGN(call.arguments[1], literal_as(std::move(call.arguments[1]), SqlType::kTimestamp));
+  if (call.arguments[1]->type == SqlType::kNull) {
+    return std::make_unique<ConstantScalar>(SqlType::kTimestamp, call.position, Value{});
+  }
   const Scalar& time = *call.arguments[1];
   if (time.type != SqlType::kTimestamp) {
     return tl::make_unexpected(invalid_query(
@@ -117,6 +120,24 @@ QueryResult<ScalarPtr> bind_date_trunc(FunctionCall& call) {
   }
   VARVE_QUERY_ASSIGN(const BucketRule rule, parse_bucket_width("1 " + unit, call.arguments[0]->position));
   return bucket_of_time(call, rule);
+}
+
+QueryResult<ScalarPtr> bind_month_shift(ScalarPtr time, int64_t months, int64_t ns, size_t position) {
+  VARVE_QUERY_ASSIGN(time, literal_as(std::move(time), SqlType::kTimestamp));
+  if (time->type != SqlType::kTimestamp) {
+    return tl::make_unexpected(invalid_query("type_mismatch", "months and years can only be added to a time",
+                                             position,
+                                             "they have no fixed length; use days or weeks elsewhere"));
+  }
+  return std::make_unique<KernelScalar>(
+      SqlType::kTimestamp, position, one(std::move(time)), [months, ns](KernelCall& call) {
+        call.out.ints.resize(call.rows);
+        const int64_t* times = call.arguments[0].ints;
+        for (size_t i = 0; i < call.rows; ++i) {
+          call.out.ints[i] = saturating_add(add_months(times[i], months), ns);
+        }
+        propagate_nulls(call);
+      });
 }
 
 }  // namespace varve

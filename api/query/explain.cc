@@ -57,7 +57,8 @@ Conditions split_written(const SelectStatement& select, const TableInfo* table,
     std::string* into = alone.row_filter ? &split.of_rows : alone.series_filter ? &split.of_series : nullptr;
     if (into == nullptr) continue;
     if (!into->empty()) *into += " AND ";
-    *into += sql_text(*condition);
+    const bool alone_binds = condition->kind != AstKind::kOr;
+    *into += alone_binds ? sql_text(*condition) : "(" + sql_text(*condition) + ")";
   }
   return split;
 }

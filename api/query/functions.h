@@ -33,6 +33,8 @@ class BucketScalar : public KernelScalar {
   const BucketRule rule;
 };
 QueryResult<ScalarPtr> bind_time_bucket(FunctionCall& call);
+// time + so many months (of the calendar in UTC) and ns; `months` may be negative.
+QueryResult<ScalarPtr> bind_month_shift(ScalarPtr time, int64_t months, int64_t ns, size_t position);
 QueryResult<ScalarPtr> bind_date_trunc(FunctionCall& call);  // ('day', time [, zone])
 
 }  // namespace varve

@@ -179,7 +179,7 @@ QueryResult<void> Grouping::add_runs(const Chunk& chunk) {
       bucket = bucket_key_->bucket.start_of(times[from]);
       const int64_t end = bucket_key_->bucket.end_of(bucket);
       const bool last = end == INT64_MAX && bucket_key_->bucket.start_of(INT64_MAX) == bucket;
-      if (!last) to = first_at_or_after(times, from, chunk.rows, end);
+      if (!last) to = std::max(from + 1, first_at_or_after(times, from, chunk.rows, end));
     }
     const uint32_t group = group_of_bucket(bucket);
     for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->add_run(group, inputs_[i], from, to);

@@ -103,7 +103,8 @@ class SelectPlanner {
 
   QueryResult<void> check_clauses() const {
     const auto refuse = [](std::string message, size_t position, std::string hint) {
-      return tl::make_unexpected(invalid_query("sql_syntax", std::move(message), position, std::move(hint)));
+      return tl::make_unexpected(
+          invalid_query("invalid_clause", std::move(message), position, std::move(hint)));
     };
     if (select_.sample_by && !select_.group_by.empty()) {
       return refuse("SAMPLE BY and GROUP BY do not go together", select_.group_by[0]->position,
@@ -165,7 +166,7 @@ class SelectPlanner {
   QueryResult<void> sample_by() {
     const size_t position = select_.sample_by->position;
     if (table_ == nullptr) {
-      return tl::make_unexpected(invalid_query("sql_syntax", "SAMPLE BY needs a FROM", position));
+      return tl::make_unexpected(invalid_query("invalid_clause", "SAMPLE BY needs a FROM", position));
     }
     VARVE_QUERY_TRY(binder_.add_sample_key(*select_.sample_by));
     bool any_aggregate = false;

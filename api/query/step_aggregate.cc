@@ -65,7 +65,7 @@ class StepAggregate : public Aggregate {
     const double elapsed = static_cast<double>(now.time) - static_cast<double>(before_->time);
     if (spec_.kind == AggregateKind::kIntegral) {
       const double mean = (static_cast<double>(before_->value) + static_cast<double>(now.value)) / 2;
-      group.finished += mean * (elapsed / static_cast<double>(spec_.unit_ns));
+      group.finished += mean * elapsed;  // in ns; divided once, at the end
       group.has_step = true;
       return;
     }
@@ -87,7 +87,10 @@ class StepAggregate : public Aggregate {
   void push_result(Group& group, ColumnVector& out, EvalContext& context) const {
     if (!group.has_step) return out.push_null();
     if (by_time() && group.elapsed > 0) finish_series(group);
-    if (by_time() || spec_.kind == AggregateKind::kIntegral) return push_real(group.finished, out);
+    if (by_time()) return push_real(group.finished, out);
+    if (spec_.kind == AggregateKind::kIntegral) {
+      return push_real(group.finished / static_cast<double>(spec_.unit_ns), out);
+    }
     if constexpr (std::is_same_v<T, double>) {
       push_real(group.change, out);
     } else {

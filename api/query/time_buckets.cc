@@ -48,10 +48,16 @@ int64_t BucketRule::start_of(int64_t time) const {
   const int64_t start = local_start(saturating_add(time, now.offset_ns));
   if (whole_days()) return zone.to_utc(start);
   const int64_t here = saturating_subtract(start, now.offset_ns);
-  if (here >= now.begin) return here;
-  // The clock was set within the bucket. It began before that, unless it had ended by then: then this is a piece of its own.
+  if (now.begin == INT64_MIN) return here;
   const TimeZone::Period before = zone.period_at(now.begin - 1);
-  if (saturating_subtract(local_end(start), before.offset_ns) <= now.begin) return now.begin;
+  const int64_t repeated = std::max<int64_t>(0, before.offset_ns - now.offset_ns);
+  if (here >= saturating_add(now.begin, repeated)) return here;
+  // The clock was set within the bucket, or has shown its start twice. It began before that when the clock is in it on
+  // both sides and it is longer than what is repeated; else this is a bucket of its own.
+  const int64_t set_to = saturating_add(now.begin, now.offset_ns);
+  const int64_t set_from = saturating_add(now.begin - 1, before.offset_ns);
+  const bool on_both_sides = local_start(set_to) == start && local_start(set_from) == start;
+  if (!on_both_sides || local_end(start) - start <= repeated) return std::max(here, now.begin);
   return std::clamp(saturating_subtract(start, before.offset_ns), before.begin, now.begin);
 }
 
@@ -59,9 +65,10 @@ int64_t BucketRule::end_of(int64_t start) const {
   if (zone.is_utc()) return local_end(start);
   const TimeZone::Period now = zone.period_at(start);
   const int64_t end = local_end(saturating_add(start, now.offset_ns));
+  if (end == INT64_MAX) return end;  // beyond what times reach
   if (whole_days()) return zone.to_utc(end);
   const int64_t here = saturating_subtract(end, now.offset_ns);
-  if (here <= now.end || now.end == INT64_MAX) return here;
+  if (here < now.end || now.end == INT64_MAX) return here;
   if (start_of(now.end) != start) return now.end;
   return std::max(now.end, saturating_subtract(end, zone.period_at(now.end).offset_ns));
 }

@@ -3,6 +3,7 @@
 #include <date/tz.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -106,6 +107,21 @@ int64_t month_start(int64_t month) {
   const auto number = static_cast<unsigned>(month - year_from_epoch * 12 + 1);
   const date::sys_days day = date::year(static_cast<int>(year)) / date::month(number) / date::day(1);
   return ns_of(date::sys_seconds(day));
+}
+
+int64_t add_months(int64_t local, int64_t months) {
+  const int64_t from = month_of(local);
+  const int64_t to = saturating_add(from, months);
+  if (to > 12 * 400 || to < -12 * 400) return to > 0 ? INT64_MAX : INT64_MIN;
+  const int64_t start = month_start(to);
+  if (start == INT64_MIN || start == INT64_MAX) return start;
+  // Of times in 1677 the month's start may not be there to count from.
+  const date::year_month_day day(date::floor<date::days>(second_of(local)));
+  const int64_t in_day = ((local % kNsPerDay) + kNsPerDay) % kNsPerDay;
+  const int64_t days = static_cast<int64_t>(static_cast<unsigned>(day.day())) - 1;
+  const int64_t next = month_start(to + 1);
+  const int64_t last_day = next == INT64_MAX ? 30 : (next - start) / kNsPerDay - 1;
+  return saturating_add(saturating_add(start, std::min(days, last_day) * kNsPerDay), in_day);
 }
 
 }  // namespace varve

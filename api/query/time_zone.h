@@ -43,5 +43,7 @@ int64_t saturating_subtract(int64_t a, int64_t b);
 
 int64_t month_of(int64_t local);     // months since January 1970
 int64_t month_start(int64_t month);  // its first moment
+// The same day and time of day so many months later; the last day of a month that is too short.
+int64_t add_months(int64_t local, int64_t months);
 
 }  // namespace varve

@@ -23,8 +23,8 @@ bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
 }
 
-constexpr std::array<std::string_view, 12> kLongOperators{"->>", "->", "<<", ">>", "<=", ">=",
-                                                         "<>",  "!=", "==", "||", "!~", "::"};
+constexpr std::array<std::string_view, 12> kLongOperators{
+    "->>", "->", "<<", ">>", "<=", ">=", "<>", "!=", "==", "||", "!~", "::"};
 constexpr std::string_view kOneByteOperators = "+-*/%<>=~(),.;&|";
 
 }  // namespace
@@ -132,11 +132,10 @@ QueryResult<Token> Lexer::next() {
   if (kOneByteOperators.find(c) != std::string_view::npos) return take(TokenKind::kOperator, 1);
   const auto byte = static_cast<unsigned char>(c);
   const std::string shown = byte > 0x20 && byte < 0x7f ? std::string(1, c) : fmt::format("\\x{:02x}", byte);
-  const std::string_view hint = c == '&'   ? "conditions are joined by AND"
-                                : c == '|' ? "conditions are joined by OR, strings by ||"
-                                : c == '!' ? "negation is written NOT"
-                                : c == '?' || c == ':' || c == '@' ? "parameters are written $name"
-                                                                   : "";
+  const bool of_parameter = c == '?' || c == ':' || c == '@';
+  const std::string_view hint = of_parameter ? "parameters are written $name"
+                                : c == '!'   ? "negation is written NOT"
+                                             : "";
   return tl::make_unexpected(
       invalid_query("sql_syntax", fmt::format("unexpected character '{}'", shown), at_, std::string(hint)));
 }

@@ -73,7 +73,10 @@ class StatementParser : public ExpressionParser {
                                            const std::vector<std::string>& words) const {
     tl::unexpected<QueryError> error = expected(what);
     if (current().kind == TokenKind::kWord) {
-      if (std::string hint = nearest_hint(current().text, words); !hint.empty()) error.value().hint = hint;
+      const bool is_one =
+          std::any_of(words.begin(), words.end(), [&](const std::string& name) { return word(name); });
+      std::string hint = is_one ? std::string() : nearest_hint(current().text, words);
+      if (!hint.empty()) error.value().hint = std::move(hint);
     }
     return error;
   }
@@ -85,14 +88,14 @@ class StatementParser : public ExpressionParser {
     if (clause != kClauses.end() && !last_clause_.empty()) {
       const auto last = std::find(kClauses.begin(), kClauses.end(), last_clause_);
       if (clause < last) {
-        return tl::make_unexpected(
-            invalid_query("sql_syntax", fmt::format("{} must come before {}", *clause, shown_clause(*last)),
-                          current().position));
+        return tl::make_unexpected(invalid_query(
+            "sql_syntax", fmt::format("{} must come before {}", shown_clause(*clause), shown_clause(*last)),
+            current().position));
       }
     }
     tl::unexpected<QueryError> error = expected_word("the end of the statement", kClauses);
-    if (error.value().hint.empty() && !bare_alias_.empty())
-      error.value().hint = nearest_hint(bare_alias_, kClauses);
+    std::string of_alias = bare_alias_.empty() ? std::string() : nearest_hint(bare_alias_, kClauses);
+    if (!of_alias.empty()) error.value().hint = std::move(of_alias);
     return error;
   }
 
@@ -252,7 +255,7 @@ class StatementParser : public ExpressionParser {
       VARVE_QUERY_TRY(advance());
       if (!word("TO")) return expected("TO after ALIGN");
       VARVE_QUERY_TRY(advance());
-      if (word("FIRST")) return unavailable_here();
+      if (word("FIRST")) return only_calendar();
       if (!word("CALENDAR")) return expected("CALENDAR after ALIGN TO");
       VARVE_QUERY_TRY(advance());
       if (word("TIME")) {
@@ -264,10 +267,16 @@ class StatementParser : public ExpressionParser {
         }
         VARVE_QUERY_ASSIGN(sample.zone, width());
       }
-      if (word("WITH")) return unavailable_here();
+      if (word("WITH")) return only_calendar();
     }
     select.sample_by = std::move(sample);
     return {};
+  }
+
+  tl::unexpected<QueryError> only_calendar() const {
+    return tl::make_unexpected(
+        invalid_query("invalid_clause", "buckets are aligned to the calendar, without an offset",
+                      current().position, "time_bucket(width, time, offset) takes one"));
   }
 
   // LATEST BY tag, ... or LATEST ON time PARTITION BY tag, ...
@@ -286,7 +295,12 @@ class StatementParser : public ExpressionParser {
     do {
       VARVE_QUERY_ASSIGN(auto tag, expression());
       select.latest_by.push_back(std::move(tag));
-    } while (skip(",") && select.latest_by.size() < kLatestByMax);
+      if (select.latest_by.size() > kLatestByMax) {
+        return tl::make_unexpected(invalid_query("sql_too_large",
+                                                 fmt::format("more than {} tags in LATEST BY", kLatestByMax),
+                                                 current().position));
+      }
+    } while (skip(","));
     return failure();
   }
 

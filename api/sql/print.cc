@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+
 namespace varve {
 namespace {
 
@@ -19,9 +22,7 @@ class Printer {
         return quoted(expr.name, '\'');
       case AstKind::kColumn:
         if (!expr.qualifier.empty()) out_ += expr.qualifier + ".";
-        if (expr.quoted) return quoted(expr.name, '"');
-        out_ += expr.name;
-        return;
+        return name(expr);
       case AstKind::kParameter:
         out_ += "$" + expr.name;
         return;
@@ -83,6 +84,15 @@ class Printer {
       out_.push_back(c);
     }
     out_.push_back(quote);
+  }
+
+  void name(const AstExpr& expr) {
+    const bool plain = !expr.quoted && std::all_of(expr.name.begin(), expr.name.end(), [](char c) {
+      return c == '_' || std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+             static_cast<unsigned char>(c) >= 0x80;
+    });
+    if (!plain) return quoted(expr.name, '"');
+    out_ += expr.name;
   }
 
   void literal(const Value& value) {

@@ -35,8 +35,13 @@ Written read(std::string_view sql) {
   return written;
 }
 
-// Of equal errors, and of syntax errors, the one further into the statement has understood more of it.
+// Of equal errors, and of syntax errors, the one further into the statement has understood more of it. A clause or
+// function that SQLite lacks was for the native engine, which says what is wrong with it; so does a hint.
 QueryError more_helpful(QueryError refusal, QueryError error) {
+  constexpr size_t kSamePlace = 2;  // bytes: one engine points at an operator's first byte, one at its second
+  if (error.code == "unsupported" && refusal.code != "unsupported") return refusal;
+  const bool hinted = refusal.code == "sql_syntax" && !refusal.hint.empty() && error.hint.empty();
+  if (hinted && error.position.value_or(0) <= refusal.position.value_or(0) + kSamePlace) return refusal;
   const bool about_text =
       error.code == "sql_syntax" || (error.code == refusal.code && error.code != "unsupported");
   if (about_text && error.position.value_or(0) <= refusal.position.value_or(0)) return refusal;

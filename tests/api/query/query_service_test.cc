@@ -162,7 +162,7 @@ TEST(QueryService, NamesTheLimitThatWasHit) {
   options.max_memory_bytes = 100'000;
   for (const char* sql :
        {"SELECT n, s, count(*) FROM t GROUP BY n, s", "SELECT time, count(*) FROM t GROUP BY time",
-        "SELECT DISTINCT n FROM t", "SELECT * FROM t ORDER BY v", "SELECT median(v) FROM t",
+        "SELECT DISTINCT n FROM t", "SELECT * FROM t ORDER BY v", "SELECT time, median(v) FROM t GROUP BY time",
         "SELECT count(DISTINCT n) FROM t", "SELECT count(*) FROM t GROUP BY time_bucket('1s', time)"}) {
     const CollectedResult result = run_query(engine, sql, {}, options);
     ASSERT_TRUE(result.error) << sql;

@@ -1,6 +1,7 @@
 // Runs tests/sql/*.test: rows to insert, statements, and what they answer. The format:
 //   insert TABLE TIME tag:NAME=VALUE ... FIELD=VALUE ...    (values: 1.5, 3i, true, "text")
 //   segment DATABASE.TABLE ID TIME_MIN TIME_MAX ROWS BYTES  (what the store lists; it holds nothing)
+//   parameter NAME VALUE                                    ($NAME of the statements below; values as above)
 //   query            followed by SQL lines, ----, the column names, the rows; a blank line ends it
 //   error            followed by SQL lines, ----, the outcome
 // Every statement runs with blocks of 1, 3 and 1024 rows, with statistics and without; all must agree.
@@ -73,6 +74,7 @@ struct Case {
   bool is_error = false;
   std::string sql;
   std::string expected;
+  QueryParameters parameters;
 };
 
 std::string answer(const CollectedResult& result) {
@@ -84,16 +86,35 @@ std::string answer(const CollectedResult& result) {
   return text;
 }
 
+void run_case(MemoryEngine& engine, const Case& one) {
+  for (const size_t block_rows : {size_t{1024}, size_t{3}, size_t{1}}) {
+    for (const bool statistics : {true, false}) {
+      engine.block_rows = block_rows;
+      engine.offer_statistics = statistics;
+      const CollectedResult result = run_query(engine, one.sql, one.parameters);
+      ASSERT_EQ(answer(result), one.expected)
+          << one.place << ": " << one.sql << "\nblocks of " << block_rows << ", statistics " << statistics;
+      EXPECT_EQ(result.error.has_value(), one.is_error) << one.place;
+    }
+  }
+}
+
 void run_file(const std::filesystem::path& path) {
   MemoryEngine engine;
   std::ifstream in(path);
   std::vector<Case> cases;
   std::string line;
+  QueryParameters parameters;
   for (int number = 1; std::getline(in, line); ++number) {
     if (line.starts_with("insert ")) insert(engine, line);
     if (line.starts_with("segment ")) list_segment(engine, line);
+    if (line.starts_with("parameter ")) {
+      const size_t name = line.find(' ') + 1;
+      const size_t value = line.find(' ', name) + 1;
+      parameters[line.substr(name, value - name - 1)] = parse_value(line.substr(value));
+    }
     if (line != "query" && line != "error") continue;
-    Case one{path.filename().string() + ":" + std::to_string(number), line == "error", {}, {}};
+    Case one{path.filename().string() + ":" + std::to_string(number), line == "error", {}, {}, parameters};
     for (; std::getline(in, line) && line != "----"; ++number) one.sql += line + "\n";
     for (; std::getline(in, line) && !line.empty(); ++number) one.expected += line + "\n";
     number += 2;
@@ -101,18 +122,7 @@ void run_file(const std::filesystem::path& path) {
     cases.push_back(one);
   }
   ASSERT_FALSE(cases.empty()) << path;
-  for (const Case& one : cases) {
-    for (const size_t block_rows : {size_t{1024}, size_t{3}, size_t{1}}) {
-      for (const bool statistics : {true, false}) {
-        engine.block_rows = block_rows;
-        engine.offer_statistics = statistics;
-        const CollectedResult result = run_query(engine, one.sql);
-        EXPECT_EQ(answer(result), one.expected)
-            << one.place << ": " << one.sql << "\nblocks of " << block_rows << ", statistics " << statistics;
-        EXPECT_EQ(result.error.has_value(), one.is_error) << one.place;
-      }
-    }
-  }
+  for (const Case& one : cases) run_case(engine, one);
 }
 
 TEST(SqlCases, AnswerAsWritten) {

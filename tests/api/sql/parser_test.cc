@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "api/sql/print.h"
+
 namespace varve {
 namespace {
 
@@ -132,6 +134,63 @@ TEST(SqlParser, NamesThePlaceOfAMistake) {
   EXPECT_EQ(failure(std::string("SELECT 1\0 + 1", 13)), "sql_syntax at 8");
 }
 
+SelectStatement select_of(const std::string& sql) {
+  auto statement = parse_sql(sql);
+  EXPECT_TRUE(statement) << statement.error().message;
+  return std::move(std::get<SelectStatement>(*statement));
+}
+
+TEST(SqlParser, ReadsSampleByAndFill) {
+  const SelectStatement bare = select_of("SELECT avg(a) FROM t WHERE b SAMPLE BY 1h30m");
+  ASSERT_TRUE(bare.sample_by);
+  EXPECT_EQ(shown(*bare.sample_by->width), "'1h30m'");
+  EXPECT_EQ(bare.sample_by->position, 29U);
+  EXPECT_TRUE(bare.fill.empty());
+  EXPECT_EQ(bare.sample_by->zone, nullptr);
+
+  const SelectStatement full = select_of(
+      "SELECT avg(a) FROM t sample by $w fill(NONE, Null, prev, LINEAR, -2.5, 'x', $v) "
+      "ALIGN TO CALENDAR TIME ZONE 'Europe/Paris' ORDER BY 1");
+  ASSERT_EQ(full.fill.size(), 7U);
+  const FillTerm::Kind kinds[] = {FillTerm::Kind::kNone,   FillTerm::Kind::kNull,  FillTerm::Kind::kPrevious,
+                                  FillTerm::Kind::kLinear, FillTerm::Kind::kValue, FillTerm::Kind::kValue,
+                                  FillTerm::Kind::kValue};
+  for (size_t i = 0; i < full.fill.size(); ++i) EXPECT_EQ(full.fill[i].kind, kinds[i]) << i;
+  EXPECT_EQ(shown(*full.fill[4].value), "-2.500000");
+  EXPECT_EQ(shown(*full.fill[6].value), "$v");
+  EXPECT_EQ(shown(*full.sample_by->width), "$w");
+  EXPECT_EQ(shown(*full.sample_by->zone), "'Europe/Paris'");
+
+  EXPECT_EQ(select_of("SELECT a FROM t GROUP BY a FILL(0) HAVING b ORDER BY a").fill.size(), 1U);
+  EXPECT_EQ(select_of("SELECT a FROM t GROUP BY a HAVING b FILL(0) LIMIT 1").fill.size(), 1U);
+  EXPECT_EQ(select_of("SELECT sample, latest, fill FROM t sample").from->alias, "sample");
+}
+
+TEST(SqlParser, ReadsLatestByAndExplain) {
+  EXPECT_EQ(select_of("SELECT * FROM t LATEST BY a, b LIMIT 3").latest_by.size(), 2U);
+  EXPECT_EQ(select_of("SELECT * FROM t WHERE c LATEST ON time PARTITION BY a").latest_by.size(), 1U);
+  auto explain = parse_sql("explain analyze SELECT a FROM t");
+  ASSERT_TRUE(explain);
+  EXPECT_TRUE(std::get<ExplainStatement>(*explain).analyze);
+  EXPECT_FALSE(std::get<ExplainStatement>(*parse_sql("EXPLAIN SELECT 1")).analyze);
+}
+
+// Texts of a parsed tree parse to the same tree.
+TEST(SqlPrint, MeansWhatWasParsed) {
+  for (const std::string text :
+       {"a + b * -c", "(a + b) * c", "NOT (a = 1 AND (b OR c IS NOT NULL))", "x NOT BETWEEN 1 AND 2 + 3",
+        "a NOT IN (1, 'it''s', NULL)", "s LIKE 'a!%' ESCAPE '!'", "s !~ '^x'", "t.\"odd name\" IS NOT $p",
+        "CASE WHEN a THEN 1 ELSE 2 END || 'x'", "CASE a WHEN 1 THEN 'y' END", "cast(a + 1 AS double)",
+        "count(DISTINCT a) - count(*)", "time_bucket('5m', time)", "- (- a)", "1.5 / 2"}) {
+    auto first = parse_sql("SELECT " + text);
+    ASSERT_TRUE(first) << text;
+    const AstExpr& tree = *std::get<SelectStatement>(*first).items[0].expr;
+    const std::string printed = sql_text(tree);
+    EXPECT_EQ(parsed(printed), shown(tree)) << printed;
+  }
+  EXPECT_EQ(sql_text(*std::get<SelectStatement>(*parse_sql("SELECT 'ééééé'")).items[0].expr, 6), "'éé...");
+}
+
 TEST(SqlParser, SaysWhatItDoesNotDoYet) {
   EXPECT_EQ(failure("SELECT a FROM t JOIN u ON 1"), "unsupported at 16");
   EXPECT_EQ(failure("SELECT a FROM (SELECT 1)"), "unsupported at 14");
@@ -156,6 +215,14 @@ TEST(SqlParser, BoundsDepthAndSize) {
   EXPECT_EQ(failure("SELECT a" + repeated(" OR a", 200'000)).substr(0, 13), "sql_too_large");
   EXPECT_EQ(failure("SELECT a IN (1" + repeated(",1", 400'000) + ")").substr(0, 13), "sql_too_large");
   EXPECT_EQ(failure("SELECT 1" + repeated(",1", 400'000)).substr(0, 13), "sql_too_large");
+  EXPECT_EQ(failure("SELECT a FROM t SAMPLE BY " + std::string(1'000'000, '(')).substr(0, 12),
+            "sql_too_deep");
+  EXPECT_EQ(failure("SELECT a FROM t SAMPLE BY 5m FILL(" + std::string(1'000'000, '(')).substr(0, 12),
+            "sql_too_deep");
+  EXPECT_EQ(failure("SELECT a FROM t SAMPLE BY 5m FILL(0" + repeated(",0", 400'000)).substr(0, 13),
+            "sql_too_large");
+  EXPECT_EQ(failure("SELECT a FROM t LATEST BY a" + repeated(",a", 400'000)).substr(0, 13), "sql_too_large");
+  EXPECT_EQ(failure("EXPLAIN " + repeated("EXPLAIN ", 100'000)), "sql_syntax at 8");
   EXPECT_EQ(failure("SELECT '" + std::string(kSqlBytesMax, 'x') + "'"), "sql_too_large at 0");
   EXPECT_EQ(failure("SELECT " + std::string(255, '(') + "1" + std::string(255, ')')), "ok");
   EXPECT_EQ(failure("SELECT a" + repeated(" OR a", 5'000)), "ok");
