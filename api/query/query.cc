@@ -154,9 +154,9 @@ struct QueryService::State {
   Counter& queries_ok;
   Counter& queries_failed;
   LatencyHistogram& seconds;
-  std::vector<SystemTable> system_tables;
 
   Admission admission;
+  std::vector<SystemTable> system_tables;
   mutable std::mutex mutex;  // guards the rest
   std::map<uint64_t, ActiveQuery> active;
   uint64_t next_id = 1;

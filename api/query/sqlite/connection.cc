@@ -47,6 +47,7 @@ int authorize(void*, int action, const char*, const char* name, const char*, con
 int on_progress(void* data) {
   auto& context = *static_cast<StatementContext*>(data);
   if (auto checked = context.budget.check(); !checked) context.fail(checked.error());
+  if (auto fits = context.used.set(context.memory.bytes()); !fits) context.fail(fits.error());
   return context.error ? 1 : 0;
 }
 

@@ -36,7 +36,7 @@ QueryResult<bool> run_once(const Engine& engine, const SqliteSelect& select, Que
   VARVE_QUERY_ASSIGN(const TranslatedSelect translated,
                      translate_select(select.sql, tables, select.parameters, select.now_ns));
   QueryMemory memory(budget.max_memory_bytes());
-  StatementContext context{engine, budget, memory, stats, translated.buckets, std::nullopt, false};
+  StatementContext context{engine, budget, memory, MemoryUse(budget), stats, translated.buckets, std::nullopt, false};
   VARVE_QUERY_ASSIGN(const auto connection, Connection::open(tables, context));
   VARVE_QUERY_TRY(connection->prepare(translated.sql, translated.text));
   TypedRows rows(outputs_of(connection->statement(), translated.outputs), budget, sink);
@@ -74,7 +74,7 @@ QueryResult<std::vector<std::string>> explain_in_sqlite(const Engine& engine, co
                      translate_select(select.sql, tables, select.parameters, select.now_ns));
   QueryMemory memory(budget.max_memory_bytes());
   QueryStats stats;
-  StatementContext context{engine, budget, memory, stats, translated.buckets, std::nullopt, false};
+  StatementContext context{engine, budget, memory, MemoryUse(budget), stats, translated.buckets, std::nullopt, false};
   VARVE_QUERY_ASSIGN(const auto connection, Connection::open(tables, context));
   VARVE_QUERY_TRY(connection->prepare("EXPLAIN QUERY PLAN " + translated.sql, translated.text));
   std::vector<std::string> lines;

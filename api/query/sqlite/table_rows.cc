@@ -77,6 +77,7 @@ bool StreamedRows::next_block() {
     for (size_t i = 0; i < tags_.size(); ++i) tags_[i] = tags.value(wanted_.tags[i]);
     tags_of_ = block_.series;
   }
+  context_.budget.add_scanned(block_.rows);
   view_ = {block_.times.data(), block_.columns.data(), &tags_, block_.series};
   count_ = block_.rows;
   if (!has_selection_) return true;
