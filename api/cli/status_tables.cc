@@ -35,16 +35,17 @@ SystemTable ingest_table(std::function<std::vector<SourceStatus>()> sources) {
     std::vector<std::vector<Value>> rows;
     for (const SourceStatus& source : sources()) {
       const auto add = [&](std::vector<Value> partition) {
-        auto& row = rows.emplace_back(std::vector<Value>{source.name, source.kind, source.state, source.detail});
+        auto& row =
+            rows.emplace_back(std::vector<Value>{source.name, source.kind, source.state, source.detail});
         for (Value& value : partition) row.push_back(std::move(value));
         for (const uint64_t total : {source.messages_total, source.rows_total, source.rejected_total}) {
           row.push_back(count(total));
         }
       };
       for (const PartitionStatus& partition : source.partitions) {
-        add({partition.topic, static_cast<int64_t>(partition.partition), static_cast<int64_t>(partition.next_offset),
-             optional_value(partition.high_watermark), optional_value(partition.lag),
-             optional_value(partition.last_event_time_ns)});
+        add({partition.topic, static_cast<int64_t>(partition.partition),
+             static_cast<int64_t>(partition.next_offset), optional_value(partition.high_watermark),
+             optional_value(partition.lag), optional_value(partition.last_event_time_ns)});
       }
       if (source.partitions.empty()) add(std::vector<Value>(6));
     }
