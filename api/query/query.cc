@@ -154,9 +154,9 @@ struct QueryService::State {
   Counter& queries_ok;
   Counter& queries_failed;
   LatencyHistogram& seconds;
+  std::vector<SystemTable> system_tables;
 
   Admission admission;
-  std::vector<SystemTable> system_tables;
   mutable std::mutex mutex;  // guards the rest
   std::map<uint64_t, ActiveQuery> active;
   uint64_t next_id = 1;
@@ -230,7 +230,6 @@ QueryService::QueryService(Engine& engine, QueryOptions options, MetricsRegistry
           metrics.histogram("varve_query_seconds", "Time from a statement's start to its last row."),
           {},
           Admission(admission_limits(options)),
-          {},
           {},
           {},
           1}) {
