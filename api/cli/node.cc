@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "api/cli/status_tables.h"
 #include "storage/base/log.h"
 #include "storage/sync_probe.h"
 
@@ -40,6 +41,8 @@ Result<void> Node::start_parts(const Config& config) {
     VARVE_ASSIGN(auto source, with_context(KafkaSource::start(options, *engine_, metrics_), options.name));
     sources_.push_back(std::move(source));
   }
+  queries_->add_system_table(ingest_table([this] { return sources(); }));
+  queries_->add_system_table(mirror_table([this] { return mirrors(); }));
   server_->serve(
       {engine_.get(), queries_.get(), &metrics_, [this] { return sources(); }, [this] { return mirrors(); }});
   say_durability(config.storage);  // takes a tenth of a second, so nothing waits for it

@@ -17,7 +17,7 @@ struct SystemTable {
   std::function<std::vector<std::vector<Value>>()> rows;
 };
 
-SystemTable segments_table(const Engine& engine);         // varve_segments: every segment file
+SystemTable segments_table(const Engine& engine);        // varve_segments: every segment file
 SystemTable queries_table(const QueryService& queries);  // varve_queries: what runs now
 
 }  // namespace varve

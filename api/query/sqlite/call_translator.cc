@@ -51,13 +51,16 @@ QueryResult<Operand> ExpressionTranslator::call() {
 QueryResult<void> ExpressionTranslator::number_argument(const Call& call, const Operand& argument) const {
   const KnownType type = argument.type;
   if (type != SqlType::kString && type != SqlType::kTimestamp) return {};
-  return failure("type_mismatch", fmt::format("{}() needs numbers, found a {}", call.name, sql_type_name(*type)),
+  return failure("type_mismatch",
+                 fmt::format("{}() needs numbers, found a {}", call.name, sql_type_name(*type)),
                  argument.from);
 }
 
 QueryResult<KnownType> ExpressionTranslator::call_type(Call& call, const SqliteFunction& function) {
   std::vector<Operand>& arguments = call.arguments;
-  const auto type_of = [&](size_t index) { return index < arguments.size() ? arguments[index].type : std::nullopt; };
+  const auto type_of = [&](size_t index) {
+    return index < arguments.size() ? arguments[index].type : std::nullopt;
+  };
   for (Operand& argument : arguments) {
     if (function.arguments == FunctionArguments::kText) as_text(argument, call.name == "concat");
     if (function.arguments == FunctionArguments::kDate && argument.type == SqlType::kTimestamp)
@@ -93,7 +96,8 @@ QueryResult<KnownType> ExpressionTranslator::call_type(Call& call, const SqliteF
     case FunctionResult::kSum:
     case FunctionResult::kAverage:
     case FunctionResult::kSpread: {
-      const bool time_spread = function.result == FunctionResult::kSpread && type_of(0) == SqlType::kTimestamp;
+      const bool time_spread =
+          function.result == FunctionResult::kSpread && type_of(0) == SqlType::kTimestamp;
       if (time_spread) return SqlType::kInterval;
       if (!arguments.empty()) VARVE_QUERY_TRY(number_argument(call, arguments[0]));
       if (call.name == "mean") text_.replace(call.token, "avg");
@@ -118,8 +122,10 @@ QueryResult<KnownType> ExpressionTranslator::call_type(Call& call, const SqliteF
     case FunctionResult::kOfOneTable:
       break;
   }
-  return failure("unsupported", fmt::format("{}() works in a SELECT from one table, without joins or sub-queries", call.name),
-                 call.token);
+  return failure(
+      "unsupported",
+      fmt::format("{}() works in a SELECT from one table, without joins or sub-queries", call.name),
+      call.token);
 }
 
 // The native engine's functions of time grids, in their words: the grid is made here, and SQLite calls
@@ -160,7 +166,8 @@ QueryResult<KnownType> ExpressionTranslator::bucket_call(Call& call) {
 QueryResult<void> ExpressionTranslator::edge_call(Call& call) {
   if (call.arguments.size() == 2) return as_time(call.arguments[1]);
   if (call.arguments.size() != 1) {
-    return failure("wrong_arguments", fmt::format("{0}() is written {0}(x) or {0}(x, time)", call.name), call.token);
+    return failure("wrong_arguments", fmt::format("{0}() is written {0}(x) or {0}(x, time)", call.name),
+                   call.token);
   }
   ScopeItem* item = nullptr;
   bool one = true;
@@ -168,11 +175,13 @@ QueryResult<void> ExpressionTranslator::edge_call(Call& call) {
     one = one && (item == nullptr || item == met_items_[i]);
     item = met_items_[i];
   }
-  if (item == nullptr && !scopes_.empty() && scopes_.back()->items.size() == 1) item = &scopes_.back()->items[0];
+  if (item == nullptr && !scopes_.empty() && scopes_.back()->items.size() == 1)
+    item = &scopes_.back()->items[0];
   ScopeColumn* time = item != nullptr && one ? item->find(kTimeColumn) : nullptr;
   if (time == nullptr || time->type != SqlType::kTimestamp || item->name.empty()) {
-    return failure("wrong_arguments", fmt::format("{}() needs to know the time of its values here", call.name),
-                   call.token, fmt::format("write {}(x, time)", call.name));
+    return failure("wrong_arguments",
+                   fmt::format("{}() needs to know the time of its values here", call.name), call.token,
+                   fmt::format("write {}(x, time)", call.name));
   }
   const std::string& inside = time->source != nullptr ? time->source->sqlite_name : time->name;
   if (time->source != nullptr) time->source->referenced = true;

@@ -21,12 +21,9 @@ struct Limit {
 };
 constexpr Limit kLimits[] = {
     {SQLITE_LIMIT_LENGTH, 16 << 20},  // of one value, bytes; stored ones have up to 1 MiB
-    {SQLITE_LIMIT_COMPOUND_SELECT, 100},
-    {SQLITE_LIMIT_VDBE_OP, 1'000'000},
-    {SQLITE_LIMIT_ATTACHED, 0},
-    {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000},
-    {SQLITE_LIMIT_VARIABLE_NUMBER, 0},
-    {SQLITE_LIMIT_TRIGGER_DEPTH, 0},
+    {SQLITE_LIMIT_COMPOUND_SELECT, 100}, {SQLITE_LIMIT_VDBE_OP, 1'000'000},
+    {SQLITE_LIMIT_ATTACHED, 0},          {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000},
+    {SQLITE_LIMIT_VARIABLE_NUMBER, 0},   {SQLITE_LIMIT_TRIGGER_DEPTH, 0},
     {SQLITE_LIMIT_WORKER_THREADS, 0},
 };
 
@@ -47,6 +44,7 @@ int authorize(void*, int action, const char*, const char* name, const char*, con
 int on_progress(void* data) {
   auto& context = *static_cast<StatementContext*>(data);
   if (auto checked = context.budget.check(); !checked) context.fail(checked.error());
+  if (auto fits = context.used.set(context.memory.bytes()); !fits) context.fail(fits.error());
   return context.error ? 1 : 0;
 }
 
@@ -76,8 +74,9 @@ constexpr Meaning kMeanings[] = {
 QueryError Connection::failure(int code, const TokenText* text) const {
   if (context_.error) return *context_.error;
   if (code == SQLITE_NOMEM || context_.memory.refused()) {
-    QueryError error = limit_error("memory_limit", fmt::format("the query needs more than query.max_memory = {}",
-                                                               format_bytes(context_.budget.max_memory_bytes())));
+    QueryError error =
+        limit_error("memory_limit", fmt::format("the query needs more than query.max_memory = {}",
+                                                format_bytes(context_.budget.max_memory_bytes())));
     error.hint = "join or sort fewer rows, add LIMIT, or raise query.max_memory";
     return error;
   }
@@ -94,11 +93,14 @@ QueryError Connection::failure(int code, const TokenText* text) const {
   return error;
 }
 
-QueryResult<std::unique_ptr<Connection>> Connection::open(const SourceTables& tables, StatementContext& context) {
+QueryResult<std::unique_ptr<Connection>> Connection::open(const SourceTables& tables,
+                                                          StatementContext& context) {
   if (!QueryMemory::counts()) {
-    return tl::make_unexpected(QueryError{
-        QueryErrorKind::kInternal, "internal", "SQLite was in use before its memory could be counted", std::nullopt,
-        {}});
+    return tl::make_unexpected(QueryError{QueryErrorKind::kInternal,
+                                          "internal",
+                                          "SQLite was in use before its memory could be counted",
+                                          std::nullopt,
+                                          {}});
   }
   std::unique_ptr<Connection> connection(new Connection(context));
   VARVE_QUERY_TRY(connection->set_up(tables));
@@ -106,7 +108,8 @@ QueryResult<std::unique_ptr<Connection>> Connection::open(const SourceTables& ta
 }
 
 QueryResult<void> Connection::set_up(const SourceTables& tables) {
-  constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
+  constexpr int kFlags =
+      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
   int code = sqlite3_open_v2(":memory:", &database_, kFlags, nullptr);
   if (code == SQLITE_OK) {  // temporary tables and sorters stay in memory, where they are counted
     code = sqlite3_exec(database_, "PRAGMA temp_store = MEMORY", nullptr, nullptr, nullptr);
@@ -145,7 +148,8 @@ Connection::~Connection() {
 }
 
 QueryResult<void> Connection::prepare(const std::string& sql, const TokenText& text) {
-  const int code = sqlite3_prepare_v2(database_, sql.data(), static_cast<int>(sql.size()), &statement_, nullptr);
+  const int code =
+      sqlite3_prepare_v2(database_, sql.data(), static_cast<int>(sql.size()), &statement_, nullptr);
   if (code != SQLITE_OK) return tl::make_unexpected(failure(code, &text));
   if (sqlite3_stmt_readonly(statement_) == 0) {
     return tl::make_unexpected(invalid_query("read_only", "only SELECT can be run", 0));

@@ -17,11 +17,12 @@ namespace varve {
 namespace {
 
 constexpr std::array<std::string_view, 54> kReserved{
-    "SELECT", "FROM",   "WHERE",   "GROUP",     "BY",    "HAVING", "ORDER", "LIMIT",   "OFFSET",  "DISTINCT", "AND",
-    "OR",     "NOT",    "IN",      "IS",        "NULL",  "LIKE",   "CASE",  "BETWEEN", "WHEN",    "THEN",     "ELSE",
-    "END",    "AS",     "CAST",    "ASC",       "DESC",  "UNION",  "JOIN",  "ON",      "EXCEPT",  "TRUE",     "FALSE",
-    "NULLS",  "ESCAPE", "INNER",   "INTERSECT", "LEFT",  "RIGHT",  "FULL",  "CROSS",   "NATURAL", "USING",    "VALUES",
-    "WITH",   "GLOB",   "REGEXP",  "MATCH",     "NOTNULL", "ISNULL", "COLLATE", "EXISTS", "WINDOW", "RETURNING"};
+    "SELECT",    "FROM",   "WHERE", "GROUP",   "BY",     "HAVING",  "ORDER",  "LIMIT",  "OFFSET",
+    "DISTINCT",  "AND",    "OR",    "NOT",     "IN",     "IS",      "NULL",   "LIKE",   "CASE",
+    "BETWEEN",   "WHEN",   "THEN",  "ELSE",    "END",    "AS",      "CAST",   "ASC",    "DESC",
+    "UNION",     "JOIN",   "ON",    "EXCEPT",  "TRUE",   "FALSE",   "NULLS",  "ESCAPE", "INNER",
+    "INTERSECT", "LEFT",   "RIGHT", "FULL",    "CROSS",  "NATURAL", "USING",  "VALUES", "WITH",
+    "GLOB",      "REGEXP", "MATCH", "NOTNULL", "ISNULL", "COLLATE", "EXISTS", "WINDOW", "RETURNING"};
 
 enum Binding : int {
   kBindOr = 1,
@@ -49,9 +50,10 @@ std::string int_literal(int64_t value) {
   return value < 0 ? fmt::format("({})", value) : fmt::format("{}", value);
 }
 
-tl::unexpected<QueryError> ExpressionTranslator::failure(std::string_view code, std::string message, size_t token,
-                                                         std::string hint) const {
-  return tl::make_unexpected(invalid_query(code, std::move(message), text_.at(token).position, std::move(hint)));
+tl::unexpected<QueryError> ExpressionTranslator::failure(std::string_view code, std::string message,
+                                                         size_t token, std::string hint) const {
+  return tl::make_unexpected(
+      invalid_query(code, std::move(message), text_.at(token).position, std::move(hint)));
 }
 
 tl::unexpected<QueryError> ExpressionTranslator::expected(std::string_view what) const {
@@ -60,7 +62,8 @@ tl::unexpected<QueryError> ExpressionTranslator::expected(std::string_view what)
   std::string found = "the end of the statement";
   if (token.kind != TokenKind::kEnd) {
     size_t cut = std::min(token.text.size(), kShownBytesMax);
-    while (cut < token.text.size() && cut > 0 && (static_cast<unsigned char>(token.text[cut]) & 0xc0) == 0x80) --cut;
+    while (cut < token.text.size() && cut > 0 && (static_cast<unsigned char>(token.text[cut]) & 0xc0) == 0x80)
+      --cut;
     found = fmt::format("`{}{}`", token.text.substr(0, cut), cut < token.text.size() ? "..." : "");
   }
   std::string hint;
@@ -85,8 +88,9 @@ bool ExpressionTranslator::skip_symbol(std::string_view text) {
 bool ExpressionTranslator::is_name() const {
   if (current().kind == TokenKind::kQuotedName) return true;
   return current().kind == TokenKind::kWord &&
-         std::none_of(kReserved.begin(), kReserved.end(),
-                      [&](std::string_view reserved) { return equal_ignoring_case(current().text, reserved); });
+         std::none_of(kReserved.begin(), kReserved.end(), [&](std::string_view reserved) {
+           return equal_ignoring_case(current().text, reserved);
+         });
 }
 
 QueryResult<std::string> ExpressionTranslator::name(std::string_view what) {
@@ -128,8 +132,9 @@ QueryResult<void> ExpressionTranslator::as_time(Operand& operand) {
     text_.wrap(operand.from, operand.to, "varve_time(", ")");
   } else {
     const bool number = is_number(*operand.type);
-    return failure("type_mismatch", fmt::format("cannot compare timestamp with {}", sql_type_name(*operand.type)),
-                   operand.from, number ? "write times as '2025-01-01T00:00:00Z', or cast(ns as timestamp)" : "");
+    return failure(
+        "type_mismatch", fmt::format("cannot compare timestamp with {}", sql_type_name(*operand.type)),
+        operand.from, number ? "write times as '2025-01-01T00:00:00Z', or cast(ns as timestamp)" : "");
   }
   operand.type = SqlType::kTimestamp;
   return {};
@@ -194,11 +199,13 @@ QueryResult<void> ExpressionTranslator::compare(Operand& left, Operand& right) {
     VARVE_QUERY_TRY(as_interval(left));
     return as_interval(right);
   }
-  const bool mixed = (is_known_number(left.type) && right.literal) || (is_known_number(right.type) && left.literal);
+  const bool mixed =
+      (is_known_number(left.type) && right.literal) || (is_known_number(right.type) && left.literal);
   if (!mixed) return {};
-  return failure("type_mismatch",
-                 fmt::format("cannot compare {} with {}", sql_type_name(*left.type), sql_type_name(*right.type)),
-                 right.from, "numbers are written without quotes");
+  return failure(
+      "type_mismatch",
+      fmt::format("cannot compare {} with {}", sql_type_name(*left.type), sql_type_name(*right.type)),
+      right.from, "numbers are written without quotes");
 }
 
 // --- operators
@@ -331,7 +338,8 @@ QueryResult<Operand> ExpressionTranslator::match_suffix(Operand left, int bindin
   if (regex && pattern.literal) {
     const size_t position = text_.at(pattern.from).position;
     VARVE_QUERY_TRY(bind_regex(std::make_unique<ConstantScalar>(SqlType::kString, position, std::string()),
-                               std::make_unique<ConstantScalar>(SqlType::kString, position, pattern.text), position));
+                               std::make_unique<ConstantScalar>(SqlType::kString, position, pattern.text),
+                               position));
   }
   if (skip_word("ESCAPE")) VARVE_QUERY_TRY(binary(binding + 1));
   as_text(left, true);
@@ -357,7 +365,9 @@ QueryResult<Operand> ExpressionTranslator::arithmetic(Operand left, std::string_
   if (left.type == SqlType::kNull && right.type == SqlType::kNull) {
     result.type = SqlType::kInt64;
   } else {
-    const auto number = [](KnownType type) { return type == SqlType::kBool ? KnownType(SqlType::kInt64) : type; };
+    const auto number = [](KnownType type) {
+      return type == SqlType::kBool ? KnownType(SqlType::kInt64) : type;
+    };
     result.type = unified(number(left.type), number(right.type));
     if (result.type == SqlType::kString) result.type.reset();  // SQLite reads text as numbers
   }
@@ -385,8 +395,9 @@ QueryResult<Operand> ExpressionTranslator::time_arithmetic(Operand left, std::st
   }
   if (op == "%" && a == kInterval) result.type = kInterval;
   if (result.type) return result;
-  return failure("type_mismatch", fmt::format("{} {} {} is not defined", sql_type_name(a), op, sql_type_name(b)),
-                 left.from, a == kTimestamp && is_number(b) ? "add a duration: INTERVAL '1 hour' or '1h'" : "");
+  return failure("type_mismatch",
+                 fmt::format("{} {} {} is not defined", sql_type_name(a), op, sql_type_name(b)), left.from,
+                 a == kTimestamp && is_number(b) ? "add a duration: INTERVAL '1 hour' or '1h'" : "");
 }
 
 // --- lists that several clauses have
@@ -402,21 +413,23 @@ QueryResult<void> ExpressionTranslator::order_terms() {
   do {
     VARVE_QUERY_TRY(expression());
     if (!skip_word("ASC")) skip_word("DESC");
-    if (skip_word("NULLS") && !skip_word("FIRST") && !skip_word("LAST")) return expected("FIRST or LAST after NULLS");
+    if (skip_word("NULLS") && !skip_word("FIRST") && !skip_word("LAST"))
+      return expected("FIRST or LAST after NULLS");
   } while (skip_symbol(","));
   return {};
 }
 
-tl::unexpected<QueryError> ExpressionTranslator::unknown_column(std::string_view qualifier, std::string_view name,
-                                                                size_t token) const {
+tl::unexpected<QueryError> ExpressionTranslator::unknown_column(std::string_view qualifier,
+                                                                std::string_view name, size_t token) const {
   const bool quoted = text_.at(token).kind == TokenKind::kQuotedName;
   const std::vector<std::string> tables = item_names(scopes_);
   if (tables.empty()) {
     return failure("unknown_column", fmt::format("no column `{}`: there is no FROM", name), token,
                    quoted ? "strings are written in single quotes" : "");
   }
-  const bool has_table = std::any_of(tables.begin(), tables.end(),
-                                     [&](const std::string& table) { return equal_ignoring_case(table, qualifier); });
+  const bool has_table = std::any_of(tables.begin(), tables.end(), [&](const std::string& table) {
+    return equal_ignoring_case(table, qualifier);
+  });
   if (!qualifier.empty() && !has_table) {
     return failure("unknown_table", fmt::format("no table `{}` in this statement", qualifier), token,
                    nearest_hint(qualifier, tables));
@@ -442,7 +455,8 @@ QueryResult<Operand> ExpressionTranslator::column() {
   std::vector<std::string> parts;
   do {
     tokens.push_back(next_);
-    VARVE_QUERY_ASSIGN(std::string part, name(parts.empty() ? "an expression" : "a column name after the table"));
+    VARVE_QUERY_ASSIGN(std::string part,
+                       name(parts.empty() ? "an expression" : "a column name after the table"));
     parts.push_back(std::move(part));
   } while (parts.size() < 3 && skip_symbol("."));
   if (parts.size() == 3) {  // the database: tables go by their own names inside

@@ -19,18 +19,19 @@ struct Operand {
   size_t from = 0;  // tokens [from, to)
   size_t to = 0;
   KnownType type;
-  std::optional<size_t> literal;     // it is a string, in this token
-  std::string text;                  // of the literal
-  std::optional<int64_t> constant;   // it is a time or a duration known already, ns
+  std::optional<size_t> literal;      // it is a string, in this token
+  std::string text;                   // of the literal
+  std::optional<int64_t> constant;    // it is a time or a duration known already, ns
   std::optional<std::string> column;  // it is a plain column, called this in results
-  std::vector<Operand> row;          // of a row value (a, b)
+  std::vector<Operand> row;           // of a row value (a, b)
 };
 
 std::string int_literal(int64_t value);
 
 class ExpressionTranslator {
  public:
-  ExpressionTranslator(TokenText& text, SourceTables& tables, const QueryParameters& parameters, int64_t now_ns)
+  ExpressionTranslator(TokenText& text, SourceTables& tables, const QueryParameters& parameters,
+                       int64_t now_ns)
       : text_(text), tables_(tables), parameters_(parameters), now_ns_(now_ns) {}
   virtual ~ExpressionTranslator() = default;
 
@@ -97,7 +98,8 @@ class ExpressionTranslator {
   QueryResult<Operand> interval();
   QueryResult<Operand> parameter();
   QueryResult<Operand> column();
-  tl::unexpected<QueryError> unknown_column(std::string_view qualifier, std::string_view name, size_t token) const;
+  tl::unexpected<QueryError> unknown_column(std::string_view qualifier, std::string_view name,
+                                            size_t token) const;
 
   // api/query/sqlite/call_translator.cc
   struct Call {

@@ -10,8 +10,8 @@ namespace varve {
 namespace {
 
 // What a refusal must say for SQLite to be asked. A table may be one of the system's.
-constexpr std::array<std::string_view, 5> kNotMine{"sql_syntax", "unsupported", "unknown_function", "wrong_arguments",
-                                                   "unknown_table"};
+constexpr std::array<std::string_view, 5> kNotMine{"sql_syntax", "unsupported", "unknown_function",
+                                                   "wrong_arguments", "unknown_table"};
 
 struct Written {
   bool is_query = false;
@@ -31,7 +31,8 @@ Written read(std::string_view sql) {
     written.query.replace(token->position, token->text.size(), token->text.size(), ' ');
     token = lexer.next();
   }
-  written.is_query = token && (token->is_word("SELECT") || token->is_word("WITH") || token->is_word("VALUES"));
+  written.is_query =
+      token && (token->is_word("SELECT") || token->is_word("WITH") || token->is_word("VALUES"));
   return written;
 }
 

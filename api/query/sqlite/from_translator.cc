@@ -72,9 +72,10 @@ QueryResult<void> SelectTranslator::join_condition(Scope& scope, size_t left_ite
       for (auto item = from; item != to; ++item) {
         for (const ScopeColumn& other : item->columns) known.push_back(other.name);
       }
-      return failure("unknown_column",
-                     fmt::format("the {} side of the join has no column `{}`", left ? "left" : "right", column), token,
-                     nearest_hint(column, known));
+      return failure(
+          "unknown_column",
+          fmt::format("the {} side of the join has no column `{}`", left ? "left" : "right", column), token,
+          nearest_hint(column, known));
     }
     names.push_back(std::move(column));
   } while (skip_symbol(","));
@@ -86,10 +87,12 @@ QueryResult<void> SelectTranslator::join_condition(Scope& scope, size_t left_ite
 void SelectTranslator::merge_columns(Scope& scope, size_t left_items, const std::vector<std::string>* names) {
   for (size_t right = left_items; right < scope.items.size(); ++right) {
     for (ScopeColumn& column : scope.items[right].columns) {
-      if (names == nullptr && column.source != nullptr) column.source->referenced = true;  // SQLite compares the names
-      const bool wanted = names == nullptr || std::any_of(names->begin(), names->end(), [&](const std::string& name) {
-                            return equal_ignoring_case(name, column.name);
-                          });
+      if (names == nullptr && column.source != nullptr)
+        column.source->referenced = true;  // SQLite compares the names
+      const bool wanted =
+          names == nullptr || std::any_of(names->begin(), names->end(), [&](const std::string& name) {
+            return equal_ignoring_case(name, column.name);
+          });
       if (!wanted) continue;
       for (size_t left = 0; left < left_items; ++left) {
         ScopeColumn* other = scope.items[left].find(column.name);
@@ -158,7 +161,8 @@ QueryResult<void> SelectTranslator::from_item(Scope& scope) {
     item.name = table.name;
     text_.append(last, " AS " + quoted_name(item.name));
   }
-  for (SourceColumn& column : source->columns) item.columns.push_back({column.name, column.type, &column, false});
+  for (SourceColumn& column : source->columns)
+    item.columns.push_back({column.name, column.type, &column, false});
   scope.items.push_back(std::move(item));
   return {};
 }
@@ -178,13 +182,13 @@ QueryResult<void> SelectTranslator::table_function(Scope& scope, const std::stri
   VARVE_QUERY_TRY(expect_symbol(")", ", or ) in the arguments"));
   VARVE_QUERY_ASSIGN(std::string alias, optional_alias());
   scope.items.push_back(item_of(alias.empty() ? name : std::move(alias), {{"key", KnownType()},
-                                                                         {"value", KnownType()},
-                                                                         {"type", SqlType::kString},
-                                                                         {"atom", KnownType()},
-                                                                         {"id", SqlType::kInt64},
-                                                                         {"parent", SqlType::kInt64},
-                                                                         {"fullkey", SqlType::kString},
-                                                                         {"path", SqlType::kString}}));
+                                                                          {"value", KnownType()},
+                                                                          {"type", SqlType::kString},
+                                                                          {"atom", KnownType()},
+                                                                          {"id", SqlType::kInt64},
+                                                                          {"parent", SqlType::kInt64},
+                                                                          {"fullkey", SqlType::kString},
+                                                                          {"path", SqlType::kString}}));
   return {};
 }
 

@@ -21,7 +21,7 @@ class QueryMemory {
   void give_back(uint64_t bytes);
 
   uint64_t bytes() const;
-  bool refused() const;  // an allocation was refused
+  bool refused() const;   // an allocation was refused
   void refuse_nothing();  // while the connection is closed
 
   static bool counts();  // the allocator is in place

@@ -19,7 +19,8 @@ class Nesting {
   bool too_deep() const { return level_ > kExpressionDepthMax; }
   static tl::unexpected<QueryError> error(size_t position) {
     return tl::make_unexpected(invalid_query(
-        "sql_too_deep", fmt::format("the statement is nested more than {} deep", kExpressionDepthMax), position));
+        "sql_too_deep", fmt::format("the statement is nested more than {} deep", kExpressionDepthMax),
+        position));
   }
 
  private:

@@ -33,7 +33,8 @@ QueryResult<Operand> ExpressionTranslator::unary() {
     result.from = from;
     result.to = next_;
     result.type = operand.type;
-    if (bits || operand.type == SqlType::kBool || operand.type == SqlType::kNull) result.type = SqlType::kInt64;
+    if (bits || operand.type == SqlType::kBool || operand.type == SqlType::kNull)
+      result.type = SqlType::kInt64;
     if (operand.type == SqlType::kString) result.type.reset();
     return result;
   }
@@ -95,7 +96,8 @@ QueryResult<Operand> ExpressionTranslator::parameter() {
   if (found == parameters_.end()) {
     std::vector<std::string> names;
     for (const auto& [known, value] : parameters_) names.push_back(known);
-    return failure("missing_parameter", fmt::format("no value for ${}", name), next_, nearest_hint(name, names));
+    return failure("missing_parameter", fmt::format("no value for ${}", name), next_,
+                   nearest_hint(name, names));
   }
   Operand operand;
   std::string literal = "NULL";
@@ -229,7 +231,8 @@ QueryResult<Operand> ExpressionTranslator::cast() {
   return cast_to(std::move(operand), type, type_token);
 }
 
-QueryResult<Operand> ExpressionTranslator::cast_to(Operand operand, const std::string& type, size_t type_token) {
+QueryResult<Operand> ExpressionTranslator::cast_to(Operand operand, const std::string& type,
+                                                   size_t type_token) {
   VARVE_QUERY_ASSIGN(const SqlType to, cast_type(type, text_.at(type_token).position));
   Operand result;
   result.type = to;

@@ -136,11 +136,13 @@ Usable field_condition(ConditionOp op, sqlite3_value* value, FieldCondition& con
   }
 }
 
-void keep_fitting(const FieldCondition& condition, const ColumnVector& column, std::vector<uint32_t>& selection) {
+void keep_fitting(const FieldCondition& condition, const ColumnVector& column,
+                  std::vector<uint32_t>& selection) {
   const auto present = [&](uint32_t row) {
     return column.is_valid(row) && !(column.type == FieldType::kDouble && std::isnan(column.doubles[row]));
   };
-  if (condition.op == ConditionOp::kIsNull) return keep(selection, [&](uint32_t row) { return !present(row); });
+  if (condition.op == ConditionOp::kIsNull)
+    return keep(selection, [&](uint32_t row) { return !present(row); });
   if (condition.op == ConditionOp::kIsNotNull) return keep(selection, present);
   keep(selection, [&](uint32_t row) {
     if (!present(row)) return false;

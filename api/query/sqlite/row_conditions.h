@@ -30,7 +30,8 @@ struct FieldCondition {
 enum class Usable { kYes, kNever, kUnknown };  // kNever: no row fits; kUnknown: left to SQLite
 Usable field_condition(ConditionOp op, sqlite3_value* value, FieldCondition& condition);
 // Takes rows that fail out of `selection`.
-void keep_fitting(const FieldCondition& condition, const ColumnVector& column, std::vector<uint32_t>& selection);
+void keep_fitting(const FieldCondition& condition, const ColumnVector& column,
+                  std::vector<uint32_t>& selection);
 
 // Equal values of a column hash alike, whatever their types; `text` says the column is of strings.
 Usable hash_of(sqlite3_value* value, bool text, uint64_t& hash);

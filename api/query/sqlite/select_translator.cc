@@ -12,8 +12,8 @@ namespace varve {
 namespace {
 
 bool ends_list(const Token& token) {
-  for (const std::string_view name : {"WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "LIMIT", "UNION", "INTERSECT",
-                                      "EXCEPT"}) {
+  for (const std::string_view name :
+       {"WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "LIMIT", "UNION", "INTERSECT", "EXCEPT"}) {
     if (token.is_word(name)) return true;
   }
   return token.is_operator(")") || token.kind == TokenKind::kEnd;
@@ -85,8 +85,9 @@ QueryResult<bool> SelectTranslator::compound_operator() {
 QueryResult<void> SelectTranslator::unite(std::vector<NamedType>& outputs, const std::vector<NamedType>& more,
                                           size_t token) const {
   if (outputs.size() != more.size()) {
-    return failure("column_count",
-                   fmt::format("the SELECTs on both sides have {} and {} columns", outputs.size(), more.size()), token);
+    return failure(
+        "column_count",
+        fmt::format("the SELECTs on both sides have {} and {} columns", outputs.size(), more.size()), token);
   }
   for (size_t i = 0; i < outputs.size(); ++i) {
     const KnownType a = outputs[i].type;
@@ -191,8 +192,9 @@ QueryResult<std::vector<NamedType>> SelectTranslator::core(Scope& scope) {
   if (skip_word("HAVING")) VARVE_QUERY_TRY(expression());
   if (skip_word("WINDOW")) VARVE_QUERY_TRY(windows());
   if ((word("SAMPLE") || word("LATEST")) && ahead(1).is_word("BY")) {
-    return failure("unsupported", fmt::format("{} BY works in a SELECT from one table, without joins or sub-queries",
-                                              ascii_lower(current().text) == "sample" ? "SAMPLE" : "LATEST"),
+    return failure("unsupported",
+                   fmt::format("{} BY works in a SELECT from one table, without joins or sub-queries",
+                               ascii_lower(current().text) == "sample" ? "SAMPLE" : "LATEST"),
                    next_);
   }
   scopes_.pop_back();
@@ -267,8 +269,8 @@ QueryResult<TranslatedSelect> translate_select(std::string_view sql, SourceTable
                                                const QueryParameters& parameters, int64_t now_ns) {
   if (sql.size() > kSqlBytesMax) {
     return tl::make_unexpected(invalid_query(
-        "sql_too_large", fmt::format("the statement has {} bytes, at most {} are allowed", sql.size(), kSqlBytesMax),
-        0));
+        "sql_too_large",
+        fmt::format("the statement has {} bytes, at most {} are allowed", sql.size(), kSqlBytesMax), 0));
   }
   TranslatedSelect translated;
   VARVE_QUERY_ASSIGN(translated.text, TokenText::read(sql));

@@ -35,7 +35,8 @@ class SelectTranslator : public ExpressionTranslator {
   QueryResult<void> star(std::string_view qualifier, std::vector<NamedType>& outputs);
   QueryResult<void> windows();
   QueryResult<bool> compound_operator();
-  QueryResult<void> unite(std::vector<NamedType>& outputs, const std::vector<NamedType>& more, size_t position) const;
+  QueryResult<void> unite(std::vector<NamedType>& outputs, const std::vector<NamedType>& more,
+                          size_t position) const;
 
   QueryResult<void> from(Scope& scope);
   QueryResult<bool> join_operator(bool& natural);

@@ -161,14 +161,17 @@ bool register_aggregates(sqlite3* database) {
     void (*final)(sqlite3_context*);
   };
   constexpr Aggregate kAggregates[] = {
-      {"first", 2, edge_step<false>, edge_final},        {"last", 2, edge_step<true>, edge_final},
-      {"variance", 1, variance_step, variance_final<false>}, {"stddev", 1, variance_step, variance_final<true>},
-      {"spread", 1, spread_step, spread_final},          {"median", 1, values_step, values_final},
+      {"first", 2, edge_step<false>, edge_final},
+      {"last", 2, edge_step<true>, edge_final},
+      {"variance", 1, variance_step, variance_final<false>},
+      {"stddev", 1, variance_step, variance_final<true>},
+      {"spread", 1, spread_step, spread_final},
+      {"median", 1, values_step, values_final},
       {"percentile", 2, values_step, values_final},
   };
   for (const Aggregate& aggregate : kAggregates) {
-    if (sqlite3_create_function(database, aggregate.name, aggregate.arguments, SQLITE_UTF8 | SQLITE_INNOCUOUS, nullptr,
-                                nullptr, aggregate.step, aggregate.final) != SQLITE_OK) {
+    if (sqlite3_create_function(database, aggregate.name, aggregate.arguments, SQLITE_UTF8 | SQLITE_INNOCUOUS,
+                                nullptr, nullptr, aggregate.step, aggregate.final) != SQLITE_OK) {
       return false;
     }
   }

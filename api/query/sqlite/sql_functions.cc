@@ -111,7 +111,8 @@ const RE2* compiled(sqlite3_context* context, int argument, const std::string& p
   options.set_max_mem(kPatternMemoryBytesMax);
   auto made = std::make_unique<RE2>(pattern, options);
   if (!made->ok()) {
-    fail(context, runtime_error("invalid_pattern", fmt::format("the pattern is not valid: {}", made->error())));
+    fail(context,
+         runtime_error("invalid_pattern", fmt::format("the pattern is not valid: {}", made->error())));
     return nullptr;
   }
   sqlite3_set_auxdata(context, argument, made.release(), forget_pattern);
@@ -120,7 +121,8 @@ const RE2* compiled(sqlite3_context* context, int argument, const std::string& p
 
 bool pattern_fits(sqlite3_context* context, std::string_view pattern, std::string_view what) {
   if (pattern.size() <= kPatternBytesMax) return true;
-  fail(context, runtime_error("invalid_pattern", fmt::format("a {} pattern may have {} bytes", what, kPatternBytesMax)));
+  fail(context, runtime_error("invalid_pattern",
+                              fmt::format("a {} pattern may have {} bytes", what, kPatternBytesMax)));
   return false;
 }
 
@@ -130,7 +132,8 @@ void regexp(sqlite3_context* context, int, sqlite3_value** values) {
   const RE2* pattern = compiled(context, 0, std::string(text_of(values[0])));
   if (pattern == nullptr) return;
   const std::string_view text = text_of(values[1]);
-  sqlite3_result_int(context, RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *pattern) ? 1 : 0);
+  sqlite3_result_int(context,
+                     RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *pattern) ? 1 : 0);
 }
 
 // like(pattern, text [, escape])
@@ -167,7 +170,8 @@ std::string regex_of_glob(std::string_view glob) {
       if (end == glob.size()) return "[^\\x{0}-\\x{10FFFF}]";  // SQLite: nothing matches
       regex += '[';
       for (size_t k = i + 1; k < end; ++k) {
-        if (glob[k] == '\\' || glob[k] == '[' || glob[k] == ']' || (glob[k] == '^' && k > i + 1)) regex += '\\';
+        if (glob[k] == '\\' || glob[k] == '[' || glob[k] == ']' || (glob[k] == '^' && k > i + 1))
+          regex += '\\';
         regex += glob[k];
       }
       regex += ']';
@@ -186,7 +190,8 @@ void glob(sqlite3_context* context, int, sqlite3_value** values) {
   const RE2* pattern = compiled(context, 0, regex_of_glob(written));
   if (pattern == nullptr) return;
   const std::string_view text = text_of(values[1]);
-  sqlite3_result_int(context, RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *pattern) ? 1 : 0);
+  sqlite3_result_int(context,
+                     RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *pattern) ? 1 : 0);
 }
 
 // In linear time, where std::string_view::find may need the product of the lengths.
@@ -221,11 +226,12 @@ void replace(sqlite3_context* context, int, sqlite3_value** values) {
   const std::string_view part = text_of(values[1]);
   const std::string_view by = text_of(values[2]);
   if (part.empty()) return give_text(context, text);
-  const auto bytes_max = static_cast<size_t>(
-      sqlite3_limit(sqlite3_context_db_handle(context), SQLITE_LIMIT_LENGTH, -1));
+  const auto bytes_max =
+      static_cast<size_t>(sqlite3_limit(sqlite3_context_db_handle(context), SQLITE_LIMIT_LENGTH, -1));
   std::string out;
   size_t at = 0;
-  for (size_t found = find_text(text, part, 0); found != std::string_view::npos; found = find_text(text, part, at)) {
+  for (size_t found = find_text(text, part, 0); found != std::string_view::npos;
+       found = find_text(text, part, at)) {
     out.append(text, at, found - at);
     out += by;
     at = found + part.size();
@@ -313,8 +319,8 @@ bool register_functions(sqlite3* database, StatementContext& context) {
       {"rtrim", 2, guarded<trim<kTrimRight>>},
   };
   for (const Function& function : kFunctions) {
-    if (sqlite3_create_function(database, function.name, function.arguments, kAlways, &context, function.call, nullptr,
-                                nullptr) != SQLITE_OK) {
+    if (sqlite3_create_function(database, function.name, function.arguments, kAlways, &context, function.call,
+                                nullptr, nullptr) != SQLITE_OK) {
       return false;
     }
   }

@@ -15,7 +15,11 @@ namespace {
 constexpr int kPlanAttemptsMax = 3;
 
 QueryError schema_changing() {
-  return {QueryErrorKind::kBusy, "schema_changing", "the table's columns keep changing; try again", std::nullopt, {}};
+  return {QueryErrorKind::kBusy,
+          "schema_changing",
+          "the table's columns keep changing; try again",
+          std::nullopt,
+          {}};
 }
 
 // The columns as SQLite sees them, should it count others than the translator.
@@ -30,13 +34,14 @@ std::vector<NamedType> outputs_of(sqlite3_stmt* statement, std::vector<NamedType
 }
 
 // False: a table's types have changed; nothing was handed out.
-QueryResult<bool> run_once(const Engine& engine, const SqliteSelect& select, QueryBudget& budget, ResultSink& sink,
-                           QueryStats& stats) {
+QueryResult<bool> run_once(const Engine& engine, const SqliteSelect& select, QueryBudget& budget,
+                           ResultSink& sink, QueryStats& stats) {
   SourceTables tables(engine, select.system_tables);
   VARVE_QUERY_ASSIGN(const TranslatedSelect translated,
                      translate_select(select.sql, tables, select.parameters, select.now_ns));
   QueryMemory memory(budget.max_memory_bytes());
-  StatementContext context{engine, budget, memory, stats, translated.buckets, std::nullopt, false};
+  StatementContext context{engine,       budget, memory, MemoryUse(budget), stats, translated.buckets,
+                           std::nullopt, false};
   VARVE_QUERY_ASSIGN(const auto connection, Connection::open(tables, context));
   VARVE_QUERY_TRY(connection->prepare(translated.sql, translated.text));
   TypedRows rows(outputs_of(connection->statement(), translated.outputs), budget, sink);
@@ -57,8 +62,8 @@ QueryResult<bool> run_once(const Engine& engine, const SqliteSelect& select, Que
 
 }  // namespace
 
-QueryResult<void> run_in_sqlite(const Engine& engine, const SqliteSelect& select, QueryBudget& budget, ResultSink& sink,
-                                QueryStats& stats) {
+QueryResult<void> run_in_sqlite(const Engine& engine, const SqliteSelect& select, QueryBudget& budget,
+                                ResultSink& sink, QueryStats& stats) {
   stats.engine = "sqlite";
   for (int attempt = 0; attempt < kPlanAttemptsMax; ++attempt) {
     VARVE_QUERY_ASSIGN(const bool done, run_once(engine, select, budget, sink, stats));
@@ -74,7 +79,8 @@ QueryResult<std::vector<std::string>> explain_in_sqlite(const Engine& engine, co
                      translate_select(select.sql, tables, select.parameters, select.now_ns));
   QueryMemory memory(budget.max_memory_bytes());
   QueryStats stats;
-  StatementContext context{engine, budget, memory, stats, translated.buckets, std::nullopt, false};
+  StatementContext context{engine,       budget, memory, MemoryUse(budget), stats, translated.buckets,
+                           std::nullopt, false};
   VARVE_QUERY_ASSIGN(const auto connection, Connection::open(tables, context));
   VARVE_QUERY_TRY(connection->prepare("EXPLAIN QUERY PLAN " + translated.sql, translated.text));
   std::vector<std::string> lines;

@@ -26,8 +26,8 @@ struct SqliteSelect {
   std::span<const SystemTable> system_tables;
 };
 
-QueryResult<void> run_in_sqlite(const Engine& engine, const SqliteSelect& select, QueryBudget& budget, ResultSink& sink,
-                                QueryStats& stats);
+QueryResult<void> run_in_sqlite(const Engine& engine, const SqliteSelect& select, QueryBudget& budget,
+                                ResultSink& sink, QueryStats& stats);
 // SQLite's plan of a SELECT, a line for each step, indented by its depth.
 QueryResult<std::vector<std::string>> explain_in_sqlite(const Engine& engine, const SqliteSelect& select,
                                                         QueryBudget& budget);

@@ -139,9 +139,9 @@ constexpr SqliteFunction kFunctions[] = {
 }  // namespace
 
 const SqliteFunction* find_sqlite_function(std::string_view lower_case_name) {
-  const auto* found = std::find_if(std::begin(kFunctions), std::end(kFunctions), [&](const SqliteFunction& function) {
-    return function.name == lower_case_name;
-  });
+  const auto* found =
+      std::find_if(std::begin(kFunctions), std::end(kFunctions),
+                   [&](const SqliteFunction& function) { return function.name == lower_case_name; });
   return found == std::end(kFunctions) ? nullptr : found;
 }
 

@@ -28,11 +28,15 @@ enum class FunctionResult {
   kUnknown,  // only the values tell
   kNow,
   kBucket,
-  kEdge,         // first, last: as the first argument; the time is the second
-  kOfOneTable,   // rate and its kin: only natively
+  kEdge,        // first, last: as the first argument; the time is the second
+  kOfOneTable,  // rate and its kin: only natively
 };
 
-enum class FunctionArguments { kAny, kText, kDate };  // kText: times and bools are given as text; kDate: times are
+enum class FunctionArguments {
+  kAny,
+  kText,
+  kDate
+};  // kText: times and bools are given as text; kDate: times are
 
 struct SqliteFunction {
   std::string_view name;

@@ -15,6 +15,7 @@ struct StatementContext {
   const Engine& engine;
   QueryBudget& budget;
   QueryMemory& memory;
+  MemoryUse used;  // the same, for those who list queries
   QueryStats& stats;
   std::span<const BucketRule> buckets;
   std::optional<QueryError> error;  // why a callback told SQLite to stop

@@ -158,7 +158,8 @@ RowsWanted rows_wanted(const Table& table, const PlanRuns& runs, sqlite3_value**
   wanted.field_types = runs.plan.field_types;
   wanted.tags = runs.plan.tags;
   for (size_t i = 0; i < runs.plan.constraints.size(); ++i) {
-    if (!fixed_only || !runs.varies[i]) apply_constraint(runs.plan.constraints[i], table.data->table, values[i], wanted);
+    if (!fixed_only || !runs.varies[i])
+      apply_constraint(runs.plan.constraints[i], table.data->table, values[i], wanted);
   }
   return wanted;
 }
@@ -179,11 +180,13 @@ bool find_in_copy(Cursor& cursor, const PlanRuns& runs, sqlite3_value** values) 
   cursor.found = {};
   uint64_t hash = 0;
   TimeRange time;
-  for (const ColumnKind kind : {ColumnKind::kTag, ColumnKind::kField, ColumnKind::kTime}) {  // the order of Keys
+  for (const ColumnKind kind :
+       {ColumnKind::kTag, ColumnKind::kField, ColumnKind::kTime}) {  // the order of Keys
     for (size_t i = 0; i < runs.plan.constraints.size(); ++i) {
       const PlannedConstraint& constraint = runs.plan.constraints[i];
       if (!runs.varies[i] || constraint.kind != kind) continue;
-      if (kind == ColumnKind::kTime && constraint.op != ConditionOp::kIn) narrow_time(constraint.op, values[i], time);
+      if (kind == ColumnKind::kTime && constraint.op != ConditionOp::kIn)
+        narrow_time(constraint.op, values[i], time);
       if (kind == ColumnKind::kTime || constraint.op != ConditionOp::kEqual) continue;
       uint64_t part = 0;
       const Usable usable = hash_of(values[i], constraint.is_text, part);
@@ -328,8 +331,8 @@ sqlite3_module table_module() {
 bool register_table(sqlite3* database, const SourceTable& table, StatementContext& context) {
   static const sqlite3_module module = table_module();
   const auto forget = [](void* data) { delete static_cast<TableData*>(data); };
-  return sqlite3_create_module_v2(database, table.module.c_str(), &module, new TableData{table, context}, forget) ==
-         SQLITE_OK;
+  return sqlite3_create_module_v2(database, table.module.c_str(), &module, new TableData{table, context},
+                                  forget) == SQLITE_OK;
 }
 
 }  // namespace varve

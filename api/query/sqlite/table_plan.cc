@@ -10,9 +10,9 @@ namespace varve {
 namespace {
 
 // Costs in units of one row that is handed to SQLite. All guessed; only their order of size matters.
-constexpr double kScanCost = 50;         // to open a scan
-constexpr double kColumnShare = 0.1;     // of a row's cost, for each column it has
-constexpr double kTagShareMin = 0.5;     // of the series that a tag's value has, at most
+constexpr double kScanCost = 50;      // to open a scan
+constexpr double kColumnShare = 0.1;  // of a row's cost, for each column it has
+constexpr double kTagShareMin = 0.5;  // of the series that a tag's value has, at most
 constexpr double kFieldEqualShare = 0.1;
 constexpr double kFieldRangeShare = 0.4;
 constexpr double kTimeRangeShare = 0.3;  // of an end of the range that is not known yet
@@ -101,7 +101,8 @@ class TimeShare {
     const double to = std::min(static_cast<double>(range_.max), static_cast<double>(table_.time_max));
     double share = std::clamp((to - from + 1) / whole, 0.0, 1.0);
     for (int end = 0; end < unknown_ends_; ++end) share *= kTimeRangeShare;
-    const double rows_per_series = static_cast<double>(table_.rows) / std::max<double>(1, static_cast<double>(table_.series));
+    const double rows_per_series =
+        static_cast<double>(table_.rows) / std::max<double>(1, static_cast<double>(table_.series));
     return one_time_ ? std::min(share, 1 / std::max(1.0, rows_per_series)) : share;
   }
 
@@ -131,16 +132,19 @@ std::optional<PlanEstimate> plan_table(const TableInfo& table, const std::vector
                                        sqlite3_index_info* info, TablePlan& plan) {
   uint64_t mask = info->colUsed;
   for (int i = 0; i < info->nConstraint; ++i) {  // a copy is looked up by these, too
-    if (info->aConstraint[i].iColumn >= 0) mask |= uint64_t{1} << std::min(info->aConstraint[i].iColumn, kLastColumnBit);
+    if (info->aConstraint[i].iColumn >= 0)
+      mask |= uint64_t{1} << std::min(info->aConstraint[i].iColumn, kLastColumnBit);
   }
   place_columns(columns, mask, plan);
   TimeShare time_share(table);
   double share = 1;
   size_t tags_pinned = 0;
-  const auto tag_count = static_cast<size_t>(std::count_if(
-      table.columns.begin(), table.columns.end(), [](const ColumnInfo& column) { return column.kind == ColumnKind::kTag; }));
-  const double tag_share = std::min(
-      kTagShareMin, std::pow(std::max<double>(1, static_cast<double>(table.series)), -1.0 / std::max<double>(1, static_cast<double>(tag_count))));
+  const auto tag_count = static_cast<size_t>(
+      std::count_if(table.columns.begin(), table.columns.end(),
+                    [](const ColumnInfo& column) { return column.kind == ColumnKind::kTag; }));
+  const double tag_share =
+      std::min(kTagShareMin, std::pow(std::max<double>(1, static_cast<double>(table.series)),
+                                      -1.0 / std::max<double>(1, static_cast<double>(tag_count))));
   for (int i = 0; i < info->nConstraint; ++i) {
     const auto& constraint = info->aConstraint[i];
     auto op = condition_op(constraint.op);
@@ -150,7 +154,8 @@ std::optional<PlanEstimate> plan_table(const TableInfo& table, const std::vector
     const bool is_in = *op == ConditionOp::kEqual && sqlite3_vtab_in(info, i, -1) != 0;
     if (column.kind == ColumnKind::kTime && is_null_test(*op)) continue;
     if (text && *op != ConditionOp::kEqual && !is_null_test(*op)) continue;
-    if (text && *op == ConditionOp::kEqual && std::strcmp(sqlite3_vtab_collation(info, i), "BINARY") != 0) continue;
+    if (text && *op == ConditionOp::kEqual && std::strcmp(sqlite3_vtab_collation(info, i), "BINARY") != 0)
+      continue;
     if (is_in && column.kind == ColumnKind::kField) continue;  // SQLite checks the list row by row
     if (is_in) {
       sqlite3_vtab_in(info, i, 1);
@@ -170,7 +175,8 @@ std::optional<PlanEstimate> plan_table(const TableInfo& table, const std::vector
     } else {
       share *= *op == ConditionOp::kEqual ? kFieldEqualShare : kFieldRangeShare;
     }
-    plan.text += (plan.text.empty() ? "" : " ") + table.columns[column.source].name + std::string(symbol_of(*op));
+    plan.text +=
+        (plan.text.empty() ? "" : " ") + table.columns[column.source].name + std::string(symbol_of(*op));
   }
   for (size_t i = 0; i < columns.size(); ++i) {
     if (!plan.columns[i].used || columns[i].kind == ColumnKind::kTime) continue;
@@ -199,7 +205,8 @@ void apply_constraint(const PlannedConstraint& constraint, const SourceTable& ta
     TimeRange hull{INT64_MAX, INT64_MIN};
     bool usable = true;
     sqlite3_value* item = nullptr;
-    for (int more = sqlite3_vtab_in_first(value, &item); more == SQLITE_OK; more = sqlite3_vtab_in_next(value, &item)) {
+    for (int more = sqlite3_vtab_in_first(value, &item); more == SQLITE_OK;
+         more = sqlite3_vtab_in_next(value, &item)) {
       if (constraint.kind == ColumnKind::kTime) {
         TimeRange one;
         narrow_time(ConditionOp::kEqual, item, one);

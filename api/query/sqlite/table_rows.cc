@@ -30,13 +30,14 @@ bool StreamedRows::series_passes(const SeriesTags& tags) {
   if (++series_seen_ % kSeriesPerCheck == 0) {
     if (auto checked = context_.budget.check(); !checked) context_.fail(checked.error());
   }
-  return std::all_of(wanted_.tag_conditions.begin(), wanted_.tag_conditions.end(), [&](const TagCondition& condition) {
-    const std::string_view value = tags.value(condition.tag);
-    if (condition.op == ConditionOp::kIsNull) return value.empty();
-    if (condition.op == ConditionOp::kIsNotNull) return !value.empty();
-    return !value.empty() &&
-           std::find(condition.texts.begin(), condition.texts.end(), value) != condition.texts.end();
-  });
+  return std::all_of(
+      wanted_.tag_conditions.begin(), wanted_.tag_conditions.end(), [&](const TagCondition& condition) {
+        const std::string_view value = tags.value(condition.tag);
+        if (condition.op == ConditionOp::kIsNull) return value.empty();
+        if (condition.op == ConditionOp::kIsNotNull) return !value.empty();
+        return !value.empty() &&
+               std::find(condition.texts.begin(), condition.texts.end(), value) != condition.texts.end();
+      });
 }
 
 bool StreamedRows::open() {
@@ -77,6 +78,7 @@ bool StreamedRows::next_block() {
     for (size_t i = 0; i < tags_.size(); ++i) tags_[i] = tags.value(wanted_.tags[i]);
     tags_of_ = block_.series;
   }
+  context_.budget.add_scanned(block_.rows);
   view_ = {block_.times.data(), block_.columns.data(), &tags_, block_.series};
   count_ = block_.rows;
   if (!has_selection_) return true;
@@ -116,7 +118,8 @@ bool CopiedRows::account() {
   uint64_t bytes = tag_bytes_ + times_.size() * (sizeof(int64_t) + sizeof(uint32_t) + sizeof(Entry));
   for (const ColumnVector& column : fields_) bytes += column.memory_bytes();
   if (bytes <= bytes_) return true;
-  if (bytes > context_.budget.max_memory_bytes() / kCopyShare || !context_.memory.take(bytes - bytes_)) return false;
+  if (bytes > context_.budget.max_memory_bytes() / kCopyShare || !context_.memory.take(bytes - bytes_))
+    return false;
   bytes_ = bytes;
   return true;
 }
@@ -131,7 +134,8 @@ uint64_t CopiedRows::hash_of_row(const Keys& keys, size_t row) const {
   return hash;
 }
 
-std::unique_ptr<CopiedRows> CopiedRows::make(const RowsWanted& wanted, const Keys& keys, StatementContext& context) {
+std::unique_ptr<CopiedRows> CopiedRows::make(const RowsWanted& wanted, const Keys& keys,
+                                             StatementContext& context) {
   std::unique_ptr<CopiedRows> copy(new CopiedRows(context));
   for (const FieldType type : wanted.field_types) copy->fields_.emplace_back(type);
   StreamedRows rows(wanted, context);

@@ -43,7 +43,8 @@ struct RowsView {
 
 class StreamedRows {
  public:
-  StreamedRows(RowsWanted wanted, StatementContext& context) : wanted_(std::move(wanted)), context_(context) {}
+  StreamedRows(RowsWanted wanted, StatementContext& context)
+      : wanted_(std::move(wanted)), context_(context) {}
   ~StreamedRows();
   StreamedRows(const StreamedRows&) = delete;
   StreamedRows& operator=(const StreamedRows&) = delete;
@@ -79,7 +80,8 @@ class CopiedRows {
     std::vector<size_t> fields;
   };
   // Null when the copy would take too much memory (then the rows are streamed again each time) or on an error.
-  static std::unique_ptr<CopiedRows> make(const RowsWanted& wanted, const Keys& keys, StatementContext& context);
+  static std::unique_ptr<CopiedRows> make(const RowsWanted& wanted, const Keys& keys,
+                                          StatementContext& context);
   ~CopiedRows() { context_.memory.give_back(bytes_); }
   CopiedRows(const CopiedRows&) = delete;
   CopiedRows& operator=(const CopiedRows&) = delete;

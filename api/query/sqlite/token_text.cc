@@ -82,8 +82,9 @@ std::string TokenText::finish() {
 }
 
 size_t TokenText::position_of(size_t offset) const {
-  const auto after = std::upper_bound(places_.begin(), places_.end(), offset,
-                                      [](size_t wanted, const Place& place) { return wanted < place.offset; });
+  const auto after =
+      std::upper_bound(places_.begin(), places_.end(), offset,
+                       [](size_t wanted, const Place& place) { return wanted < place.offset; });
   return after == places_.begin() ? 0 : std::prev(after)->position;
 }
 

@@ -18,12 +18,16 @@ class TokenText {
   static QueryResult<TokenText> read(std::string_view sql);
 
   size_t size() const { return tokens_.size() - 1; }
-  const Token& at(size_t token) const { return tokens_[std::min(token, size())]; }  // beyond the last: the end
+  const Token& at(size_t token) const {
+    return tokens_[std::min(token, size())];
+  }  // beyond the last: the end
   // Of an opening parenthesis its closing one; size() when it has none.
   size_t closing(size_t open) const { return closing_[open]; }
   std::string_view text(size_t from, size_t to) const;  // of tokens [from, to) as written
 
-  void replace(size_t token, std::string text) { edits_[token].text = std::move(text), edits_[token].replaced = true; }
+  void replace(size_t token, std::string text) {
+    edits_[token].text = std::move(text), edits_[token].replaced = true;
+  }
   void quote(size_t token) { quoted_[token] = true; }  // a name, whatever word it is
   // Around tokens [from, to); what is put around a part of them stays inside.
   void wrap(size_t from, size_t to, std::string_view before, std::string_view after);

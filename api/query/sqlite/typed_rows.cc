@@ -53,11 +53,11 @@ std::string text_of(const Value& value) {
 }  // namespace
 
 tl::unexpected<QueryError> TypedRows::wrong_type(size_t column, std::string_view found) const {
-  return tl::make_unexpected(QueryError{
-      QueryErrorKind::kInvalid, "type_mismatch",
-      fmt::format("column `{}` is {}, but a row has {}", outputs_[column].name, sql_type_name(*outputs_[column].type),
-                  found),
-      std::nullopt, "cast it to one type"});
+  return tl::make_unexpected(
+      QueryError{QueryErrorKind::kInvalid, "type_mismatch",
+                 fmt::format("column `{}` is {}, but a row has {}", outputs_[column].name,
+                             sql_type_name(*outputs_[column].type), found),
+                 std::nullopt, "cast it to one type"});
 }
 
 QueryResult<void> TypedRows::begin() {
@@ -102,10 +102,10 @@ QueryResult<void> TypedRows::put(size_t column, const Value& value) {
   if (whole != nullptr) {
     out.push_int(*whole);
   } else if (real != nullptr && std::fabs(*real) >= 0x1p63) {
-    return tl::make_unexpected(QueryError{QueryErrorKind::kInvalid, "overflow",
-                                          fmt::format("column `{}`: the result is beyond the range of int64",
-                                                      outputs_[column].name),
-                                          std::nullopt, "cast an operand to double"});
+    return tl::make_unexpected(
+        QueryError{QueryErrorKind::kInvalid, "overflow",
+                   fmt::format("column `{}`: the result is beyond the range of int64", outputs_[column].name),
+                   std::nullopt, "cast an operand to double"});
   } else if (real != nullptr) {
     return wrong_type(column, "a double");
   } else if (type == SqlType::kTimestamp) {

@@ -26,17 +26,20 @@ QueryOptions with_timeout(int64_t ns) {
 
 TEST(SqliteEngine, EndsAnEndlessRecursionAtTheDeadline) {
   MemoryEngine engine;
-  const CollectedResult result =
-      run_query(engine, "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c", {},
-                with_timeout(50 * kNsPerMs));
-  EXPECT_EQ(result.outcome(), "timeout: the query ran longer than query.timeout = 50ms (narrow the time range, or raise query.timeout)");
+  const CollectedResult result = run_query(
+      engine, "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c", {},
+      with_timeout(50 * kNsPerMs));
+  EXPECT_EQ(result.outcome(),
+            "timeout: the query ran longer than query.timeout = 50ms (narrow the time range, or raise "
+            "query.timeout)");
 }
 
 TEST(SqliteEngine, EndsAHostileJoinAtTheDeadline) {
   MemoryEngine engine;
   fill(engine, 3000);
-  const CollectedResult result = run_query(engine, "SELECT count(*) FROM t a, t b, t c, t d WHERE a.x + b.x = c.x * d.x",
-                                           {}, with_timeout(100 * kNsPerMs));
+  const CollectedResult result =
+      run_query(engine, "SELECT count(*) FROM t a, t b, t c, t d WHERE a.x + b.x = c.x * d.x", {},
+                with_timeout(100 * kNsPerMs));
   ASSERT_TRUE(result.error);
   EXPECT_EQ(result.error->code, "timeout");
   EXPECT_EQ(result.error->kind, QueryErrorKind::kTimeout);
@@ -64,19 +67,24 @@ TEST(SqliteEngine, StopsAtItsMemoryLimit) {
   QueryOptions options;
   options.max_memory_bytes = 4 << 20;
   for (const char* sql : {
-           "SELECT a.s, b.s, c.s FROM t a JOIN t b USING (i) JOIN t c USING (i) JOIN (VALUES (1), (2), (3)) ORDER BY a.s DESC",
-           "WITH RECURSIVE c(i) AS (SELECT 1 UNION SELECT i + 1 FROM c WHERE i < 10000000) SELECT count(*) FROM c",
-           "SELECT length(group_concat(s)) FROM t, (SELECT 1 UNION SELECT 2 UNION SELECT 3) v, (VALUES (1), (2), (3), (4)) w",
+           "SELECT a.s, b.s, c.s FROM t a JOIN t b USING (i) JOIN t c USING (i) JOIN (VALUES (1), (2), (3)) "
+           "ORDER BY a.s DESC",
+           "WITH RECURSIVE c(i) AS (SELECT 1 UNION SELECT i + 1 FROM c WHERE i < 10000000) SELECT count(*) "
+           "FROM c",
+           "SELECT length(group_concat(s)) FROM t, (SELECT 1 UNION SELECT 2 UNION SELECT 3) v, (VALUES (1), "
+           "(2), (3), (4)) w",
            "SELECT median(a.x + b.x) FROM t a, t b",
        }) {
     const CollectedResult result = run_query(engine, sql, {}, options);
     EXPECT_EQ(result.outcome(),
-              "memory_limit: the query needs more than query.max_memory = 4.0 MiB (join or sort fewer rows, add LIMIT, "
+              "memory_limit: the query needs more than query.max_memory = 4.0 MiB (join or sort fewer rows, "
+              "add LIMIT, "
               "or raise query.max_memory)")
         << sql;
   }
   // The thread is fit for the next query.
-  EXPECT_FALSE(run_query(engine, "SELECT count(*) FROM t WHERE i = (SELECT max(i) FROM t)", {}, options).error);
+  EXPECT_FALSE(
+      run_query(engine, "SELECT count(*) FROM t WHERE i = (SELECT max(i) FROM t)", {}, options).error);
 }
 
 TEST(SqliteEngine, CountsTheRowsOfTheAnswer) {
@@ -85,7 +93,8 @@ TEST(SqliteEngine, CountsTheRowsOfTheAnswer) {
   QueryOptions options;
   options.max_rows = 5000;
   EXPECT_EQ(run_query(engine, "SELECT 1 FROM t a, t b", {}, options).outcome(),
-            "row_limit: the result has more than query.max_rows = 5000 rows (add LIMIT or group, or raise query.max_rows)");
+            "row_limit: the result has more than query.max_rows = 5000 rows (add LIMIT or group, or raise "
+            "query.max_rows)");
   EXPECT_EQ(run_query(engine, "SELECT 1 FROM t a, t b LIMIT 5000", {}, options).values.size(), 5000U);
 }
 
@@ -101,7 +110,8 @@ TEST(SqliteEngine, CanBeCancelled) {
   });
   CollectedResult result;
   const auto outcome = service.run(
-      {"WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT max(i) FROM c", {}, false}, result);
+      {"WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT max(i) FROM c", {}, false},
+      result);
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().code, "cancelled");
 }
@@ -131,15 +141,15 @@ TEST(SqliteEngine, StopsWhenTheReaderIsGone) {
 TEST(SqliteEngine, TakesParametersByTheirTypes) {
   MemoryEngine engine;
   fill(engine, 10);
-  const QueryParameters parameters{{"i", int64_t{-3}},     {"d", 0.1},  {"s", std::string("it's -- \"x\"")},
-                                   {"flag", true},         {"none", Value{}},
-                                   {"from", std::string("1970-01-01T00:00:08Z")}};
-  const CollectedResult values =
-      run_query(engine, "SELECT $i AS i, $d AS d, $s AS s, $flag AS f, $none AS n, (SELECT 1) AS one", parameters);
+  const QueryParameters parameters{
+      {"i", int64_t{-3}}, {"d", 0.1},        {"s", std::string("it's -- \"x\"")},
+      {"flag", true},     {"none", Value{}}, {"from", std::string("1970-01-01T00:00:08Z")}};
+  const CollectedResult values = run_query(
+      engine, "SELECT $i AS i, $d AS d, $s AS s, $flag AS f, $none AS n, (SELECT 1) AS one", parameters);
   EXPECT_EQ(values.outcome(), "ok");
   EXPECT_EQ(values.lines(), std::vector<std::string>{"-3 | 0.1 | it's -- \"x\" | true | NULL | 1"});
-  const CollectedResult times =
-      run_query(engine, "SELECT time FROM t WHERE time >= $from AND i IN (SELECT i FROM t) ORDER BY time", parameters);
+  const CollectedResult times = run_query(
+      engine, "SELECT time FROM t WHERE time >= $from AND i IN (SELECT i FROM t) ORDER BY time", parameters);
   EXPECT_EQ(times.lines(), (std::vector<std::string>{"1970-01-01T00:00:08Z", "1970-01-01T00:00:09Z"}));
   EXPECT_EQ(run_query(engine, "SELECT $s, (SELECT 1)", {{"s", std::string("a\0b", 3)}}).outcome(),
             "invalid_parameter at 7: the text of $s holds a zero byte");
@@ -170,7 +180,8 @@ TEST(SqliteEngine, PlansAnewWhenATableChangesItsTypes) {
 TEST(SqliteEngine, ReadsTheInnerSideOfAJoinOnce) {
   MemoryEngine engine;
   fill(engine, 1000);
-  const CollectedResult result = run_query(engine, "SELECT count(*), sum(b.i - a.i) FROM t a JOIN t b ON b.x = a.x + 1");
+  const CollectedResult result =
+      run_query(engine, "SELECT count(*), sum(b.i - a.i) FROM t a JOIN t b ON b.x = a.x + 1");
   EXPECT_EQ(result.lines(), std::vector<std::string>{"999 | 999"});
   EXPECT_EQ(result.stats.engine, "sqlite");
   EXPECT_LE(result.stats.rows_scanned, 6000U);
@@ -179,8 +190,9 @@ TEST(SqliteEngine, ReadsTheInnerSideOfAJoinOnce) {
 TEST(SqliteEngine, ReadsOnlyTheColumnsAndTimesItNeeds) {
   MemoryEngine engine;
   fill(engine, 1000);
-  const CollectedResult result = run_query(
-      engine, "SELECT count(*) FROM (SELECT * FROM t) WHERE time BETWEEN '1970-01-01T00:00:10Z' AND '1970-01-01T00:00:19Z'");
+  const CollectedResult result = run_query(engine,
+                                           "SELECT count(*) FROM (SELECT * FROM t) WHERE time BETWEEN "
+                                           "'1970-01-01T00:00:10Z' AND '1970-01-01T00:00:19Z'");
   EXPECT_EQ(result.lines(), std::vector<std::string>{"10"});
   EXPECT_EQ(result.stats.rows_scanned, 10U);
 }
@@ -191,7 +203,8 @@ TEST(SqliteEngine, RefusesWhatIsTooDeepOrTooLarge) {
     const CollectedResult result = run_query(engine, sql);
     return result.error ? result.error->code : "ok";
   };
-  EXPECT_EQ(code("WITH a AS (SELECT 1) SELECT " + std::string(300, '(') + "1" + std::string(300, ')')), "sql_too_deep");
+  EXPECT_EQ(code("WITH a AS (SELECT 1) SELECT " + std::string(300, '(') + "1" + std::string(300, ')')),
+            "sql_too_deep");
   EXPECT_EQ(code("VALUES " + std::string(500'000, '(')), "sql_too_deep");
   std::string from = "SELECT 1 FROM ";
   for (int n = 0; n < 300; ++n) from += "(SELECT * FROM ";
@@ -208,7 +221,8 @@ TEST(SqliteEngine, KeepsColumnsApartThatDifferInCase) {
   const CollectedResult result =
       run_query(engine, "SELECT l.\"A\", l.\"a\", r.\"select\", l.* FROM t l JOIN t r USING (time)");
   EXPECT_EQ(result.outcome(), "ok");
-  EXPECT_EQ(result.lines(), std::vector<std::string>{"tag | 1.5 | 2.5 | 1970-01-01T00:00:00.000000001Z | tag | 1.5 | 2.5"});
+  EXPECT_EQ(result.lines(),
+            std::vector<std::string>{"tag | 1.5 | 2.5 | 1970-01-01T00:00:00.000000001Z | tag | 1.5 | 2.5"});
 }
 
 TEST(SqliteEngine, ReadsTablesOfMoreColumnsThanSqliteHas) {
@@ -219,7 +233,8 @@ TEST(SqliteEngine, ReadsTablesOfMoreColumnsThanSqliteHas) {
   EXPECT_EQ(run_query(engine, "SELECT l.f2400 + r.f3 AS x FROM wide l JOIN wide r USING (time)").lines(),
             std::vector<std::string>{"2403.0"});
   std::string all = "SELECT l.f0";
-  for (int n = 1; n < 200; ++n) all += " + l.f" + std::to_string(n);  // more than SQLite's mask of columns holds
+  for (int n = 1; n < 200; ++n)
+    all += " + l.f" + std::to_string(n);  // more than SQLite's mask of columns holds
   EXPECT_EQ(run_query(engine, all + " AS s FROM wide l JOIN wide r USING (time)").lines(),
             std::vector<std::string>{"19900.0"});
 }

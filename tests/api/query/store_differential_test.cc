@@ -35,7 +35,10 @@ using Model = std::map<std::pair<std::string, std::string>, std::map<int64_t, Fi
 
 class Store {
  public:
-  explicit Store(uint64_t seed, int dataset) : random_(seed), extreme_(dataset % 2 == 1), many_(dataset == 2) { open(); }
+  explicit Store(uint64_t seed, int dataset)
+      : random_(seed), extreme_(dataset % 2 == 1), many_(dataset == 2) {
+    open();
+  }
 
   Engine& engine() { return *engine_; }
   QueryGenerator& random() { return random_; }
@@ -77,7 +80,8 @@ class Store {
 
   void fill(SqliteOracle& oracle) const {
     oracle.run(
-        "CREATE TABLE t (time INTEGER, a TEXT, b TEXT, x REAL, y REAL, i INTEGER, j INTEGER, s TEXT, f INTEGER)");
+        "CREATE TABLE t (time INTEGER, a TEXT, b TEXT, x REAL, y REAL, i INTEGER, j INTEGER, s TEXT, f "
+        "INTEGER)");
     oracle.run("BEGIN");
     for (const auto& [tags, rows] : model_) {
       for (const auto& [time, fields] : rows) {
@@ -100,8 +104,8 @@ class Store {
       const int64_t ends[] = {INT64_MIN, INT64_MIN + 1, INT64_MAX - 1, INT64_MAX, 0, -1};
       return ends[random_.below(6)];
     }
-    const int64_t second =
-        QueryGenerator::kSecondsMin + random_.below(QueryGenerator::kSecondsMax - QueryGenerator::kSecondsMin);
+    const int64_t second = QueryGenerator::kSecondsMin +
+                           random_.below(QueryGenerator::kSecondsMax - QueryGenerator::kSecondsMin);
     return second * kNsPerSecond;
   }
 
@@ -128,10 +132,12 @@ class Store {
     } else if (ends_.try_emplace(time, series->second).first->second != series->second) {
       return;
     }
-    const std::vector<std::pair<std::string, Value>> fields{
-        {"x", any_double()},        {"y", any_double()},
-        {"i", random_.below(21) - 10}, {"j", random_.below(5)},
-        {"s", std::string(texts[random_.below(9)])}, {"f", random_.chance(50)}};
+    const std::vector<std::pair<std::string, Value>> fields{{"x", any_double()},
+                                                            {"y", any_double()},
+                                                            {"i", random_.below(21) - 10},
+                                                            {"j", random_.below(5)},
+                                                            {"s", std::string(texts[random_.below(9)])},
+                                                            {"f", random_.chance(50)}};
     builder.begin_row();
     if (!a.empty()) builder.tag("a", a);
     if (!b.empty()) builder.tag("b", b);
