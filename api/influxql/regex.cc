@@ -19,6 +19,8 @@ std::string_view go_words(RE2::ErrorCode code) {
       return "invalid character class range";
     case RE2::ErrorMissingBracket:
       return "missing closing ]";
+    case RE2::ErrorUnexpectedParen:
+      return "unexpected )";
     case RE2::ErrorMissingParen:
       return "missing closing )";
     case RE2::ErrorTrailingBackslash:

@@ -229,6 +229,12 @@ QueryResult<DropStatement> StatementParser::drop_rows(DropStatement::What what) 
   drop.what = what;
   if (tokens_.take_keyword("FROM")) {
     VARVE_QUERY_ASSIGN(drop.sources, sources(false));
+    for (const Source& source : drop.sources) {
+      if (!source.retention_policy.empty()) {
+        return tokens_.error("retention policy not supported at line 1, char 1");
+      }
+      if (!source.database.empty()) return tokens_.error("database not supported at line 1, char 1");
+    }
     VARVE_QUERY_ASSIGN(drop.condition, condition());
     return drop;
   }
