@@ -201,13 +201,19 @@ QueryService::QueryService(Engine& engine, QueryOptions options, MetricsRegistry
 QueryService::~QueryService() = default;
 
 QueryResult<QueryStats> QueryService::run(const QueryRequest& request, ResultSink& sink) {
+  return run_work(request, [&](QueryBudget& budget, QueryStats& stats) {
+    return state_->run(request, budget, sink, stats);
+  });
+}
+
+QueryResult<QueryStats> QueryService::run_work(const QueryRequest& request, const QueryWork& work) {
   QueryBudget budget(state_->options, state_->clock);
   VARVE_QUERY_ASSIGN(const uint64_t id, state_->enter(request.sql, budget));
   QueryStats stats;
   stats.engine = "native";
   QueryResult<void> outcome;
   try {
-    outcome = state_->run(request, budget, sink, stats);
+    outcome = work(budget, stats);
   } catch (const std::bad_alloc&) {
     outcome =
         tl::make_unexpected(limit_error("memory_limit", "the machine has no memory left for this query"));

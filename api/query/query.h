@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -68,6 +69,8 @@ struct RunningQuery {
   double elapsed_ms = 0;
 };
 
+class QueryBudget;
+
 class QueryService {
  public:
   QueryService(Engine& engine, QueryOptions options, MetricsRegistry& metrics,
@@ -75,6 +78,9 @@ class QueryService {
   ~QueryService();
 
   QueryResult<QueryStats> run(const QueryRequest& request, ResultSink& sink);
+  // Runs `work`, another language's, as one of the queries: it takes a place, is listed by request.sql, can be cancelled.
+  using QueryWork = std::function<QueryResult<void>(QueryBudget& budget, QueryStats& stats)>;
+  QueryResult<QueryStats> run_work(const QueryRequest& request, const QueryWork& work);
   std::vector<RunningQuery> running() const;
   bool cancel(uint64_t id);  // false when no such query runs
 
