@@ -17,6 +17,9 @@ class QueryBudget {
 
   void cancel() { cancelled_.store(true, std::memory_order_relaxed); }
   int64_t started_ns() const { return started_ns_; }
+  int64_t now_ns() const { return clock_.monotonic_ns(); }
+  uint64_t max_rows() const { return options_.max_rows; }
+  uint64_t max_memory_bytes() const { return options_.max_memory_bytes; }
 
   QueryResult<void> check() const;  // time and cancellation; call once per block
   QueryResult<void> count_rows(uint64_t rows);

@@ -11,6 +11,9 @@ constexpr uint64_t kKeyNodeBytes = 80;  // an encoded key in a node of the map, 
 // Key columns hold strings behind 32-bit offsets.
 constexpr size_t kKeyColumnBytesMax = 3ULL << 30;
 
+// The values of exact percentiles may take a quarter of the query's memory (guessed: groups and sorting have the rest).
+constexpr uint64_t kExactShare = 4;
+
 uint64_t mixed(uint64_t x) {  // splitmix64's finisher: near keys land far apart
   x ^= x >> 30;
   x *= 0xbf58476d1ce4e5b9ULL;
@@ -64,7 +67,7 @@ uint32_t BucketTable::find_or_add(uint32_t series_group, int64_t bucket) {
 
 Grouping::Grouping(const SelectPlan& plan, QueryBudget& budget, EvalContext& context)
     : plan_(plan), budget_(budget), context_(context), memory_(budget) {
-  bool needs_times = false;
+  bool any_needs_times = false;
   for (const GroupKey& key : plan.keys) {
     key_columns_.emplace_back(physical_type(key.expr->type));
     series_values_.emplace_back(physical_type(key.expr->type));
@@ -73,14 +76,20 @@ Grouping::Grouping(const SelectPlan& plan, QueryBudget& budget, EvalContext& con
     if (key.kind == GroupKey::Kind::kBucket) bucket_key_ = &key;
   }
   series_keys_.resize(plan.keys.size());
+  const auto percentiles = std::count_if(
+      plan.aggregates.begin(), plan.aggregates.end(),
+      [](const PlannedAggregate& aggregate) { return aggregate.spec.kind == AggregateKind::kPercentile; });
   for (const PlannedAggregate& aggregate : plan.aggregates) {
-    aggregates_.push_back(make_aggregate(aggregate.spec));
+    AggregateSpec spec = aggregate.spec;
+    if (percentiles > 0) {
+      spec.exact_bytes_max = budget.max_memory_bytes() / kExactShare / static_cast<uint64_t>(percentiles);
+    }
+    aggregates_.push_back(make_aggregate(spec));
     group_bytes_ += aggregates_.back()->group_bytes();
     if (aggregate.argument) aggregate.argument->collect_slots(slots_);
-    needs_times |=
-        aggregate.spec.kind == AggregateKind::kFirst || aggregate.spec.kind == AggregateKind::kLast;
+    any_needs_times |= needs_times(aggregate.spec.kind);
   }
-  if ((needs_times || bucket_key_ != nullptr) && plan.has_table) slots_.push_back(kTimeSlot);
+  if ((any_needs_times || bucket_key_ != nullptr) && plan.has_table) slots_.push_back(kTimeSlot);
   std::sort(slots_.begin(), slots_.end());
   slots_.erase(std::unique(slots_.begin(), slots_.end()), slots_.end());
   inputs_.resize(aggregates_.size());
@@ -131,10 +140,11 @@ uint32_t Grouping::group_of_bucket(int64_t bucket) {
   return group;
 }
 
-QueryResult<void> Grouping::evaluate_arguments(const Chunk& chunk) {
+QueryResult<void> Grouping::evaluate_arguments(const Chunk& chunk, SeriesId series) {
   for (size_t i = 0; i < aggregates_.size(); ++i) {
     Scalar* argument = plan_.aggregates[i].argument.get();
     if (argument != nullptr) inputs_[i].argument = argument->evaluate(chunk, context_);
+    inputs_[i].series = series;
     inputs_[i].times = chunk.slots.empty() ? nullptr : chunk.slots[kTimeSlot].ints;
   }
   if (context_.failed()) return tl::make_unexpected(context_.error());
@@ -143,7 +153,7 @@ QueryResult<void> Grouping::evaluate_arguments(const Chunk& chunk) {
 
 QueryResult<void> Grouping::add(const Chunk& chunk, SeriesId series) {
   if (chunk.rows == 0) return {};
-  VARVE_QUERY_TRY(evaluate_arguments(chunk));
+  VARVE_QUERY_TRY(evaluate_arguments(chunk, series));
   if (plan_.keys.empty()) {
     for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->add_run(0, inputs_[i], 0, chunk.rows);
   } else if (by_runs_) {
@@ -198,8 +208,7 @@ QueryResult<bool> Grouping::add_block(const ScanBlock& block, const Chunk& tags)
   if (!plan_.keys.empty()) {
     VARVE_QUERY_TRY(begin_series(tags, block.series));
     const bool bucketed = bucket_key_ != nullptr;
-    group = group_of_bucket(
-        bucketed ? bucket_key_->bucket.start_of(block.time_min) : 0);
+    group = group_of_bucket(bucketed ? bucket_key_->bucket.start_of(block.time_min) : 0);
   }
   ColumnStatistics of_time;
   of_time.count = block.rows;
@@ -250,19 +259,27 @@ std::vector<uint32_t> Grouping::output_order() const {
   return order;
 }
 
-QueryResult<void> Grouping::finish(RowOutput& output) {
+std::vector<std::string> Grouping::approximate() const {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < aggregates_.size(); ++i) {
+    if (aggregates_[i]->approximate()) names.push_back(plan_.aggregates[i].text);
+  }
+  return names;
+}
+
+QueryResult<void> Grouping::finish(const GroupSink& sink) {
   const std::vector<uint32_t> order = output_order();
   for (size_t from = 0; from < order.size(); from += kChunkRows) {
     VARVE_QUERY_TRY(budget_.check());
     const auto first = order.begin() + static_cast<std::ptrdiff_t>(from);
     const size_t count = std::min(kChunkRows, order.size() - from);
-    VARVE_QUERY_ASSIGN(const bool more, emit({first, first + static_cast<std::ptrdiff_t>(count)}, output));
+    VARVE_QUERY_ASSIGN(const bool more, emit({first, first + static_cast<std::ptrdiff_t>(count)}, sink));
     if (!more) return {};
   }
   return {};
 }
 
-QueryResult<bool> Grouping::emit(const std::vector<uint32_t>& groups, RowOutput& output) {
+QueryResult<bool> Grouping::emit(const std::vector<uint32_t>& groups, const GroupSink& sink) {
   std::vector<ColumnVector> columns;
   for (const ColumnVector& key : key_columns_) {
     append_selected(columns.emplace_back(key.type), view_of(key), groups);
@@ -279,13 +296,13 @@ QueryResult<bool> Grouping::emit(const std::vector<uint32_t>& groups, RowOutput&
     all_slots.push_back(chunk.slots.size());
     chunk.slots.push_back(view_of(column));
   }
-  if (!plan_.having) return output.push(chunk);
+  if (!plan_.having) return sink(chunk);
   std::vector<uint32_t> passed;
   select_true(plan_.having->evaluate(chunk, context_), chunk.rows, passed);
   if (context_.failed()) return tl::make_unexpected(context_.error());
   if (passed.empty()) return true;
   CompactedChunk compacted;
-  return output.push(compacted.assign(chunk, passed, all_slots));
+  return sink(compacted.assign(chunk, passed, all_slots));
 }
 
 }  // namespace varve

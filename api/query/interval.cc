@@ -61,7 +61,7 @@ Error wrong_duration(std::string_view text, std::string_view why) {
 
 }  // namespace
 
-Result<Duration> parse_duration(std::string_view text) {
+Result<Duration> parse_calendar_duration(std::string_view text) {
   std::string_view rest = text;
   const auto skip_spaces = [&] {
     while (!rest.empty() && rest.front() == ' ') rest.remove_prefix(1);
@@ -96,7 +96,7 @@ Result<Duration> parse_duration(std::string_view text) {
 }
 
 Result<int64_t> parse_interval(std::string_view text) {
-  VARVE_ASSIGN(const Duration parsed, parse_duration(text));
+  VARVE_ASSIGN(const Duration parsed, parse_calendar_duration(text));
   if (parsed.months != 0) return wrong_duration(text, "months and years have no fixed length");
   return parsed.ns;
 }

@@ -40,6 +40,7 @@ struct GroupKey {
 
 struct PlannedAggregate {
   AggregateSpec spec;
+  std::string text;    // as SQL, cut short
   ScalarPtr argument;  // null for count(*)
 };
 

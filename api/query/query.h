@@ -46,6 +46,13 @@ class ResultSink {
   virtual bool rows(const ResultBatch& batch) = 0;
 };
 
+// A part of a query's work, for EXPLAIN ANALYZE.
+struct QueryStep {
+  std::string name;
+  double elapsed_ms = 0;
+  uint64_t rows = 0;  // that came out of it
+};
+
 struct QueryStats {
   double elapsed_ms = 0;
   std::string engine;  // "native"
@@ -53,6 +60,10 @@ struct QueryStats {
   uint64_t rows_scanned = 0;
   uint64_t blocks_decoded = 0;
   uint64_t blocks_from_statistics = 0;
+  uint64_t segments = 0;         // opened
+  uint64_t segments_pruned = 0;  // not opened
+  std::vector<QueryStep> steps;
+  std::vector<std::string> approximate;  // aggregates whose values are estimates, as SQL
 };
 
 using QueryParameters = std::map<std::string, Value, std::less<>>;  // by name without "$"

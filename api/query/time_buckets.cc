@@ -72,7 +72,7 @@ int64_t BucketRule::mean_width_ns() const {
 }
 
 QueryResult<BucketRule> parse_bucket_width(std::string_view width, size_t position) {
-  const Result<Duration> parsed = parse_duration(width);
+  const Result<Duration> parsed = parse_calendar_duration(width);
   if (!parsed)
     return tl::make_unexpected(invalid_query("invalid_interval", parsed.error().message, position));
   BucketRule rule;

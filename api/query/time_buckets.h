@@ -32,6 +32,7 @@ struct BucketRule {
   int64_t start_of(int64_t time) const;
   int64_t end_of(int64_t start) const;  // INT64_MAX for the last bucket, which includes it
   int64_t mean_width_ns() const;        // for estimates
+  bool operator==(const BucketRule&) const = default;
 
  private:
   bool whole_days() const;

@@ -27,6 +27,7 @@ class TimeZone {
   TimeZone() = default;  // UTC
   static Result<TimeZone> find(std::string_view name);
 
+  bool operator==(const TimeZone&) const = default;
   bool is_utc() const { return zone_ == nullptr; }
   std::string_view name() const;
   Period period_at(int64_t time) const;
