@@ -170,11 +170,7 @@ QueryResult<Points> fill_gaps(const Points& points, bool is_count, const CallOpt
 TimeRange input_range(const Expr& call, const CallOptions& options) {
   TimeRange range = options.range;
   if (options.window.none() || is_holt_winters(call) || call.text == "cumulative_sum") return range;
-  int64_t by = options.window.interval_ns;
-  if (call.text == "moving_average" &&
-      __builtin_mul_overflow(by, std::get<int64_t>(call.children[1]->value) - 1, &by)) {
-    by = INT64_MAX;
-  }
+  const int64_t by = options.window.interval_ns;
   if (options.descending) {
     range.max = std::min(saturating_add(range.max, by), kTimeMax);
   } else if (range.min != kTimeMin) {
@@ -200,6 +196,7 @@ Points SeriesCalls::reduced(const Expr& call, const CallOptions& options) {
   std::vector<const ColumnVector*> dimensions;
   if (call.text == "top" || call.text == "bottom") {
     for (size_t i = 1; i + 1 < call.children.size(); ++i) {
+      if (type_of_name(*call.children[i]) != DataType::kTag) continue;  // a field does not tell rows apart
       dimensions.push_back(&group_.columns[column_of_(*call.children[i])]);
     }
   }

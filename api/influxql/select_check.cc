@@ -28,6 +28,15 @@ tl::unexpected<QueryError> refused(fmt::format_string<Args...> text, Args&&... a
   return tl::make_unexpected(influxql_error(fmt::format(text, std::forward<Args>(args)...)));
 }
 
+// Folds to a literal.
+bool is_constant(const Expr& expr) {
+  const bool folds = expr.kind == ExprKind::kParen || expr.kind == ExprKind::kBinary ||
+                     (expr.kind == ExprKind::kCall && math_arguments(expr.text) > 0);
+  if (!folds) return is_literal(expr) && expr.kind != ExprKind::kRegex;
+  return std::all_of(expr.children.begin(), expr.children.end(),
+                     [](const ExprPtr& child) { return is_constant(*child); });
+}
+
 // One SELECT's field list.
 class Checker {
  public:
@@ -49,6 +58,7 @@ class Checker {
 
  private:
   QueryResult<void> check(const Expr& expr) {
+    if (is_constant(expr)) return refused("field must contain at least one variable");
     switch (expr.kind) {
       case ExprKind::kName:
         auxiliary_ = true;
@@ -67,11 +77,9 @@ class Checker {
         return check_call(expr);
       case ExprKind::kBinary: {
         wildcards_allowed_ = false;
-        const bool left = is_literal(*expr.children[0]);
-        const bool right = is_literal(*expr.children[1]);
-        if (left && right) return refused("cannot perform a binary expression on two literals");
-        if (!left) VARVE_QUERY_TRY(check(*expr.children[0]));
-        if (!right) VARVE_QUERY_TRY(check(*expr.children[1]));
+        for (const ExprPtr& child : expr.children) {
+          if (!is_constant(*child)) VARVE_QUERY_TRY(check(*child));
+        }
         return {};
       }
       default:
@@ -96,15 +104,9 @@ class Checker {
 
   QueryResult<void> check_math(const Expr& call, size_t wanted) {
     if (call.children.size() != wanted) return arguments(call, wanted);
-    bool any = false;
     for (const ExprPtr& child : call.children) {
-      const Expr& argument = *child;
-      if (is_literal(argument)) continue;
-      any = true;
-      VARVE_QUERY_TRY(check(argument));
+      if (!is_constant(*child)) VARVE_QUERY_TRY(check(*child));
     }
-    // pow(2, 3) is a constant, which is fine beside something that is none.
-    if (!any && wildcards_allowed_) return refused("field must contain at least one variable");
     return {};
   }
 
@@ -327,6 +329,7 @@ class Checker {
 };
 
 QueryResult<void> check(const SelectStatement& select, bool outer_interval) {
+  if (!select.dimension_error.empty()) return refused("{}", select.dimension_error);
   const bool own = select.time_dimension && select.time_dimension->interval_ns > 0;
   VARVE_QUERY_TRY(Checker(select, own || outer_interval, !own && outer_interval).run());
   for (const Source& source : select.sources) {

@@ -79,15 +79,24 @@ bool expands_to(std::string_view function, DataType type) {
 }
 
 // The words of InfluxDB's error for a function that cannot take the type.
-QueryResult<void> check_argument_type(std::string_view function, DataType type, bool nested) {
+QueryResult<void> check_argument_type(std::string_view function, DataType type) {
   if (type != DataType::kString && type != DataType::kBoolean) return {};
   if (expands_to(function, type)) return {};
   std::string name(function);
   if (name.starts_with("non_negative_")) name.erase(0, std::string_view("non_negative_").size());
   if (name.starts_with("holt_winters")) name = "holt_winters";
   std::replace(name.begin(), name.end(), '_', ' ');
-  return refused(fmt::format("unsupported {} iterator type: *query.{}{}Iterator", name, data_type_name(type),
-                             nested ? "Interval" : "Interrupt"));
+  return refused(fmt::format("unsupported {} iterator type: *query.{}InterruptIterator", name, data_type_name(type)));
+}
+
+std::string default_name(const Expr& expr);
+
+// What an operand gives to the name of a sum: nothing when it folds to a number.
+std::string names_in(const Expr& expr) {
+  const bool is_math = expr.kind == ExprKind::kCall && math_arguments(expr.text) > 0;
+  const bool constant = is_math && std::all_of(expr.children.begin(), expr.children.end(),
+                                               [](const ExprPtr& child) { return is_literal(*child); });
+  return constant ? std::string() : default_name(expr);
 }
 
 std::string default_name(const Expr& expr) {
@@ -98,8 +107,8 @@ std::string default_name(const Expr& expr) {
     case ExprKind::kParen:
       return default_name(*expr.children[0]);
     case ExprKind::kBinary: {
-      const std::string left = default_name(*expr.children[0]);
-      const std::string right = default_name(*expr.children[1]);
+      std::string left = names_in(*expr.children[0]);
+      std::string right = names_in(*expr.children[1]);
       return left.empty() ? right : right.empty() ? left : left + "_" + right;
     }
     default:
@@ -152,7 +161,7 @@ class Resolver {
   QueryResult<void> take_clauses() {
     if (!select_.time_zone.empty()) {
       auto zone = TimeZone::find(select_.time_zone);
-      if (!zone) return refused("unable to find time zone " + select_.time_zone);
+      if (!zone) return refused("error parsing query: unable to find time zone " + select_.time_zone);
       out_.window.zone = *zone;
     }
     VARVE_QUERY_ASSIGN(SplitCondition condition,
@@ -351,7 +360,7 @@ class Resolver {
       } else {
         argument = type_of_name(first);
       }
-      VARVE_QUERY_TRY(check_argument_type(call.text, argument, first.kind == ExprKind::kCall));
+      VARVE_QUERY_TRY(check_argument_type(call.text, argument));
     }
     if (call.text == "count" || call.text == "elapsed") return DataType::kInteger;
     if (is_in(call.text, {"mean", "median", "stddev", "integral", "derivative", "non_negative_derivative",

@@ -178,7 +178,7 @@ Rows best_of_each(std::string_view function, const Rows& rows, const ColumnVecto
 }
 
 Rows extreme(std::string_view function, Rows rows, const ColumnVector& column,
-             const std::vector<int64_t>& times, size_t count, bool descending) {
+             const std::vector<int64_t>& times, size_t count) {
   const bool top = function == "top";
   by_type(column, [&](auto type) {
     using T = decltype(type);
@@ -190,21 +190,20 @@ Rows extreme(std::string_view function, Rows rows, const ColumnVector& column,
     });
   });
   if (rows.size() > count) rows.resize(count);
-  std::stable_sort(rows.begin(), rows.end(), [&](uint32_t a, uint32_t b) {
-    return descending ? times[a] > times[b] : times[a] < times[b];
-  });
+  // Ascending within a bucket even in a descending query, as InfluxDB has them.
+  std::stable_sort(rows.begin(), rows.end(), [&](uint32_t a, uint32_t b) { return times[a] < times[b]; });
   return rows;
 }
 
-Rows sample(const Rows& rows, size_t count) {  // reservoir sampling
-  if (rows.size() <= count) return rows;
+Rows sample(const Rows& rows, size_t count, const std::vector<int64_t>& times) {  // reservoir sampling
   thread_local std::minstd_rand generator{std::random_device{}()};
-  Rows kept(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(count));
+  Rows kept(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(std::min(count, rows.size())));
   for (size_t i = count; i < rows.size(); ++i) {
     const size_t place = std::uniform_int_distribution<size_t>(0, i)(generator);
     if (place < count) kept[place] = rows[i];
   }
   std::sort(kept.begin(), kept.end());
+  std::stable_sort(kept.begin(), kept.end(), [&](uint32_t a, uint32_t b) { return times[a] < times[b]; });
   return kept;
 }
 
@@ -229,14 +228,14 @@ class Reducer {
     if (name_ == "distinct") {
       for (const uint32_t row : distinct(rows, values_, times_, options_.descending)) add_row(row, time);
     } else if (name_ == "top" || name_ == "bottom") {
-      const Rows from = dimensions_.empty() ? rows : best_of_each(name_, rows, values_, dimensions_, times_);
+      const Rows from = call_.children.size() == 2 ? rows : best_of_each(name_, rows, values_, dimensions_, times_);
       const auto count = static_cast<size_t>(std::get<int64_t>(call_.children.back()->value));
-      for (const uint32_t row : extreme(name_, from, values_, times_, count, options_.descending)) {
+      for (const uint32_t row : extreme(name_, from, values_, times_, count)) {
         add_row(row, times_[row]);
       }
     } else if (name_ == "sample") {
       const auto count = static_cast<size_t>(std::get<int64_t>(call_.children[1]->value));
-      for (const uint32_t row : sample(rows, count)) add_row(row, times_[row]);
+      for (const uint32_t row : sample(rows, count, times_)) add_row(row, times_[row]);
     } else if (name_ == "percentile") {
       const auto row = percentile(rows, values_, percent());
       if (row) add_row(*row, own_times ? times_[*row] : time);

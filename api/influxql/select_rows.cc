@@ -32,6 +32,11 @@ void append_cast(ColumnVector& to, const ColumnVector& from, size_t row) {
   to.push_null();
 }
 
+bool casts(FieldType from, FieldType to) {
+  const auto number = [](FieldType type) { return type == FieldType::kDouble || type == FieldType::kInt64; };
+  return from == to || (number(from) && number(to));
+}
+
 bool has_value(const ColumnVector& column, size_t row) {
   return column.is_valid(row) && (column.type != FieldType::kDouble || std::isfinite(column.doubles[row]));
 }
@@ -161,10 +166,11 @@ class Collector {
     request.database = table.database;
     request.table = table.name;
     request.time = range_;
-    const auto info = [&](const std::string& name, ColumnKind kind) {
-      return std::any_of(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& column) {
-        return column.kind == kind && column.name == name;
-      });
+    const auto info = [&](const std::string& name, ColumnKind kind) -> const ColumnInfo* {
+      const auto found =
+          std::find_if(table.columns.begin(), table.columns.end(),
+                       [&](const ColumnInfo& column) { return column.kind == kind && column.name == name; });
+      return found == table.columns.end() ? nullptr : &*found;
     };
     const auto scanned = [&](const std::string& name) {
       const auto found = std::find(request.fields.begin(), request.fields.end(), name);
@@ -176,11 +182,13 @@ class Collector {
     bool any_field = false;
     for (const ColumnRef& column : columns_) {
       Origin& origin = origins.emplace_back();
-      if (column.type == DataType::kTag && info(column.name, ColumnKind::kTag)) {
+      if (column.type == DataType::kTag && info(column.name, ColumnKind::kTag) != nullptr) {
         if (column.argument) continue;
         origin.kind = Origin::Kind::kTag;
         origin.tag = column.name;
-      } else if (column.type != DataType::kTag && info(column.name, ColumnKind::kField)) {
+      } else if (column.type != DataType::kTag) {
+        const ColumnInfo* field = info(column.name, ColumnKind::kField);
+        if (field == nullptr || !casts(field->type, field_type(column.type))) continue;
         origin.kind = Origin::Kind::kField;
         origin.field = scanned(column.name);
         any_field = true;
@@ -189,7 +197,7 @@ class Collector {
     if (!any_field) return {};
     const auto place_of = [&](const Expr& name) -> RowFilter::Place {
       if (name.cast == Cast::kField) return {};
-      if (name.cast != Cast::kTag && info(name.text, ColumnKind::kField)) {
+      if (name.cast != Cast::kTag && info(name.text, ColumnKind::kField) != nullptr) {
         return {RowFilter::Where::kField, scanned(name.text)};
       }
       return {RowFilter::Where::kTag, 0};

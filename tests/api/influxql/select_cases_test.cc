@@ -9,7 +9,7 @@
 namespace varve::influxql {
 namespace {
 
-const std::string kDatabase = "db";
+const std::string kDatabase = "t";
 
 std::vector<std::string> answer(const MemoryEngine& engine, const std::string& text, bool& failed) {
   failed = true;
