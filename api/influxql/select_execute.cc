@@ -3,6 +3,7 @@
 
 #include "api/influxql/select_calls.h"
 #include "api/influxql/select_check.h"
+#include "api/influxql/select_planned.h"
 #include "api/influxql/select_rows.h"
 
 namespace varve::influxql {
@@ -242,13 +243,15 @@ class CallQuery {
     if (!options_.window.none() && !select_.time.max) options_.range.max = context_.now_ns;
     VARVE_QUERY_TRY(prepare());
     if (options_.range.empty()) return {};
+    VARVE_QUERY_ASSIGN(const bool planned, run_as_plan());
+    if (planned) return {};
     MemoryUse memory(context_.budget);
     VARVE_QUERY_ASSIGN(std::vector<RowGroup> groups,
                        read_rows(context_, select_, select_.sources, columns_.refs(), read_range(), memory));
     if (select_.descending) std::reverse(groups.begin(), groups.end());
     for (RowGroup& group : groups) {
       if (select_.descending) reverse_rows(group);
-      VARVE_QUERY_TRY(write(group));
+      VARVE_QUERY_TRY(write(group, {}));
       if (writer_.stopped()) break;
       group = {};
     }
@@ -296,12 +299,46 @@ class CallQuery {
     return range;
   }
 
-  QueryResult<void> write(const RowGroup& group) {
+  static void reverse(Points& points) {
+    std::reverse(points.times.begin(), points.times.end());
+    ColumnVector values(points.values.type);
+    for (size_t i = points.values.size(); i > 0; --i) values.push_from(points.values, i - 1);
+    points.values = std::move(values);
+  }
+
+  // False when the query needs rows.
+  QueryResult<bool> run_as_plan() {
+    const auto of_argument = [](const ColumnRef& column) { return column.argument; };
+    if (!std::all_of(columns_.refs().begin(), columns_.refs().end(), of_argument)) return false;
+    std::vector<PlannedCall> calls;
+    for (const Expr* call : select_.calls) {
+      for_innermost(*call, options_, [&](const Expr& innermost, const TimeRange& range) {
+        calls.push_back({&innermost, range});
+      });
+    }
+    VARVE_QUERY_ASSIGN(auto planned, run_planned(context_, select_, calls, options_));
+    if (!planned) return false;
+    if (select_.descending) std::reverse(planned->begin(), planned->end());
+    for (PlannedSeries& series : *planned) {
+      if (select_.descending) std::for_each(series.points.begin(), series.points.end(), reverse);
+      const KnownPoints known = [&](const Expr& call, const TimeRange& range) -> const Points* {
+        for (size_t i = 0; i < calls.size(); ++i) {
+          const bool same = calls[i].range.min == range.min && calls[i].range.max == range.max;
+          if (same && calls[i].call == &call) return &series.points[i];
+        }
+        return nullptr;
+      };
+      VARVE_QUERY_TRY(write(series.head, known));
+      if (writer_.stopped()) break;
+    }
+    return true;
+  }
+
+  QueryResult<void> write(const RowGroup& group, const KnownPoints& known) {
     const ColumnOf column_of = [&](const Expr& name) {
       // Of top(x, host, 2), `host` is a column beside the answer, `x` an argument.
       return columns_.add(name, !of_top(name));
     };
-    const KnownPoints known;
     SeriesCalls calls(context_.budget, group, column_of, known);
     std::vector<Points> points;
     MemoryUse memory(context_.budget);

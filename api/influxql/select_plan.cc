@@ -86,7 +86,8 @@ QueryResult<void> check_argument_type(std::string_view function, DataType type) 
   if (name.starts_with("non_negative_")) name.erase(0, std::string_view("non_negative_").size());
   if (name.starts_with("holt_winters")) name = "holt_winters";
   std::replace(name.begin(), name.end(), '_', ' ');
-  return refused(fmt::format("unsupported {} iterator type: *query.{}InterruptIterator", name, data_type_name(type)));
+  return refused(
+      fmt::format("unsupported {} iterator type: *query.{}InterruptIterator", name, data_type_name(type)));
 }
 
 std::string default_name(const Expr& expr);

@@ -228,7 +228,8 @@ class Reducer {
     if (name_ == "distinct") {
       for (const uint32_t row : distinct(rows, values_, times_, options_.descending)) add_row(row, time);
     } else if (name_ == "top" || name_ == "bottom") {
-      const Rows from = call_.children.size() == 2 ? rows : best_of_each(name_, rows, values_, dimensions_, times_);
+      const Rows from =
+          call_.children.size() == 2 ? rows : best_of_each(name_, rows, values_, dimensions_, times_);
       const auto count = static_cast<size_t>(std::get<int64_t>(call_.children.back()->value));
       for (const uint32_t row : extreme(name_, from, values_, times_, count)) {
         add_row(row, times_[row]);

@@ -139,7 +139,8 @@ void insert_line(MemoryEngine& engine, std::string_view database, std::string_vi
 std::string head_line(const std::string& name, const std::vector<std::pair<std::string, std::string>>& tags,
                       const std::vector<std::string>& columns) {
   std::string text = name + "{";
-  for (const auto& [tag, value] : tags) text += fmt::format("{}{}={}", text.ends_with('{') ? "" : ",", tag, value);
+  for (const auto& [tag, value] : tags)
+    text += fmt::format("{}{}={}", text.ends_with('{') ? "" : ",", tag, value);
   text += "}";
   for (const std::string& column : columns) text += " " + column;
   return text;
@@ -185,7 +186,8 @@ std::vector<std::string> canonical(const std::vector<std::string>& lines, bool u
     auto from = one.begin();
     while (from != one.end()) {
       const std::string time = cells(*from)[0];
-      const auto to = std::find_if(from, one.end(), [&](const std::string& row) { return cells(row)[0] != time; });
+      const auto to =
+          std::find_if(from, one.end(), [&](const std::string& row) { return cells(row)[0] != time; });
       std::sort(from, to);
       from = to;
     }
