@@ -1,5 +1,6 @@
 // execute_select of select_rows.h: raw queries row by row, the others function by function, joined by time.
 #include <algorithm>
+#include <map>
 
 #include "api/influxql/select_calls.h"
 #include "api/influxql/select_check.h"
@@ -245,6 +246,7 @@ class CallQuery {
     if (options_.range.empty()) return {};
     VARVE_QUERY_ASSIGN(const bool planned, run_as_plan());
     if (planned) return {};
+    if (looks_for_edge()) return run_from_edge();
     MemoryUse memory(context_.budget);
     VARVE_QUERY_ASSIGN(std::vector<RowGroup> groups,
                        read_rows(context_, select_, select_.sources, columns_.refs(), read_range(), memory));
@@ -297,6 +299,77 @@ class CallQuery {
       });
     }
     return range;
+  }
+
+  // last(x), or first(x), of each series as a whole: found without reading all of it.
+  bool looks_for_edge() const {
+    if (!options_.lone_selector || !options_.window.none() || select_.series_limit > 0 ||
+        select_.series_offset > 0) {
+      return false;
+    }
+    const std::string& name = select_.calls[0]->text;
+    return (name == "first" || name == "last") && select_.sources.size() == 1 && select_.sources[0].table;
+  }
+
+  // Reads stretches of time from the edge on, each longer than all before, until every series has a value.
+  QueryResult<void> run_from_edge() {
+    constexpr uint64_t kFirstShare = 256;  // of the table's time: guessed, a few minutes of a day
+    const Expr& call = *select_.calls[0];
+    const TableInfo& table = *select_.sources[0].table;
+    const bool last = call.text == "last";
+    TimeRange range = options_.range;
+    range.min = std::max(range.min, table.time_min);
+    range.max = std::min(range.max, table.time_max);
+    if (range.empty()) return {};
+    const uint64_t span = static_cast<uint64_t>(range.max) - static_cast<uint64_t>(range.min);
+    uint64_t length = span / kFirstShare + 1;
+    std::map<TagSet, RowGroup> found;
+    size_t groups = 0;
+    do {
+      const auto step = static_cast<int64_t>(std::min<uint64_t>(length, INT64_MAX / 2));
+      TimeRange slice = range;
+      if (last) {
+        slice.min = std::max(range.min, saturating_subtract(range.max, step));
+        range.max = slice.min - 1;
+      } else {
+        slice.max = std::min(range.max, saturating_add(range.min, step));
+        range.min = slice.max + 1;
+      }
+      length *= 4;
+      VARVE_QUERY_TRY(read_edge(slice, found, groups));
+    } while (!range.empty() && found.size() < groups);
+    const auto write_one = [&](const auto& one) { return write(one.second, {}); };
+    if (!select_.descending) {
+      for (const auto& one : found) VARVE_QUERY_TRY(write_one(one));
+    } else {
+      for (auto one = found.rbegin(); one != found.rend(); ++one) VARVE_QUERY_TRY(write_one(*one));
+    }
+    return {};
+  }
+
+  // Takes the row that the function chooses, of groups not found yet.
+  QueryResult<void> read_edge(const TimeRange& slice, std::map<TagSet, RowGroup>& found, size_t& groups) {
+    MemoryUse memory(context_.budget);
+    VARVE_QUERY_ASSIGN(const std::vector<RowGroup> read, read_rows(context_, select_, select_.sources,
+                                                                   columns_.refs(), slice, memory, &groups));
+    CallOptions ascending = options_;
+    ascending.descending = false;
+    const ColumnOf column_of = [&](const Expr& name) { return columns_.add(name, true); };
+    const KnownPoints known;
+    for (const RowGroup& group : read) {
+      if (found.contains(group.tags)) continue;
+      SeriesCalls calls(context_.budget, group, column_of, known);
+      VARVE_QUERY_ASSIGN(const Points points, calls.evaluate(*select_.calls[0], ascending));
+      if (points.rows.empty()) continue;
+      RowGroup& kept = found[group.tags];
+      kept.name = group.name;
+      kept.tags = group.tags;
+      kept.times.push_back(group.times[points.rows[0]]);
+      for (const ColumnVector& column : group.columns) {
+        kept.columns.emplace_back(column.type).push_from(column, points.rows[0]);
+      }
+    }
+    return {};
   }
 
   static void reverse(Points& points) {

@@ -26,8 +26,8 @@ class RowFilter {
 
   // Also takes the series' tags for matches().
   bool series_passes(const TagOf& tags);
-  bool has_row_part() const { return !row_parts_.empty(); }
-  // Appends the rows of [0, rows) that pass.
+  bool has_row_part() const { return !row_parts_.empty() || !comparisons_.empty(); }
+  // The rows of [0, rows) that pass.
   void select(const std::vector<const ColumnVector*>& columns, size_t rows, std::vector<uint32_t>& selected);
 
  private:
@@ -35,12 +35,21 @@ class RowFilter {
     std::string name;
     Place place;
   };
+  // field < 5: the usual one, without a Program's detours.
+  struct Comparison {
+    size_t column = 0;
+    std::string op;
+    Value number;
+  };
+  static std::optional<Comparison> as_comparison(const Expr& part, const PlaceOf& place_of);
+  static void keep(const Comparison& comparison, const ColumnVector& column, std::vector<uint32_t>& rows);
   QueryResult<void> add(const Expr& part, const PlaceOf& place_of);
 
   std::vector<Slot> slots_;
   std::vector<Value> values_;  // by slot
   std::vector<Program> series_parts_;
   std::vector<Program> row_parts_;
+  std::vector<Comparison> comparisons_;
 };
 
 }  // namespace varve::influxql

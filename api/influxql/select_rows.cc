@@ -94,6 +94,8 @@ class Collector {
     return finish();
   }
 
+  size_t all_groups() const { return groups_.size(); }
+
  private:
   size_t group_of(const std::string& name, const RowFilter::TagOf& tag_of) {
     key_.first = name;
@@ -321,8 +323,11 @@ class Collector {
 QueryResult<std::vector<RowGroup>> read_rows(const SelectContext& context, const ResolvedSelect& select,
                                              std::span<const ResolvedSource> sources,
                                              const std::vector<ColumnRef>& columns, const TimeRange& range,
-                                             MemoryUse& memory) {
-  return Collector(context, select, columns, range, memory).run(sources);
+                                             MemoryUse& memory, size_t* all_groups) {
+  Collector collector(context, select, columns, range, memory);
+  VARVE_QUERY_ASSIGN(std::vector<RowGroup> groups, collector.run(sources));
+  if (all_groups != nullptr) *all_groups = collector.all_groups();
+  return groups;
 }
 
 void reverse_rows(RowGroup& group) {

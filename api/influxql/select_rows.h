@@ -41,10 +41,11 @@ QueryResult<void> execute_select(const SelectContext& context, const ResolvedSel
                                  const GroupSink& sink);
 
 // Of `sources`, which are some of the query's. Ascending by time whatever its order; groups by name and tags.
+// `all_groups`: how many there would be with those that have no rows in the range.
 QueryResult<std::vector<RowGroup>> read_rows(const SelectContext& context, const ResolvedSelect& select,
                                              std::span<const ResolvedSource> sources,
                                              const std::vector<ColumnRef>& columns, const TimeRange& range,
-                                             MemoryUse& memory);
+                                             MemoryUse& memory, size_t* all_groups = nullptr);
 void reverse_rows(RowGroup& group);
 
 }  // namespace varve::influxql
