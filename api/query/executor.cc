@@ -39,8 +39,8 @@ QueryResult<GroupedScan> scan_groups(const Engine& engine, const SelectPlan& pla
 
 QueryResult<bool> execute_grouped(const Engine& engine, const SelectPlan& plan, QueryBudget& budget,
                                   ResultSink& sink, QueryStats& stats) {
+  EvalContext context(budget);
   for (bool use_statistics = plan.may_use_statistics;; use_statistics = false) {
-    EvalContext context;
     Grouping grouping(plan, budget, context);
     VARVE_QUERY_ASSIGN(const GroupedScan outcome,
                        scan_groups(engine, plan, use_statistics, budget, context, grouping, stats));
@@ -68,7 +68,7 @@ std::vector<size_t> output_slots(const SelectPlan& plan) {
 
 QueryResult<bool> execute_rows(const Engine& engine, const SelectPlan& plan, QueryBudget& budget,
                                ResultSink& sink, QueryStats& stats) {
-  EvalContext context;
+  EvalContext context(budget);
   TableSource source(plan, budget, context);
   VARVE_QUERY_ASSIGN(const bool types_agree, source.open(engine, output_slots(plan), false));
   if (!types_agree) return false;
@@ -89,7 +89,7 @@ QueryResult<bool> execute_rows(const Engine& engine, const SelectPlan& plan, Que
 // SELECT without FROM: one row without columns.
 QueryResult<bool> execute_single_row(const SelectPlan& plan, QueryBudget& budget, ResultSink& sink,
                                      QueryStats& stats) {
-  EvalContext context;
+  EvalContext context(budget);
   RowOutput output(plan, budget, sink, context);
   VARVE_QUERY_TRY(output.begin());
   Chunk chunk{plan.time.empty() ? size_t{0} : size_t{1}, {}};  // WHERE false

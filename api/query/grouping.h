@@ -59,7 +59,7 @@ class Grouping {
   void resize_aggregates();
   QueryResult<void> evaluate_arguments(const Chunk& chunk);
   QueryResult<void> account();
-  std::vector<uint32_t> output_order() const;
+  QueryResult<std::vector<uint32_t>> output_order();
   QueryResult<bool> emit(const std::vector<uint32_t>& groups, RowOutput& output);
 
   const SelectPlan& plan_;
