@@ -42,7 +42,8 @@ int hex_digit(char c) {
 std::string form_decoded(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
-    const bool escape = text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0;
+    const bool escape =
+        text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0;
     if (escape) {
       out += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
       i += 2;
@@ -109,16 +110,19 @@ Parameter typed_parameter(const Json& value) {
     return inner.kind == TokenKind::kString ? Parameter{TokenKind::kRegex, inner.text}
                                             : no_parameter("regex literal must be a string value");
   }
-  if (kind == "string") return inner.kind == TokenKind::kString ? inner : no_parameter("string literal must be a string value");
+  if (kind == "string")
+    return inner.kind == TokenKind::kString ? inner : no_parameter("string literal must be a string value");
   if (kind == "float" || kind == "number") {
     if (whole) return {TokenKind::kNumber, inner.text};
     return inner.kind == TokenKind::kNumber ? inner : no_parameter("number literal must be a float value");
   }
-  if (kind == "int" || kind == "integer") return whole ? inner : no_parameter("integer literal must be an integer value");
+  if (kind == "int" || kind == "integer")
+    return whole ? inner : no_parameter("integer literal must be an integer value");
   if (kind == "duration") {
     if (whole) return {TokenKind::kDuration, inner.text + "ns"};
-    return inner.kind == TokenKind::kString ? Parameter{TokenKind::kDuration, inner.text}
-                                            : no_parameter("duration literal must be a string or integer value");
+    return inner.kind == TokenKind::kString
+               ? Parameter{TokenKind::kDuration, inner.text}
+               : no_parameter("duration literal must be a string or integer value");
   }
   return no_parameter("unknown bind object type: " + kind);
 }
@@ -136,7 +140,8 @@ tl::expected<Parameters, std::string> parse_parameters(const std::string& text) 
     return tl::make_unexpected(std::string("error parsing query parameters: params is not valid JSON"));
   }
   if (!json.is_object()) {
-    return tl::make_unexpected(std::string("error parsing query parameters: params must be an object of name: value"));
+    return tl::make_unexpected(
+        std::string("error parsing query parameters: params must be an object of name: value"));
   }
   for (const auto& [name, value] : json.items()) {
     parameters.emplace(name, value.is_object() ? typed_parameter(value) : scalar_parameter(value));
@@ -174,7 +179,8 @@ bool wants_csv(std::string_view accept) {
 
 class InfluxqlAnswer final : public AnswerText {
  public:
-  InfluxqlAnswer(influxql::Service& service, influxql::Request request, std::vector<influxql::Statement> statements)
+  InfluxqlAnswer(influxql::Service& service, influxql::Request request,
+                 std::vector<influxql::Statement> statements)
       : service_(service), request_(std::move(request)), statements_(std::move(statements)) {}
 
   QueryResult<bool> write(const QueryRequest& request, const Put& put) override {
@@ -206,7 +212,7 @@ class InfluxqlRoute {
  private:
   HttpResponse answer(const HttpRequest& request) const;
   static std::string new_request_id();
-  static HttpResponse failed(const HttpError& error, bool csv);
+  static HttpResponse failed(const HttpError& error, AnswerOptions::Format format);
 
   std::shared_ptr<influxql::Service> service_;
 };
@@ -220,7 +226,7 @@ std::string InfluxqlRoute::new_request_id() {
                      (now >> 48) & 0xfff, (number >> 48) & 0xfff, number & 0xffffffffffff);
 }
 
-HttpResponse InfluxqlRoute::failed(const HttpError& error, bool csv) {
+HttpResponse InfluxqlRoute::failed(const HttpError& error, AnswerOptions::Format format) {
   HttpResponse response = influx_error_response(error);
   // A header is one line.
   std::string header = error.message.substr(0, kErrorHeaderBytesMax);
@@ -228,49 +234,60 @@ HttpResponse InfluxqlRoute::failed(const HttpError& error, bool csv) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   }
   response.headers.emplace_back("X-Influxdb-Error", std::move(header));
-  if (!csv) return response;
-  response.content_type = "text/csv";
-  response.body = "error\n";
-  influxql::append_csv_field(response.body, error.message);
-  response.body += "\n";
+  if (format == AnswerOptions::Format::kPrettyJson) {
+    response.body = "{\n    \"error\": ";
+    influxql::append_json_string(response.body, error.message);
+    response.body += "\n}\n";
+  }
+  if (format == AnswerOptions::Format::kCsv) {
+    response.content_type = "text/csv";
+    response.body = "error\n";
+    influxql::append_csv_field(response.body, error.message);
+    response.body += "\n";
+  }
   return response;
 }
 
 HttpResponse InfluxqlRoute::answer(const HttpRequest& request) const {
-  const bool csv = wants_csv(request.accept);
   Form form = request.parameters;
+  const auto format_asked = [&] {
+    if (wants_csv(request.accept)) return AnswerOptions::Format::kCsv;
+    return form["pretty"] == "true" ? AnswerOptions::Format::kPrettyJson : AnswerOptions::Format::kJson;
+  };
   if (request.method == "POST") {
     std::string body;
-    if (const BodyRead read = request.read_body(body); read != BodyRead::kOk) return failed(http_error(read), csv);
+    if (const BodyRead read = request.read_body(body); read != BodyRead::kOk)
+      return failed(http_error(read), format);
     if (request.content_type.starts_with("application/x-www-form-urlencoded")) {
       for (auto& [name, value] : parse_form(body)) form[name] = value;
     }
   }
+  const AnswerOptions::Format format = format_asked();
   const std::string text(trimmed(form["q"]));
   if (text.empty()) {
-    return failed({400, "bad_request", R"(missing required parameter "q")", std::nullopt, {}}, csv);
+    return failed({400, "bad_request", R"(missing required parameter "q")", std::nullopt, {}}, format);
   }
   const auto parameters = parse_parameters(form["params"]);
-  if (!parameters) return failed({400, "bad_request", parameters.error(), std::nullopt, {}}, csv);
+  if (!parameters) return failed({400, "bad_request", parameters.error(), std::nullopt, {}}, format);
   auto statements = influxql::parse_influxql(text, *parameters);
-  if (!statements) return failed(http_error(statements.error()), csv);
+  if (!statements) return failed(http_error(statements.error()), format);
 
   influxql::Request wanted;
   wanted.database = form["db"];
   wanted.epoch_ns = epoch_ns(form["epoch"]);
   wanted.answer.chunk_rows = chunk_rows(form);
-  if (form["pretty"] == "true") wanted.answer.format = AnswerOptions::Format::kPrettyJson;
-  if (csv) wanted.answer.format = AnswerOptions::Format::kCsv;
+  wanted.answer.format = format;
   QueryRequest query;
   query.sql = text;
   query.client = request.client;
   query.may_change = request.method == "POST";  // a link or an image must not delete
   auto streamed = std::make_shared<QueryAnswer>(
-      std::move(query), std::make_unique<InfluxqlAnswer>(*service_, std::move(wanted), std::move(*statements)));
+      std::move(query),
+      std::make_unique<InfluxqlAnswer>(*service_, std::move(wanted), std::move(*statements)));
   HttpResponse response;
   switch (streamed->wait(request.client_gone)) {
     case QueryAnswer::Start::kFailed:
-      return failed(http_error(streamed->error()), csv);
+      return failed(http_error(streamed->error()), format);
     case QueryAnswer::Start::kClientGone:
       response.status = kStatusClientGone;
       return response;
@@ -281,7 +298,7 @@ HttpResponse InfluxqlRoute::answer(const HttpRequest& request) const {
       response.stream = std::move(streamed);
       break;
   }
-  response.content_type = csv ? "text/csv" : "application/json";
+  response.content_type = format == AnswerOptions::Format::kCsv ? "text/csv" : "application/json";
   return response;
 }
 

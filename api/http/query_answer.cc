@@ -13,8 +13,8 @@ constexpr milliseconds kLook{100};
 
 QueryAnswer::QueryAnswer(QueryRequest request, std::unique_ptr<AnswerText> text) {
   request.stop = stop_;
-  thread_ = std::jthread(
-      [this, request = std::move(request), text = std::move(text)] { run(request, *text); });
+  thread_ =
+      std::jthread([this, request = std::move(request), text = std::move(text)] { run(request, *text); });
 }
 
 QueryAnswer::~QueryAnswer() {

@@ -26,7 +26,8 @@ class AnswerText {
  public:
   using Put = std::function<bool(std::string_view)>;  // false = stop, the reader is gone
   virtual ~AnswerText() = default;
-  virtual QueryResult<bool> write(const QueryRequest& request, const Put& put) = 0;  // false = `put` stopped it
+  virtual QueryResult<bool> write(const QueryRequest& request,
+                                  const Put& put) = 0;  // false = `put` stopped it
   // After write() failed with text handed out already: says so at its end, for people.
   virtual void fail(const QueryError& error) = 0;
 };

@@ -154,7 +154,8 @@ class Service::Run {
   std::string warning_;
 };
 
-QueryResult<bool> Service::run(const Request& request, std::vector<Statement> statements, AnswerWriter::Put put) {
+QueryResult<bool> Service::run(const Request& request, std::vector<Statement> statements,
+                               AnswerWriter::Put put) {
   const auto writer = AnswerWriter::make(request.answer, std::move(put));
   bool read = false;
   const auto work = [&](QueryBudget& budget, QueryStats& stats) {
