@@ -1,17 +1,47 @@
 #include "api/query/aggregate.h"
 
+#include <algorithm>
+
 #include "api/query/aggregate_state.h"
+#include "api/query/step_aggregate.h"
 #include "storage/base/check.h"
 
 namespace varve {
 namespace {
+
+constexpr AggregateName kAggregates[] = {
+    {"count", AggregateKind::kCount},
+    {"sum", AggregateKind::kSum},
+    {"avg", AggregateKind::kAvg},
+    {"mean", AggregateKind::kAvg},
+    {"min", AggregateKind::kMin},
+    {"max", AggregateKind::kMax},
+    {"first", AggregateKind::kFirst},
+    {"last", AggregateKind::kLast},
+    {"variance", AggregateKind::kVariance},
+    {"stddev", AggregateKind::kStddev},
+    {"median", AggregateKind::kPercentile},
+    {"percentile", AggregateKind::kPercentile, 2},
+    {"spread", AggregateKind::kMax},
+    {"increase", AggregateKind::kIncrease},
+    {"delta", AggregateKind::kDelta},
+    {"rate", AggregateKind::kRate, 2},
+    {"derivative", AggregateKind::kDerivative, 2},
+    {"integral", AggregateKind::kIntegral, 2},
+};
 
 template <class State>
 class StateAggregate : public Aggregate {
  public:
   explicit StateAggregate(const AggregateSpec& spec) : spec_(spec) {}
 
-  void resize(size_t groups) override { states_.resize(groups); }
+  void resize(size_t groups) override {
+    if constexpr (requires(State state) { state.exact_bytes_max; }) {
+      while (states_.size() < groups) states_.emplace_back(spec_.exact_bytes_max);
+    } else {
+      states_.resize(groups);
+    }
+  }
   void add_run(size_t group, const AggregateInput& input, size_t from, size_t to) override {
     states_[group].add_run(input, from, to, dynamic_bytes_);
   }
@@ -26,6 +56,13 @@ class StateAggregate : public Aggregate {
     for (size_t group = from; group < from + count; ++group) states_[group].result(out, spec_, context);
   }
   size_t group_bytes() const override { return sizeof(State); }
+  bool approximate() const override {
+    if constexpr (requires(const State& state) { state.approximate(); }) {
+      return std::any_of(states_.begin(), states_.end(),
+                         [](const State& state) { return state.approximate(); });
+    }
+    return false;
+  }
 
  private:
   AggregateSpec spec_;
@@ -69,6 +106,18 @@ using LastState = EdgeState<T, true>;
 
 }  // namespace
 
+const AggregateName* find_aggregate(std::string_view name) {
+  const auto* found = std::find_if(std::begin(kAggregates), std::end(kAggregates),
+                                   [&](const AggregateName& known) { return known.name == name; });
+  return found == std::end(kAggregates) ? nullptr : found;
+}
+
+std::vector<std::string> aggregate_names() {
+  std::vector<std::string> names;
+  for (const AggregateName& known : kAggregates) names.emplace_back(known.name);
+  return names;
+}
+
 SqlType aggregate_result_type(const AggregateSpec& spec) {
   switch (spec.kind) {
     case AggregateKind::kCountRows:
@@ -79,7 +128,12 @@ SqlType aggregate_result_type(const AggregateSpec& spec) {
     case AggregateKind::kVariance:
     case AggregateKind::kStddev:
     case AggregateKind::kPercentile:
+    case AggregateKind::kRate:
+    case AggregateKind::kDerivative:
+    case AggregateKind::kIntegral:
       return SqlType::kDouble;
+    case AggregateKind::kIncrease:
+    case AggregateKind::kDelta:
     case AggregateKind::kSum:
     case AggregateKind::kMin:
     case AggregateKind::kMax:
@@ -107,9 +161,23 @@ bool statistics_can_answer(const AggregateSpec& spec) {
     case AggregateKind::kVariance:
     case AggregateKind::kStddev:
     case AggregateKind::kPercentile:
+    case AggregateKind::kIncrease:
+    case AggregateKind::kDelta:
+    case AggregateKind::kRate:
+    case AggregateKind::kDerivative:
+    case AggregateKind::kIntegral:
       return false;
   }
   return false;
+}
+
+bool is_step_aggregate(AggregateKind kind) {
+  return kind == AggregateKind::kIncrease || kind == AggregateKind::kDelta || kind == AggregateKind::kRate ||
+         kind == AggregateKind::kDerivative || kind == AggregateKind::kIntegral;
+}
+
+bool needs_times(AggregateKind kind) {
+  return kind == AggregateKind::kFirst || kind == AggregateKind::kLast || is_step_aggregate(kind);
 }
 
 std::unique_ptr<Aggregate> make_aggregate(const AggregateSpec& spec) {
@@ -137,6 +205,12 @@ std::unique_ptr<Aggregate> make_aggregate(const AggregateSpec& spec) {
       return make_numeric<VarianceState>(spec);
     case AggregateKind::kPercentile:
       return make_numeric<PercentileState>(spec);
+    case AggregateKind::kIncrease:
+    case AggregateKind::kDelta:
+    case AggregateKind::kRate:
+    case AggregateKind::kDerivative:
+    case AggregateKind::kIntegral:
+      return make_step_aggregate(spec);
   }
   VARVE_CHECK(false);
 }

@@ -2,13 +2,21 @@
 // statistics of a whole block.
 //   NULLs take part in nothing but count(*). sum of nothing is NULL. sum of int64 is exact or the error `overflow`.
 //   first, last: the value at the smallest, largest time; of equal times the first, last met (series order).
-//   variance, stddev: of a sample (n - 1). percentile(x, p): p in 0..100, exact, interpolated between neighbours.
+//   variance, stddev: of a sample (n - 1). percentile(x, p): p in 0..100, interpolated between neighbours; exact until the
+//   values kept pass exact_bytes_max, then groups of many values go over to a t-digest (t_digest.h) and say so.
+//   increase, delta, rate, derivative, integral look at steps: from a row of a series to its next row with a value that
+//   passed WHERE, also across buckets; a step belongs to the group of its later row. A group's answer is the sum over its
+//   series, NULL when it has no step.
+//     delta:      sum of differences. increase: the same of a counter, which begins again at 0 when its value falls.
+//     rate, derivative: increase, delta of each series divided by the time its steps take, in `unit` (1 s)
+//     integral:   area under the straight lines between rows, in value * `unit`
 // Threads: an aggregate belongs to one query on one thread.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -30,11 +38,28 @@ enum class AggregateKind {
   kVariance,
   kStddev,
   kPercentile,
+  kIncrease,
+  kDelta,
+  kRate,
+  kDerivative,
+  kIntegral,
 };
+struct AggregateName {
+  std::string_view name;
+  AggregateKind kind;
+  size_t arguments_max = 1;
+};
+// spread is max - min and kMax here, median is percentile 50. Null when there is no such aggregate.
+const AggregateName* find_aggregate(std::string_view name);
+std::vector<std::string> aggregate_names();
+// Looks at steps: all rows of a series must reach one aggregate, in ascending time.
+bool is_step_aggregate(AggregateKind kind);
+bool needs_times(AggregateKind kind);
 
 struct AggregateInput {
   VectorView argument;  // unset for kCountRows
   const int64_t* times = nullptr;
+  SeriesId series = 0;  // all rows are of this one
 };
 
 // A block known by its statistics. `column` is of the argument, null for kCountRows.
@@ -55,7 +80,8 @@ class Aggregate {
   // False when the statistics cannot tell: then the rows are needed.
   virtual bool add_block(size_t group, const BlockInput& block) = 0;
   virtual void results(size_t from, size_t count, ColumnVector& out, EvalContext& context) = 0;
-  virtual size_t group_bytes() const = 0;  // per group
+  virtual size_t group_bytes() const = 0;             // per group
+  virtual bool approximate() const { return false; }  // some result is not exact
   size_t dynamic_bytes() const {
     return dynamic_bytes_;
   }  // beyond group_bytes: strings, sets, lists of values
@@ -68,6 +94,8 @@ struct AggregateSpec {
   AggregateKind kind = AggregateKind::kCountRows;
   SqlType argument = SqlType::kNull;  // its type; kNull for kCountRows
   double percentile = 0;
+  int64_t unit_ns = 1'000'000'000;        // of rate, derivative, integral
+  uint64_t exact_bytes_max = UINT64_MAX;  // of kPercentile
   size_t position = 0;
 };
 

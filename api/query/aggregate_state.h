@@ -8,10 +8,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <string>
 #include <unordered_set>
 
 #include "api/query/aggregate.h"
+#include "api/query/t_digest.h"
 
 namespace varve {
 
@@ -219,11 +221,12 @@ struct EdgeState {
   // Whether a row at `at` takes the place of what is kept.
   bool wins(int64_t at) const { return !has_value || (is_last ? at >= time : at < time); }
   void add(const AggregateInput& input, size_t row, size_t& bytes) {
-    if (!wins(input.times[row])) return;
+    const int64_t at = input.times == nullptr ? 0 : input.times[row];  // SELECT without FROM has no times
+    if (!wins(at)) return;
     bytes -= owned_bytes(value);
     value = typed_value<T>(input.argument, row);
     bytes += owned_bytes(value);
-    time = input.times[row];
+    time = at;
     has_value = true;
   }
   void add_run(const AggregateInput& input, size_t from, size_t to, size_t& bytes) {
@@ -287,19 +290,61 @@ struct VarianceState : RowsOnlyState {
 
 template <class T>
 struct PercentileState : RowsOnlyState {
+  // A group of fewer values stays exact whatever the memory: a digest would be no smaller.
+  static constexpr size_t kDigestValuesMin = 4096;
+
+  uint64_t exact_bytes_max;
   std::vector<double> values;
+  std::unique_ptr<TDigest> digest;
+
+  explicit PercentileState(uint64_t bytes_max) : exact_bytes_max(bytes_max) {}
+  bool approximate() const { return digest != nullptr; }
 
   void add(const AggregateInput& input, size_t row, size_t& bytes) {
-    const size_t before = values.capacity();
-    values.push_back(static_cast<double>(typed_value<T>(input.argument, row)));
-    bytes += (values.capacity() - before) * sizeof(double);
+    const auto value = static_cast<double>(typed_value<T>(input.argument, row));
+    if (digest) return digest->add(value);
+    if (values.size() == values.capacity()) {
+      if (bytes > exact_bytes_max && values.size() >= kDigestValuesMin) return go_over(value, bytes);
+      bytes -= values.capacity() * sizeof(double);
+      values.reserve(std::max<size_t>(8, 2 * values.capacity()));
+      bytes += values.capacity() * sizeof(double);
+    }
+    values.push_back(value);
+  }
+  void go_over(double value, size_t& bytes) {
+    digest = std::make_unique<TDigest>();
+    for (const double kept : values) digest->add(kept);
+    digest->add(value);
+    bytes -= values.capacity() * sizeof(double);
+    bytes += digest->memory_bytes();
+    values = std::vector<double>();
   }
   void add_run(const AggregateInput& input, size_t from, size_t to, size_t& bytes) {
     for_valid(input, from, to, [&](size_t row) { add(input, row, bytes); });
   }
+  void merge(PercentileState&& other, size_t& bytes) {
+    bytes -= values.capacity() * sizeof(double) + (digest ? digest->memory_bytes() : 0);
+    if (values.empty() && !digest) {
+      *this = std::move(other);
+    } else if (digest || other.digest) {
+      if (!digest) digest = std::make_unique<TDigest>();
+      if (other.digest) digest->merge(*other.digest);
+      for (const double value : values) digest->add(value);
+      for (const double value : other.values) digest->add(value);
+      values = std::vector<double>();
+    } else {
+      values.insert(values.end(), other.values.begin(), other.values.end());
+    }
+    bytes += values.capacity() * sizeof(double) + (digest ? digest->memory_bytes() : 0);
+  }
   void result(ColumnVector& out, const AggregateSpec& spec, EvalContext&) {
-    if (values.empty()) return out.push_null();
-    const double rank = spec.percentile / 100 * static_cast<double>(values.size() - 1);
+    if (values.empty() && !digest) return out.push_null();
+    const double value = digest ? digest->quantile(spec.percentile / 100) : exact(spec.percentile / 100);
+    if (std::isnan(value)) return out.push_null();
+    out.push_double(value);
+  }
+  double exact(double share_below) {
+    const double rank = share_below * static_cast<double>(values.size() - 1);
     const auto below = static_cast<size_t>(rank);
     const auto middle = values.begin() + static_cast<std::ptrdiff_t>(below);
     std::nth_element(values.begin(), middle, values.end());
@@ -309,8 +354,7 @@ struct PercentileState : RowsOnlyState {
       const double share = rank - static_cast<double>(below);
       if (share > 0) value += (next - value) * share;
     }
-    if (std::isnan(value)) return out.push_null();
-    out.push_double(value);
+    return value;
   }
 };
 

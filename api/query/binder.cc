@@ -12,27 +12,21 @@
 namespace varve {
 namespace {
 
-struct AggregateName {
-  std::string_view name;
-  AggregateKind kind;
-};
+// What SAMPLE BY's key stands for in the rest of the statement.
+const AstExpr& time_column() {
+  static const AstExpr column = [] {
+    AstExpr made;
+    made.kind = AstKind::kColumn;
+    made.name = kTimeColumn;
+    return made;
+  }();
+  return column;
+}
 
-// spread is max - min, median is percentile 50.
-constexpr AggregateName kAggregates[] = {
-    {"count", AggregateKind::kCount},       {"sum", AggregateKind::kSum},
-    {"avg", AggregateKind::kAvg},           {"mean", AggregateKind::kAvg},
-    {"min", AggregateKind::kMin},           {"max", AggregateKind::kMax},
-    {"first", AggregateKind::kFirst},       {"last", AggregateKind::kLast},
-    {"variance", AggregateKind::kVariance}, {"stddev", AggregateKind::kStddev},
-    {"median", AggregateKind::kPercentile}, {"percentile", AggregateKind::kPercentile},
-    {"spread", AggregateKind::kMax},
-};
-constexpr std::string_view kLaterAggregates[] = {"rate", "increase", "delta", "derivative", "integral"};
-
-const AggregateName* find_aggregate(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kAggregates), std::end(kAggregates),
-                                   [&](const AggregateName& known) { return known.name == name; });
-  return found == std::end(kAggregates) ? nullptr : found;
+bool mentions_column(const AstExpr& expr) {
+  return expr.kind == AstKind::kColumn ||
+         std::any_of(expr.children.begin(), expr.children.end(),
+                     [](const AstPtr& child) { return mentions_column(*child); });
 }
 
 SqlType value_type(const Value& value) {
@@ -52,26 +46,8 @@ CompareOp compare_op(std::string_view symbol) {
   return CompareOp::kGreaterEqual;
 }
 
-// Strings of a statement's constants: literals, parameters and what is computed from them. A parameter may be as long as
-// a request's body, and be named many times.
-constexpr uint64_t kConstantBytesMax = 64 << 20;
 // Each compiled pattern may take a megabyte or two.
 constexpr uint32_t kPatternsMax = 64;
-
-// Replaces an expression of constants by its value.
-QueryResult<ScalarPtr> fold(ScalarPtr expr) {
-  const bool foldable = !expr->children.empty() &&
-                        std::all_of(expr->children.begin(), expr->children.end(),
-                                    [](const ScalarPtr& child) { return as_constant(*child) != nullptr; });
-  if (!foldable) return expr;
-  EvalContext context(kConstantBytesMax);
-  const Chunk one_row{1, {}};
-  const VectorView view = expr->evaluate(one_row, context);
-  if (context.failed()) return tl::make_unexpected(context.error());
-  ColumnVector column(view.type);
-  append_entry(column, view, 0);
-  return std::make_unique<ConstantScalar>(expr->type, expr->position, column.value(0));
-}
 
 }  // namespace
 
@@ -112,12 +88,6 @@ const AstExpr* Binder::find_alias(const AstExpr& name) const {
       return item.expr.get();
   }
   return nullptr;
-}
-
-bool Binder::contains_aggregate(const AstExpr& expr) const {
-  if (expr.kind == AstKind::kCall && find_aggregate(expr.name) != nullptr) return true;
-  return std::any_of(expr.children.begin(), expr.children.end(),
-                     [&](const AstPtr& child) { return contains_aggregate(*child); });
 }
 
 bool Binder::same_expression(const AstExpr& a, const AstExpr& b) const {
@@ -187,7 +157,9 @@ QueryResult<ScalarPtr> Binder::bind_column(const AstExpr& expr, const Scope& sco
   if (same_alias != nullptr) return bind(*same_alias, {true, Aliases::kNo, scope.clause});
   return tl::make_unexpected(invalid_query(
       "not_grouped", fmt::format("`{}` is neither in GROUP BY nor inside an aggregate", column->name),
-      expr.position, fmt::format("add it to GROUP BY, or use last({})", column->name)));
+      expr.position,
+      plan_.keys.empty() ? fmt::format("add GROUP BY {0}, or use last({0})", column->name)
+                         : fmt::format("add it to GROUP BY, or use last({})", column->name)));
 }
 
 QueryResult<ScalarPtr> Binder::bind_parameter(const AstExpr& expr) const {
@@ -209,32 +181,89 @@ QueryResult<ScalarPtr> Binder::bind_group(const AstExpr& expr, Aliases aliases) 
   return bind(expr, {true, aliases, {}});
 }
 
+bool Binder::has_bucket_key() const {
+  return std::any_of(plan_.keys.begin(), plan_.keys.end(),
+                     [](const GroupKey& key) { return key.kind == GroupKey::Kind::kBucket; });
+}
+
+bool Binder::is_known_key(const AstExpr& expr) const {
+  return std::any_of(key_asts_.begin(), key_asts_.end(),
+                     [&](const KeyAst& known) { return same_expression(*known.expr, expr); });
+}
+
 QueryResult<void> Binder::add_key(const AstExpr& expr) {
-  const bool known = std::any_of(key_asts_.begin(), key_asts_.end(),
-                                 [&](const AstExpr* key) { return same_expression(*key, expr); });
-  if (known) return {};
+  if (is_known_key(expr)) return {};
   VARVE_QUERY_ASSIGN(ScalarPtr bound, bind_row(expr, "GROUP BY", Aliases::kYes));
   GroupKey key;
   const std::vector<size_t> slots = bound->slots();
   const bool only_tags = std::all_of(slots.begin(), slots.end(),
                                      [&](size_t slot) { return plan_.slots[slot].kind == ColumnKind::kTag; });
   const auto* bucket = dynamic_cast<const BucketScalar*>(bound.get());
-  const bool has_bucket = std::any_of(plan_.keys.begin(), plan_.keys.end(), [](const GroupKey& other) {
-    return other.kind == GroupKey::Kind::kBucket;
-  });
   if (only_tags) {
     key.kind = GroupKey::Kind::kSeries;
-  } else if (bucket != nullptr && !has_bucket) {
+  } else if (bucket != nullptr && !has_bucket_key()) {
     const SlotScalar* time = as_slot(*bucket->children[0]);
     if (time != nullptr && time->slot == kTimeSlot) {
       key.kind = GroupKey::Kind::kBucket;
-      key.width_ns = bucket->width_ns;
-      key.origin_ns = bucket->origin_ns;
+      key.bucket = bucket->rule;
     }
   }
   key.expr = std::move(bound);
+  key_asts_.push_back({&expr, plan_.keys.size()});
   plan_.keys.push_back(std::move(key));
-  key_asts_.push_back(&expr);
+  return {};
+}
+
+QueryResult<void> Binder::add_sample_key(const SampleBy& sample) {
+  FunctionCall call{"SAMPLE BY", {}, sample.position, input_.now_ns};
+  if (sample.width->kind == AstKind::kInterval) {  // as text, for it may be months
+    call.arguments.push_back(
+        std::make_unique<ConstantScalar>(SqlType::kString, sample.width->position, sample.width->name));
+  } else {
+    VARVE_QUERY_ASSIGN(ScalarPtr width, bind_row(*sample.width, "SAMPLE BY", Aliases::kNo));
+    call.arguments.push_back(std::move(width));
+  }
+  call.arguments.push_back(std::make_unique<SlotScalar>(SqlType::kTimestamp, sample.position, kTimeSlot));
+  if (sample.zone) {
+    VARVE_QUERY_ASSIGN(ScalarPtr zone, bind_row(*sample.zone, "TIME ZONE", Aliases::kNo));
+    call.arguments.push_back(std::move(zone));
+  }
+  VARVE_QUERY_ASSIGN(ScalarPtr bound, bind_time_bucket(call));
+  GroupKey key;
+  key.kind = GroupKey::Kind::kBucket;
+  key.bucket = static_cast<const BucketScalar&>(*bound).rule;
+  key.expr = std::move(bound);
+  key_asts_.push_back({&time_column(), plan_.keys.size()});
+  plan_.keys.push_back(std::move(key));
+  return {};
+}
+
+bool Binder::mentions_time(const AstExpr& expr) const {
+  if (expr.kind == AstKind::kColumn) {
+    const ColumnInfo* column = find_column(expr.name);
+    return column != nullptr && column->kind == ColumnKind::kTime;
+  }
+  return std::any_of(expr.children.begin(), expr.children.end(),
+                     [&](const AstPtr& child) { return mentions_time(*child); });
+}
+
+QueryResult<void> Binder::add_implied_keys(const AstExpr& item) {
+  if (is_known_key(item)) return {};
+  if (item.kind == AstKind::kCall && (item.name == "time_bucket" || item.name == "date_bin")) {
+    // The same buckets, written out.
+    VARVE_QUERY_ASSIGN(const ScalarPtr bound, bind_row(item, "SELECT", Aliases::kNo));
+    const auto* bucket = dynamic_cast<const BucketScalar*>(bound.get());
+    const bool same = bucket != nullptr && as_slot(*bucket->children[0]) != nullptr &&
+                      bucket->rule == plan_.keys.front().bucket;
+    if (same) {
+      key_asts_.push_back({&item, 0});
+      return {};
+    }
+  }
+  if (!mentions_column(item)) return {};
+  if (!mentions_time(item)) return add_key(item);
+  if (item.kind == AstKind::kColumn) return {};
+  for (const AstPtr& child : item.children) VARVE_QUERY_TRY(add_implied_keys(*child));
   return {};
 }
 
@@ -245,10 +274,9 @@ QueryResult<ScalarPtr> Binder::bind(const AstExpr& expr, const Scope& scope) {
         invalid_query("sql_too_large", "the statement's expressions are too large", expr.position));
   }
   if (scope.grouped) {
-    for (size_t key = 0; key < key_asts_.size(); ++key) {
-      if (same_expression(*key_asts_[key], expr)) {
-        return std::make_unique<SlotScalar>(plan_.keys[key].expr->type, expr.position, key);
-      }
+    for (const KeyAst& known : key_asts_) {
+      if (!same_expression(*known.expr, expr)) continue;
+      return std::make_unique<SlotScalar>(plan_.keys[known.key].expr->type, expr.position, known.key);
     }
   }
   VARVE_QUERY_ASSIGN(ScalarPtr bound, bind_node(expr, scope));
@@ -370,108 +398,31 @@ QueryResult<ScalarPtr> Binder::bind_call(const AstExpr& expr, const Scope& scope
         "misplaced_aggregate", fmt::format("{}() cannot be used in {}", expr.name, scope.clause),
         expr.position, scope.clause == "WHERE" ? "filter groups with HAVING" : ""));
   }
-  if (std::find(std::begin(kLaterAggregates), std::end(kLaterAggregates), expr.name) !=
-      std::end(kLaterAggregates)) {
-    return tl::make_unexpected(invalid_query(
-        "unsupported", fmt::format("{}() is not available in this version", expr.name), expr.position));
-  }
   if (expr.star || expr.distinct) {
     return tl::make_unexpected(invalid_query(
         "sql_syntax", fmt::format("{}() is no aggregate: it takes neither * nor DISTINCT", expr.name),
         expr.position));
   }
   FunctionCall call{expr.name, {}, expr.position, input_.now_ns};
+  const bool takes_width = expr.name == "time_bucket" || expr.name == "date_bin";
   for (const AstPtr& child : expr.children) {
+    if (takes_width && call.arguments.empty() &&
+        child->kind == AstKind::kInterval) {  // as text: may be months
+      call.arguments.push_back(
+          std::make_unique<ConstantScalar>(SqlType::kString, child->position, child->name));
+      continue;
+    }
     VARVE_QUERY_ASSIGN(ScalarPtr argument, bind(*child, scope));
     call.arguments.push_back(std::move(argument));
   }
   QueryResult<ScalarPtr> bound = bind_function(std::move(call));
   if (!bound && bound.error().code == "unknown_function") {
     std::vector<std::string> names = function_names();
-    for (const AggregateName& aggregate : kAggregates) names.emplace_back(aggregate.name);
+    const std::vector<std::string> aggregates = aggregate_names();
+    names.insert(names.end(), aggregates.begin(), aggregates.end());
     bound.error().hint = nearest_hint(expr.name, names);
   }
   return bound;
-}
-
-QueryResult<ScalarPtr> Binder::bind_aggregate(const AstExpr& expr) {
-  const AggregateName& aggregate = *find_aggregate(expr.name);
-  const auto slot_of = [&](size_t index) -> ScalarPtr {
-    return std::make_unique<SlotScalar>(aggregate_result_type(plan_.aggregates[index].spec), expr.position,
-                                        plan_.keys.size() + index);
-  };
-  VARVE_QUERY_ASSIGN(const size_t index, add_aggregate(expr, aggregate.kind));
-  if (expr.name != "spread") return slot_of(index);
-  VARVE_QUERY_ASSIGN(const size_t low, add_aggregate(expr, AggregateKind::kMin));
-  return bind_arithmetic("-", slot_of(index), slot_of(low), expr.position);
-}
-
-QueryResult<size_t> Binder::add_aggregate(const AstExpr& expr, AggregateKind kind) {
-  for (size_t i = 0; i < seen_aggregates_.size(); ++i) {
-    if (seen_aggregates_[i].kind == kind && same_expression(*seen_aggregates_[i].expr, expr)) return i;
-  }
-  PlannedAggregate planned;
-  AggregateSpec& spec = planned.spec;
-  spec.kind = kind;
-  spec.position = expr.position;
-  const size_t arguments_wanted = expr.name == "percentile" ? 2 : 1;
-  const bool count_rows =
-      kind == AggregateKind::kCount && (expr.star || expr.children.empty()) && !expr.distinct;
-  if (count_rows) {
-    spec.kind = AggregateKind::kCountRows;
-  } else if (expr.star || expr.children.size() != arguments_wanted) {
-    return tl::make_unexpected(invalid_query("wrong_arguments",
-                                             fmt::format("{}() takes {} argument{}", expr.name,
-                                                         arguments_wanted, arguments_wanted == 1 ? "" : "s"),
-                                             expr.position));
-  } else {
-    if (expr.distinct && kind != AggregateKind::kCount) {
-      return tl::make_unexpected(invalid_query(
-          "unsupported", fmt::format("{}(DISTINCT ...) is not available in this version", expr.name),
-          expr.position));
-    }
-    if (expr.distinct) spec.kind = AggregateKind::kCountDistinct;
-    VARVE_QUERY_ASSIGN(planned.argument,
-                       bind_row(*expr.children[0], "the argument of an aggregate", Aliases::kNo));
-    const bool needs_number = kind == AggregateKind::kSum || kind == AggregateKind::kAvg ||
-                              kind == AggregateKind::kVariance || kind == AggregateKind::kStddev ||
-                              kind == AggregateKind::kPercentile || expr.name == "spread";
-    SqlType type = planned.argument->type;
-    const bool time_spread = expr.name == "spread" && type == SqlType::kTimestamp;
-    if (needs_number && !time_spread) {
-      if (type == SqlType::kBool || type == SqlType::kNull) type = SqlType::kInt64;
-      if (!is_number(type)) {
-        return tl::make_unexpected(invalid_query(
-            "type_mismatch", fmt::format("{}() needs numbers, found a {}", expr.name, sql_type_name(type)),
-            planned.argument->position));
-      }
-      VARVE_QUERY_ASSIGN(planned.argument, bind_cast(std::move(planned.argument), type));
-    }
-    spec.argument = planned.argument->type;
-    if (kind == AggregateKind::kPercentile) VARVE_QUERY_TRY(add_percentile(expr, spec));
-  }
-  plan_.aggregates.push_back(std::move(planned));
-  seen_aggregates_.push_back({&expr, kind});
-  return plan_.aggregates.size() - 1;
-}
-
-QueryResult<void> Binder::add_percentile(const AstExpr& expr, AggregateSpec& spec) {
-  spec.percentile = 50;
-  if (expr.name == "median") return {};
-  VARVE_QUERY_ASSIGN(ScalarPtr rank, bind_row(*expr.children[1], "the rank of percentile", Aliases::kNo));
-  const size_t position = rank->position;
-  if (is_number(rank->type)) {
-    VARVE_QUERY_ASSIGN(rank, bind_cast(std::move(rank), SqlType::kDouble));
-    VARVE_QUERY_ASSIGN(rank, fold(std::move(rank)));
-  }
-  const ConstantScalar* constant = as_constant(*rank);
-  const bool is_rank = constant != nullptr && constant->type == SqlType::kDouble && !constant->is_null();
-  spec.percentile = is_rank ? std::get<double>(constant->value()) : -1;
-  if (!(spec.percentile >= 0 && spec.percentile <= 100)) {
-    return tl::make_unexpected(
-        invalid_query("type_mismatch", "the rank of percentile is a constant from 0 to 100", position));
-  }
-  return {};
 }
 
 }  // namespace varve

@@ -34,9 +34,15 @@ class Binder {
   // Over groups: keys, aggregates and what is computed from them. The keys must have been added.
   QueryResult<ScalarPtr> bind_group(const AstExpr& expr, Aliases aliases);
   QueryResult<void> add_key(const AstExpr& expr);
+  // SAMPLE BY: the bucket of time is a key, and after it `time` outside aggregates means the bucket.
+  QueryResult<void> add_sample_key(const SampleBy& sample);
+  // The keys that a SELECT column without aggregates stands for under SAMPLE BY: the column itself, or where it is
+  // computed from the bucket, what else it is computed from.
+  QueryResult<void> add_implied_keys(const AstExpr& item);
   ScalarPtr column_slot(const ColumnInfo& column, size_t position);  // as bind_row of the column's name
 
   bool contains_aggregate(const AstExpr& expr) const;
+  bool mentions_time(const AstExpr& expr) const;  // outside aggregates
   bool same_expression(const AstExpr& a, const AstExpr& b) const;
   const ColumnInfo* find_column(std::string_view name) const;
   const AstExpr* find_alias(const AstExpr& name) const;  // null when it is none
@@ -60,11 +66,19 @@ class Binder {
   QueryResult<void> add_percentile(const AstExpr& expr, AggregateSpec& spec);
   QueryResult<ScalarPtr> limit_constant(ScalarPtr bound);
   QueryError unknown_column(const AstExpr& expr, const Scope& scope) const;
+  QueryResult<void> add_unit(const AstExpr& expr, AggregateSpec& spec);
+  QueryError wrong_count(const AstExpr& expr, size_t arguments_max) const;
   std::vector<std::string> column_names() const;
+  bool has_bucket_key() const;
+  bool is_known_key(const AstExpr& expr) const;
 
   BindInput input_;
   SelectPlan& plan_;
-  std::vector<const AstExpr*> key_asts_;
+  struct KeyAst {
+    const AstExpr* expr;
+    size_t key;
+  };
+  std::vector<KeyAst> key_asts_;
   struct SeenAggregate {
     const AstExpr* expr;
     AggregateKind kind;

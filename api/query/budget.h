@@ -21,6 +21,9 @@ class QueryBudget {
 
   void cancel() { stop_->store(true, std::memory_order_relaxed); }
   int64_t started_ns() const { return started_ns_; }
+  int64_t now_ns() const { return clock_.monotonic_ns(); }
+  uint64_t max_rows() const { return options_.max_rows; }
+  uint64_t max_memory_bytes() const { return options_.max_memory_bytes; }
   uint64_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }
   uint64_t rows_scanned() const { return rows_scanned_.load(std::memory_order_relaxed); }
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "api/query/interval.h"
 #include "api/query/operators.h"
 #include "api/query/text_value.h"
 #include "api/sql/text.h"
@@ -258,59 +257,6 @@ QueryResult<ScalarPtr> bind_now(FunctionCall& call) {
   return std::make_unique<ConstantScalar>(SqlType::kTimestamp, call.position, call.now_ns);
 }
 
-QueryResult<int64_t> constant_interval(FunctionCall& call, size_t index) {
-  VARVE_QUERY_ASSIGN(ScalarPtr argument, literal_as(std::move(call.arguments[index]), SqlType::kInterval));
-  const ConstantScalar* constant = as_constant(*argument);
-  if (constant == nullptr || constant->type != SqlType::kInterval || constant->is_null()) {
-    return tl::make_unexpected(
-        invalid_query("type_mismatch", fmt::format("{} needs a constant duration such as '5m'", call.name),
-                      argument->position));
-  }
-  return std::get<int64_t>(constant->value());
-}
-
-// The origin: a time, or a duration by which buckets start later than the epoch's grid.
-QueryResult<int64_t> constant_origin(FunctionCall& call, size_t index) {
-  ScalarPtr& argument = call.arguments[index];
-  const ConstantScalar* constant = as_constant(*argument);
-  if (constant != nullptr && constant->type == SqlType::kString && !constant->is_null()) {
-    const std::string text = std::get<std::string>(constant->value());
-    if (text.find('/') != std::string::npos || text == "UTC") {
-      return tl::make_unexpected(
-          invalid_query("unsupported", "time zones are not available in this version", argument->position));
-    }
-    const bool date = text.size() > 4 && text[4] == '-';
-    VARVE_QUERY_ASSIGN(argument,
-                       literal_as(std::move(argument), date ? SqlType::kTimestamp : SqlType::kInterval));
-    constant = as_constant(*argument);
-  }
-  const bool is_time = constant != nullptr && !constant->is_null() &&
-                       (constant->type == SqlType::kTimestamp || constant->type == SqlType::kInterval);
-  if (!is_time) {
-    return tl::make_unexpected(invalid_query(
-        "type_mismatch", fmt::format("the origin of {} is a constant time or duration", call.name),
-        argument->position));
-  }
-  return std::get<int64_t>(constant->value());
-}
-
-QueryResult<ScalarPtr> bind_time_bucket(FunctionCall& call) {
-  const size_t width_position = call.arguments[0]->position;
-  VARVE_QUERY_ASSIGN(const int64_t width, constant_interval(call, 0));
-  if (width <= 0) {
-    return tl::make_unexpected(
-        invalid_query("invalid_interval", "the width of a bucket must be more than 0", width_position));
-  }
-  VARVE_QUERY_ASSIGN(call.arguments[1], literal_as(std::move(call.arguments[1]), SqlType::kTimestamp));
-  if (call.arguments[1]->type != SqlType::kTimestamp)
-    return wrong_type(call, *call.arguments[1], "a timestamp");
-  int64_t origin = 0;
-  if (call.arguments.size() == 3) {
-    VARVE_QUERY_ASSIGN(origin, constant_origin(call, 2));
-  }
-  return std::make_unique<BucketScalar>(call.position, std::move(call.arguments[1]), width, origin);
-}
-
 constexpr FunctionEntry kFunctions[] = {
     {"abs", 1, 1, bind_abs},
     {"round", 1, 2, bind_round},
@@ -329,30 +275,12 @@ constexpr FunctionEntry kFunctions[] = {
     {"concat", 1, kArgumentsMax, bind_concat},
     {"||", 2, 2, bind_concat_strict},
     {"now", 0, 0, bind_now},
-    {"time_bucket", 2, 3, bind_time_bucket},
-    {"date_bin", 2, 3, bind_time_bucket},
+    {"time_bucket", 2, 4, bind_time_bucket},
+    {"date_bin", 2, 4, bind_time_bucket},
+    {"date_trunc", 2, 3, bind_date_trunc},
 };
 
-std::vector<ScalarPtr> one(ScalarPtr operand) {
-  std::vector<ScalarPtr> operands;
-  operands.push_back(std::move(operand));
-  return operands;
-}
-
 }  // namespace
-
-BucketScalar::BucketScalar(size_t text_position, ScalarPtr time, int64_t width, int64_t origin)
-    : KernelScalar(SqlType::kTimestamp, text_position, one(std::move(time)),
-                   [width, origin](KernelCall& call) {
-                     call.out.ints.resize(call.rows);
-                     const int64_t* times = call.arguments[0].ints;
-                     for (size_t i = 0; i < call.rows; ++i) {
-                       call.out.ints[i] = bucket_start(times[i], width, origin);
-                     }
-                     propagate_nulls(call);
-                   }),
-      width_ns(width),
-      origin_ns(origin) {}
 
 std::vector<std::string> function_names() {
   std::vector<std::string> names{"cast"};

@@ -1,5 +1,6 @@
 // Scalar functions by name: argument counts, types, result type and kernel.
 //   abs round floor ceil ceiling sqrt ln exp pow power coalesce lower upper length concat now time_bucket date_bin
+//   date_trunc
 // `||` is concat_strict: NULL when an operand is NULL, where concat() skips NULLs.
 // Errors:  unknown_function with the nearest name, wrong_arguments, type_mismatch, unsupported; with position.
 // Threads: pure functions.
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "api/query/scalar.h"
+#include "api/query/time_buckets.h"
 
 namespace varve {
 
@@ -23,12 +25,14 @@ struct FunctionCall {
 QueryResult<ScalarPtr> bind_function(FunctionCall call);
 std::vector<std::string> function_names();
 
-// time_bucket(width, time [, origin]) and date_bin with its parts visible, for run-wise grouping and statistics.
+// time_bucket(width, time [, origin] [, zone]), date_bin and date_trunc with their rule visible, for run-wise grouping
+// and statistics. Widths, zones and origins: time_buckets.h.
 class BucketScalar : public KernelScalar {
  public:
-  BucketScalar(size_t text_position, ScalarPtr time, int64_t width, int64_t origin);
-  const int64_t width_ns;
-  const int64_t origin_ns;
+  BucketScalar(size_t text_position, ScalarPtr time, const BucketRule& bucket_rule);
+  const BucketRule rule;
 };
+QueryResult<ScalarPtr> bind_time_bucket(FunctionCall& call);
+QueryResult<ScalarPtr> bind_date_trunc(FunctionCall& call);  // ('day', time [, zone])
 
 }  // namespace varve

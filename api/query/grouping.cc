@@ -4,7 +4,6 @@
 #include <numeric>
 
 #include "api/query/budgeted_sort.h"
-#include "api/query/interval.h"
 
 namespace varve {
 namespace {
@@ -16,6 +15,9 @@ constexpr uint64_t kStepKeyBytesMax = 1 << 20;
 
 // Key columns hold strings behind 32-bit offsets.
 constexpr size_t kKeyColumnBytesMax = 3ULL << 30;
+
+// The values of exact percentiles may take a quarter of the query's memory (guessed: groups and sorting have the rest).
+constexpr uint64_t kExactShare = 4;
 
 uint64_t mixed(uint64_t x) {  // splitmix64's finisher: near keys land far apart
   x ^= x >> 30;
@@ -70,7 +72,7 @@ uint32_t BucketTable::find_or_add(uint32_t series_group, int64_t bucket) {
 
 Grouping::Grouping(const SelectPlan& plan, QueryBudget& budget, EvalContext& context)
     : plan_(plan), budget_(budget), context_(context), memory_(budget) {
-  bool needs_times = false;
+  bool any_needs_times = false;
   for (const GroupKey& key : plan.keys) {
     key_columns_.emplace_back(physical_type(key.expr->type));
     series_values_.emplace_back(physical_type(key.expr->type));
@@ -79,14 +81,20 @@ Grouping::Grouping(const SelectPlan& plan, QueryBudget& budget, EvalContext& con
     if (key.kind == GroupKey::Kind::kBucket) bucket_key_ = &key;
   }
   series_keys_.resize(plan.keys.size());
+  const auto percentiles = std::count_if(
+      plan.aggregates.begin(), plan.aggregates.end(),
+      [](const PlannedAggregate& aggregate) { return aggregate.spec.kind == AggregateKind::kPercentile; });
   for (const PlannedAggregate& aggregate : plan.aggregates) {
-    aggregates_.push_back(make_aggregate(aggregate.spec));
+    AggregateSpec spec = aggregate.spec;
+    if (percentiles > 0) {
+      spec.exact_bytes_max = budget.max_memory_bytes() / kExactShare / static_cast<uint64_t>(percentiles);
+    }
+    aggregates_.push_back(make_aggregate(spec));
     group_bytes_ += aggregates_.back()->group_bytes();
     if (aggregate.argument) aggregate.argument->collect_slots(slots_);
-    needs_times |=
-        aggregate.spec.kind == AggregateKind::kFirst || aggregate.spec.kind == AggregateKind::kLast;
+    any_needs_times |= needs_times(aggregate.spec.kind);
   }
-  if ((needs_times || bucket_key_ != nullptr) && plan.has_table) slots_.push_back(kTimeSlot);
+  if ((any_needs_times || bucket_key_ != nullptr) && plan.has_table) slots_.push_back(kTimeSlot);
   std::sort(slots_.begin(), slots_.end());
   slots_.erase(std::unique(slots_.begin(), slots_.end()), slots_.end());
   inputs_.resize(aggregates_.size());
@@ -137,10 +145,11 @@ uint32_t Grouping::group_of_bucket(int64_t bucket) {
   return group;
 }
 
-QueryResult<void> Grouping::evaluate_arguments(const Chunk& chunk) {
+QueryResult<void> Grouping::evaluate_arguments(const Chunk& chunk, SeriesId series) {
   for (size_t i = 0; i < aggregates_.size(); ++i) {
     Scalar* argument = plan_.aggregates[i].argument.get();
     if (argument != nullptr) inputs_[i].argument = argument->evaluate(chunk, context_);
+    inputs_[i].series = series;
     inputs_[i].times = chunk.slots.empty() ? nullptr : chunk.slots[kTimeSlot].ints;
   }
   if (context_.failed()) return tl::make_unexpected(context_.error());
@@ -149,7 +158,7 @@ QueryResult<void> Grouping::evaluate_arguments(const Chunk& chunk) {
 
 QueryResult<void> Grouping::add(const Chunk& chunk, SeriesId series) {
   if (chunk.rows == 0) return {};
-  VARVE_QUERY_TRY(evaluate_arguments(chunk));
+  VARVE_QUERY_TRY(evaluate_arguments(chunk, series));
   if (plan_.keys.empty()) {
     for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->add_run(0, inputs_[i], 0, chunk.rows);
   } else if (by_runs_) {
@@ -167,11 +176,9 @@ QueryResult<void> Grouping::add_runs(const Chunk& chunk) {
     size_t to = chunk.rows;
     int64_t bucket = 0;
     if (bucket_key_ != nullptr) {
-      bucket = bucket_start(times[from], bucket_key_->width_ns, bucket_key_->origin_ns);
-      int64_t end = 0;
-      const bool last = __builtin_add_overflow(bucket, bucket_key_->width_ns, &end);
-      // The first bucket's start may be clamped; then its end is found by the next row's bucket.
-      if (bucket == INT64_MIN) end = times[from] == INT64_MAX ? INT64_MAX : times[from] + 1;
+      bucket = bucket_key_->bucket.start_of(times[from]);
+      const int64_t end = bucket_key_->bucket.end_of(bucket);
+      const bool last = end == INT64_MAX && bucket_key_->bucket.start_of(INT64_MAX) == bucket;
       if (!last) to = first_at_or_after(times, from, chunk.rows, end);
     }
     const uint32_t group = group_of_bucket(bucket);
@@ -212,8 +219,7 @@ QueryResult<bool> Grouping::add_block(const ScanBlock& block, const Chunk& tags)
   if (!plan_.keys.empty()) {
     VARVE_QUERY_TRY(begin_series(tags, block.series));
     const bool bucketed = bucket_key_ != nullptr;
-    group = group_of_bucket(
-        bucketed ? bucket_start(block.time_min, bucket_key_->width_ns, bucket_key_->origin_ns) : 0);
+    group = group_of_bucket(bucketed ? bucket_key_->bucket.start_of(block.time_min) : 0);
   }
   ColumnStatistics of_time;
   of_time.count = block.rows;
@@ -266,19 +272,27 @@ QueryResult<std::vector<uint32_t>> Grouping::output_order() {
   return order;
 }
 
-QueryResult<void> Grouping::finish(RowOutput& output) {
+std::vector<std::string> Grouping::approximate() const {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < aggregates_.size(); ++i) {
+    if (aggregates_[i]->approximate()) names.push_back(plan_.aggregates[i].text);
+  }
+  return names;
+}
+
+QueryResult<void> Grouping::finish(const GroupSink& sink) {
   VARVE_QUERY_ASSIGN(const std::vector<uint32_t> order, output_order());
   for (size_t from = 0; from < order.size(); from += kChunkRows) {
     VARVE_QUERY_TRY(budget_.check());
     const auto first = order.begin() + static_cast<std::ptrdiff_t>(from);
     const size_t count = std::min(kChunkRows, order.size() - from);
-    VARVE_QUERY_ASSIGN(const bool more, emit({first, first + static_cast<std::ptrdiff_t>(count)}, output));
+    VARVE_QUERY_ASSIGN(const bool more, emit({first, first + static_cast<std::ptrdiff_t>(count)}, sink));
     if (!more) return {};
   }
   return {};
 }
 
-QueryResult<bool> Grouping::emit(const std::vector<uint32_t>& groups, RowOutput& output) {
+QueryResult<bool> Grouping::emit(const std::vector<uint32_t>& groups, const GroupSink& sink) {
   std::vector<ColumnVector> columns;
   for (const ColumnVector& key : key_columns_) {
     append_selected(columns.emplace_back(key.type), view_of(key), groups);
@@ -295,13 +309,13 @@ QueryResult<bool> Grouping::emit(const std::vector<uint32_t>& groups, RowOutput&
     all_slots.push_back(chunk.slots.size());
     chunk.slots.push_back(view_of(column));
   }
-  if (!plan_.having) return output.push(chunk);
+  if (!plan_.having) return sink(chunk);
   std::vector<uint32_t> passed;
   select_true(plan_.having->evaluate(chunk, context_), chunk.rows, passed);
   if (context_.failed()) return tl::make_unexpected(context_.error());
   if (passed.empty()) return true;
   CompactedChunk compacted;
-  return output.push(compacted.assign(chunk, passed, all_slots));
+  return sink(compacted.assign(chunk, passed, all_slots));
 }
 
 }  // namespace varve

@@ -6,6 +6,7 @@
 // Threads: one thread.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -48,7 +49,11 @@ class Grouping {
   // A whole block of one series by its statistics; false when they do not suffice. `tags` is a one-row chunk with the
   // series' tags in their slots.
   QueryResult<bool> add_block(const ScanBlock& block, const Chunk& tags);
-  QueryResult<void> finish(RowOutput& output);
+  // Hands on the groups, keys then aggregates, that HAVING lets pass, until `sink` answers false.
+  using GroupSink = std::function<QueryResult<bool>(const Chunk&)>;
+  QueryResult<void> finish(const GroupSink& sink);
+  size_t groups() const { return groups_; }
+  std::vector<std::string> approximate() const;  // aggregates whose values are estimates
 
  private:
   QueryResult<void> begin_series(const Chunk& chunk, SeriesId series);  // unless it is the current one
@@ -57,10 +62,10 @@ class Grouping {
   uint32_t group_of_bucket(int64_t bucket);
   void add_group(const std::vector<VectorView>& keys, size_t row);
   void resize_aggregates();
-  QueryResult<void> evaluate_arguments(const Chunk& chunk);
+  QueryResult<void> evaluate_arguments(const Chunk& chunk, SeriesId series);
   QueryResult<void> account();
   QueryResult<std::vector<uint32_t>> output_order();
-  QueryResult<bool> emit(const std::vector<uint32_t>& groups, RowOutput& output);
+  QueryResult<bool> emit(const std::vector<uint32_t>& groups, const GroupSink& sink);
 
   const SelectPlan& plan_;
   QueryBudget& budget_;

@@ -16,7 +16,7 @@ __extension__ using Wide = __int128;  // a difference of two int64
 struct NamedUnit {
   std::string_view short_name;
   std::string_view name;  // singular; an s may follow
-  int64_t ns;
+  int64_t count;          // of ns, or of months
 };
 
 constexpr std::array<NamedUnit, 11> kUnits{{{"ns", "nanosecond", 1},
@@ -31,28 +31,37 @@ constexpr std::array<NamedUnit, 11> kUnits{{{"ns", "nanosecond", 1},
                                             {"d", "day", kNsPerDay},
                                             {"w", "week", 7 * kNsPerDay}}};
 
-int64_t unit_ns(std::string_view written) {
+constexpr NamedUnit kMonthUnits[] = {
+    {"mo", "month", 1}, {"mon", "mon", 1}, {"q", "quarter", 3}, {"y", "year", 12}, {"yr", "yr", 12}};
+
+// What one of the unit is: ns, or months; 0 and 0 when there is no such unit.
+Duration unit_of(std::string_view written) {
+  if (written == "M") return {1, 0};
   const std::string unit = ascii_lower(written);
   const std::string_view singular = unit.size() > 2 && unit.back() == 's'
                                         ? std::string_view(unit).substr(0, unit.size() - 1)
                                         : std::string_view(unit);
   for (const NamedUnit& known : kUnits) {
-    if (unit == known.short_name || singular == known.name) return known.ns;
+    if (unit == known.short_name || singular == known.name) return {0, known.count};
   }
-  return 0;
+  for (const NamedUnit& known : kMonthUnits) {
+    if (unit == known.short_name || singular == known.name) return {known.count, 0};
+  }
+  return {};
 }
 
 bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+Error wrong_duration(std::string_view text, std::string_view why) {
+  return invalid_argument(fmt::format("'{}' is not a duration ({}); use e.g. '5m', '1 hour' or '1h30m'",
+                                      text.substr(0, 40), why));
+}
+
 }  // namespace
 
-Result<int64_t> parse_interval(std::string_view text) {
-  const auto wrong = [&](std::string_view why) {
-    return invalid_argument(fmt::format("'{}' is not a duration ({}); use e.g. '5m', '1 hour' or '1h30m'",
-                                        text.substr(0, 40), why));
-  };
+Result<Duration> parse_calendar_duration(std::string_view text) {
   std::string_view rest = text;
   const auto skip_spaces = [&] {
     while (!rest.empty() && rest.front() == ' ') rest.remove_prefix(1);
@@ -61,30 +70,35 @@ Result<int64_t> parse_interval(std::string_view text) {
   const bool negative = !rest.empty() && rest.front() == '-';
   if (negative) rest.remove_prefix(1);
   skip_spaces();
-  if (rest.empty()) return wrong("it is empty");
-  int64_t total = 0;
+  if (rest.empty()) return wrong_duration(text, "it is empty");
+  Duration total;
   for (; !rest.empty(); skip_spaces()) {
     int64_t count = 0;
     const auto [end, failed] = std::from_chars(rest.data(), rest.data() + rest.size(), count);
-    if (failed != std::errc() || rest.front() == '-') return wrong("expected a whole number");
+    if (failed != std::errc() || rest.front() == '-') return wrong_duration(text, "expected a whole number");
     rest.remove_prefix(static_cast<size_t>(end - rest.data()));
     skip_spaces();
     size_t letters = 0;
     while (letters < rest.size() && is_letter(rest[letters])) ++letters;
     if (letters == 0 && count == 0 && rest.empty()) break;  // '0'
-    const int64_t ns = unit_ns(rest.substr(0, letters));
-    if (ns == 0) {
-      const std::string unit = ascii_lower(rest.substr(0, letters));
-      const bool calendar =
-          unit == "mo" || unit.starts_with("month") || unit == "y" || unit.starts_with("year");
-      return wrong(calendar ? "months and years have no fixed length" : "expected ns us ms s m h d or w");
-    }
+    const Duration unit = unit_of(rest.substr(0, letters));
+    if (unit.ns == 0 && unit.months == 0)
+      return wrong_duration(text, "expected ns us ms s m h d w, months or years");
     rest.remove_prefix(letters);
-    if (__builtin_mul_overflow(count, ns, &count) || __builtin_add_overflow(total, count, &total)) {
-      return wrong("it is longer than 292 years");
+    int64_t& part = unit.months != 0 ? total.months : total.ns;
+    if (__builtin_mul_overflow(count, unit.months + unit.ns, &count) ||
+        __builtin_add_overflow(part, count, &part)) {
+      return wrong_duration(text, "it is longer than 292 years");
     }
   }
-  return negative ? -total : total;
+  if (negative) total = {-total.months, -total.ns};
+  return total;
+}
+
+Result<int64_t> parse_interval(std::string_view text) {
+  VARVE_ASSIGN(const Duration parsed, parse_calendar_duration(text));
+  if (parsed.months != 0) return wrong_duration(text, "months and years have no fixed length");
+  return parsed.ns;
 }
 
 int64_t bucket_start(int64_t time, int64_t width, int64_t origin) {

@@ -1,5 +1,6 @@
 // Durations as SQL writes them: '5m', '1 hour', '1h30m', '1 day 12 hours', '-15 minutes', '0'.
-// Units: ns us ms s m h d w and their English names; months and years have no fixed length and are refused.
+// Units: ns us ms s m h d w and their English names. Months, quarters and years (M mo q y; `m` is a minute) have no fixed
+// length: parse_calendar_duration counts them apart, parse_interval refuses them.
 // Errors:  kInvalidArgument naming the text and what is accepted.
 // Threads: pure function.
 #pragma once
@@ -11,6 +12,11 @@
 
 namespace varve {
 
+struct Duration {
+  int64_t months = 0;
+  int64_t ns = 0;
+};
+Result<Duration> parse_calendar_duration(std::string_view text);
 Result<int64_t> parse_interval(std::string_view text);  // ns
 
 // Start of the bucket `time` lies in: buckets are [origin + k * width, origin + (k + 1) * width), width > 0.

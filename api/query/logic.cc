@@ -188,4 +188,18 @@ QueryResult<ScalarPtr> bind_case(std::vector<ScalarPtr> operands, size_t positio
   return std::make_unique<CaseScalar>(type, position, std::move(operands));
 }
 
+QueryResult<ScalarPtr> fold(ScalarPtr expr) {
+  const bool foldable = !expr->children.empty() &&
+                        std::all_of(expr->children.begin(), expr->children.end(),
+                                    [](const ScalarPtr& child) { return as_constant(*child) != nullptr; });
+  if (!foldable) return expr;
+  EvalContext context(kConstantBytesMax);
+  const Chunk one_row{1, {}};
+  const VectorView view = expr->evaluate(one_row, context);
+  if (context.failed()) return tl::make_unexpected(context.error());
+  ColumnVector column(view.type);
+  append_entry(column, view, 0);
+  return std::make_unique<ConstantScalar>(expr->type, expr->position, column.value(0));
+}
+
 }  // namespace varve

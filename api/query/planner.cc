@@ -6,39 +6,21 @@
 
 #include "api/query/binder.h"
 #include "api/query/conjuncts.h"
+#include "api/query/functions.h"
 #include "api/query/operators.h"
 #include "api/sql/text.h"
 
 namespace varve {
 namespace {
 
-void split_where(ScalarPtr where, SelectPlan& plan) {
-  std::vector<ScalarPtr> conjuncts;
-  collect_conjuncts(std::move(where), conjuncts);
-  std::vector<ScalarPtr> of_series;
-  std::vector<ScalarPtr> of_rows;
-  for (ScalarPtr& conjunct : conjuncts) {
-    if (const ConstantScalar* constant = as_constant(*conjunct)) {
-      const bool is_true = !constant->is_null() && std::get<bool>(constant->value());
-      if (!is_true) make_empty(plan.time);
-      continue;
-    }
-    if (take_time_bound(*conjunct, plan.time)) continue;
-    const std::vector<size_t> slots = conjunct->slots();
-    const bool only_tags = std::all_of(
-        slots.begin(), slots.end(), [&](size_t slot) { return plan.slots[slot].kind == ColumnKind::kTag; });
-    (only_tags ? of_series : of_rows).push_back(std::move(conjunct));
-  }
-  plan.series_filter = joined(std::move(of_series));
-  plan.row_filter = joined(std::move(of_rows));
-}
-
 // Whether every aggregate can be computed from the statistics of whole blocks.
 bool statistics_suffice(const SelectPlan& plan) {
   if (!plan.has_table || !plan.grouped || plan.row_filter) return false;
-  const bool by_row = std::any_of(plan.keys.begin(), plan.keys.end(),
-                                  [](const GroupKey& key) { return key.kind == GroupKey::Kind::kRow; });
-  if (by_row) return false;
+  const bool rows_needed = std::any_of(plan.keys.begin(), plan.keys.end(), [](const GroupKey& key) {
+    return key.kind == GroupKey::Kind::kRow || (key.kind == GroupKey::Kind::kBucket &&
+                                                !key.bucket.is_fixed());  // statistics know fixed widths only
+  });
+  if (rows_needed) return false;
   return std::all_of(plan.aggregates.begin(), plan.aggregates.end(), [&](const PlannedAggregate& aggregate) {
     if (!statistics_can_answer(aggregate.spec)) return false;
     if (!aggregate.argument) return true;
@@ -88,8 +70,12 @@ class SelectPlanner {
       VARVE_QUERY_ASSIGN(where, bind_condition(std::move(where)));
       split_where(std::move(where), plan_);
     }
+    VARVE_QUERY_TRY(check_clauses());
     VARVE_QUERY_TRY(group_by());
+    VARVE_QUERY_TRY(begin_fill());
     VARVE_QUERY_TRY(outputs());
+    VARVE_QUERY_TRY(fill_terms());
+    VARVE_QUERY_TRY(latest_by());
     if (select_.having) {
       VARVE_QUERY_ASSIGN(ScalarPtr having, binder_.bind_group(*select_.having, Binder::Aliases::kYes));
       VARVE_QUERY_ASSIGN(plan_.having, bind_condition(std::move(having)));
@@ -115,9 +101,46 @@ class SelectPlanner {
                       fmt::format("{} {}: SELECT has {} columns", clause, position, count), expr.position));
   }
 
+  QueryResult<void> check_clauses() const {
+    const auto refuse = [](std::string message, size_t position, std::string hint) {
+      return tl::make_unexpected(invalid_query("sql_syntax", std::move(message), position, std::move(hint)));
+    };
+    if (select_.sample_by && !select_.group_by.empty()) {
+      return refuse("SAMPLE BY and GROUP BY do not go together", select_.group_by[0]->position,
+                    "SAMPLE BY groups by every SELECT column without an aggregate by itself");
+    }
+    if (select_.latest_by.empty()) return {};
+    const size_t position = select_.latest_by[0]->position;
+    if (select_.sample_by || !select_.group_by.empty() || select_.having) {
+      return refuse("LATEST BY does not go with GROUP BY or SAMPLE BY", position,
+                    "use last(x) with GROUP BY");
+    }
+    for (const SelectItem& item : select_.items) {
+      if (item.expr && binder_.contains_aggregate(*item.expr)) {
+        return refuse("LATEST BY gives whole rows, not aggregates", position, "use last(x) with GROUP BY");
+      }
+    }
+    if (table_ == nullptr) return refuse("LATEST BY needs a FROM", position, "");
+    return {};
+  }
+
+  QueryResult<void> latest_by() {
+    for (const AstPtr& expr : select_.latest_by) {
+      VARVE_QUERY_ASSIGN(const ScalarPtr tag, binder_.bind_row(*expr, "LATEST BY", Binder::Aliases::kNo));
+      const SlotScalar* slot = as_slot(*tag);
+      if (slot == nullptr || plan_.slots[slot->slot].kind != ColumnKind::kTag) {
+        return tl::make_unexpected(invalid_query("not_a_tag", "LATEST BY takes the names of tags",
+                                                 expr->position,
+                                                 "of other columns use last(x) with GROUP BY"));
+      }
+      plan_.latest_by.push_back(slot->slot);
+    }
+    return {};
+  }
+
   QueryResult<void> group_by() {
     const auto aggregates = [&](const AstPtr& expr) { return expr && binder_.contains_aggregate(*expr); };
-    plan_.grouped = !select_.group_by.empty() || select_.having != nullptr ||
+    plan_.grouped = !select_.group_by.empty() || select_.having != nullptr || select_.sample_by.has_value() ||
                     std::any_of(select_.items.begin(), select_.items.end(),
                                 [&](const SelectItem& item) { return aggregates(item.expr); }) ||
                     std::any_of(select_.order_by.begin(), select_.order_by.end(),
@@ -136,6 +159,119 @@ class SelectPlanner {
       }
       VARVE_QUERY_TRY(binder_.add_key(*expr));
     }
+    return select_.sample_by ? sample_by() : QueryResult<void>();
+  }
+
+  QueryResult<void> sample_by() {
+    const size_t position = select_.sample_by->position;
+    if (table_ == nullptr) {
+      return tl::make_unexpected(invalid_query("sql_syntax", "SAMPLE BY needs a FROM", position));
+    }
+    VARVE_QUERY_TRY(binder_.add_sample_key(*select_.sample_by));
+    bool any_aggregate = false;
+    for (const SelectItem& item : select_.items) {
+      if (!item.expr) continue;
+      const bool aggregate = binder_.contains_aggregate(*item.expr);
+      any_aggregate |= aggregate;
+      if (!aggregate) VARVE_QUERY_TRY(binder_.add_implied_keys(*item.expr));
+    }
+    if (any_aggregate) return {};
+    return tl::make_unexpected(invalid_query("missing_aggregate", "SAMPLE BY needs an aggregate in SELECT",
+                                             position, "SELECT time, avg(x) ... SAMPLE BY 5m"));
+  }
+
+  static tl::unexpected<QueryError> refuse_fill(std::string message, size_t position, std::string hint = {}) {
+    return tl::make_unexpected(invalid_query("invalid_fill", std::move(message), position, std::move(hint)));
+  }
+
+  QueryResult<void> begin_fill() {
+    const std::vector<FillTerm>& terms = select_.fill;
+    if (terms.empty()) return {};
+    size_t buckets = 0;
+    for (size_t i = 0; i < plan_.keys.size(); ++i) {
+      if (dynamic_cast<const BucketScalar*>(plan_.keys[i].expr.get()) != nullptr) ++buckets;
+      if (plan_.keys[i].kind != GroupKey::Kind::kBucket) continue;
+      plan_.fill.emplace();
+      plan_.fill->bucket_key = i;
+    }
+    if (!plan_.fill) {
+      return refuse_fill("FILL needs a bucket of time", terms[0].position,
+                         "GROUP BY time_bucket('5m', time), or SAMPLE BY 5m");
+    }
+    if (buckets > 1) return refuse_fill("FILL needs one bucket of time, found several", terms[0].position);
+    for (const FillTerm& term : terms) {
+      if (term.kind != FillTerm::Kind::kNone) continue;
+      if (terms.size() > 1)
+        return refuse_fill("none stands alone in FILL", term.position, "null leaves a value out");
+      plan_.fill.reset();
+    }
+    return {};
+  }
+
+  // What a group expression becomes when gaps are filled: the fill stage's slot, if it has an aggregate in it.
+  ScalarPtr filled(ScalarPtr expr) {
+    if (!plan_.fill) return expr;
+    const std::vector<size_t> slots = expr->slots();
+    if (slots.empty() || slots.back() < plan_.keys.size()) return expr;
+    auto slot = std::make_unique<SlotScalar>(expr->type, expr->position,
+                                             plan_.keys.size() + plan_.fill->items.size());
+    plan_.fill->items.push_back({FillItem::Kind::kNull, std::move(expr), {}});
+    return slot;
+  }
+
+  QueryResult<void> fill_terms() {
+    if (!plan_.fill) return {};
+    const std::vector<FillTerm>& terms = select_.fill;
+    std::vector<FillItem>& items = plan_.fill->items;
+    if (items.empty()) return refuse_fill("FILL needs an aggregate in SELECT", terms[0].position);
+    if (terms.size() != 1 && terms.size() != items.size()) {
+      return refuse_fill(
+          fmt::format("FILL has {} values for {} columns with an aggregate", terms.size(), items.size()),
+          terms[0].position, "give one value for all, or one for each");
+    }
+    for (size_t i = 0; i < items.size(); ++i) {
+      VARVE_QUERY_TRY(fill_term(terms[terms.size() == 1 ? 0 : i], items[i]));
+    }
+    return {};
+  }
+
+  QueryResult<void> fill_term(const FillTerm& term, FillItem& item) {
+    const SqlType type = item.expr->type;
+    const auto cannot = [&](std::string_view what) {
+      return refuse_fill(fmt::format("FILL: {} for a column of type {}", what, sql_type_name(type)),
+                         term.position,
+                         select_.fill.size() == 1 ? "give one value for each column with an aggregate" : "");
+    };
+    switch (term.kind) {
+      case FillTerm::Kind::kNone:
+      case FillTerm::Kind::kNull:
+        return {};
+      case FillTerm::Kind::kPrevious:
+        item.kind = FillItem::Kind::kPrevious;
+        return {};
+      case FillTerm::Kind::kLinear:
+        if (!is_number(type) && type != SqlType::kTimestamp) return cannot("linear cannot stand");
+        item.kind = FillItem::Kind::kLinear;
+        return {};
+      case FillTerm::Kind::kValue:
+        break;
+    }
+    VARVE_QUERY_ASSIGN(ScalarPtr value, binder_.bind_row(*term.value, "FILL", Binder::Aliases::kNo));
+    if (type == SqlType::kTimestamp) {
+      VARVE_QUERY_ASSIGN(value, literal_as(std::move(value), SqlType::kTimestamp));
+    }
+    const bool whole_as_real = type == SqlType::kDouble && value->type == SqlType::kInt64;
+    if (whole_as_real) {
+      VARVE_QUERY_ASSIGN(value, bind_cast(std::move(value), SqlType::kDouble));
+      VARVE_QUERY_ASSIGN(value, fold(std::move(value)));
+    }
+    const ConstantScalar* constant = as_constant(*value);
+    if (constant == nullptr) return refuse_fill("FILL takes constants", term.position);
+    if (constant->is_null()) return {};
+    if (constant->type != type)
+      return cannot(fmt::format("a {} cannot stand", sql_type_name(constant->type)));
+    item.kind = FillItem::Kind::kValue;
+    item.value = constant->value();
     return {};
   }
 
@@ -177,7 +313,7 @@ class SelectPlanner {
       VARVE_QUERY_ASSIGN(ScalarPtr expr, plan_.grouped
                                              ? binder_.bind_group(*item.expr, Binder::Aliases::kNo)
                                              : binder_.bind_row(*item.expr, "SELECT", Binder::Aliases::kNo));
-      plan_.outputs.push_back({output_name(item), std::move(expr)});
+      plan_.outputs.push_back({output_name(item), filled(std::move(expr))});
     }
     return {};
   }
@@ -210,6 +346,7 @@ class SelectPlanner {
         VARVE_QUERY_ASSIGN(key.expr, plan_.grouped
                                          ? binder_.bind_group(*item.expr, Binder::Aliases::kYes)
                                          : binder_.bind_row(*item.expr, "ORDER BY", Binder::Aliases::kYes));
+        key.expr = filled(std::move(key.expr));
         if (select_.distinct) key.output = star_output(*key.expr);
         if (select_.distinct && !key.output) {
           return tl::make_unexpected(invalid_query(
@@ -275,6 +412,27 @@ QueryError unknown_table(const TableName& name, const std::vector<TableInfo>& ta
 
 }  // namespace
 
+void split_where(ScalarPtr where, SelectPlan& plan) {
+  std::vector<ScalarPtr> conjuncts;
+  collect_conjuncts(std::move(where), conjuncts);
+  std::vector<ScalarPtr> of_series;
+  std::vector<ScalarPtr> of_rows;
+  for (ScalarPtr& conjunct : conjuncts) {
+    if (const ConstantScalar* constant = as_constant(*conjunct)) {
+      const bool is_true = !constant->is_null() && std::get<bool>(constant->value());
+      if (!is_true) make_empty(plan.time);
+      continue;
+    }
+    if (take_time_bound(*conjunct, plan.time)) continue;
+    const std::vector<size_t> slots = conjunct->slots();
+    const bool only_tags = std::all_of(
+        slots.begin(), slots.end(), [&](size_t slot) { return plan.slots[slot].kind == ColumnKind::kTag; });
+    (only_tags ? of_series : of_rows).push_back(std::move(conjunct));
+  }
+  plan.series_filter = joined(std::move(of_series));
+  plan.row_filter = joined(std::move(of_rows));
+}
+
 QueryResult<TableInfo> find_table(const Engine& engine, const TableName& name) {
   const std::string database = name.database.empty() ? std::string(kDefaultDatabase) : name.database;
   Result<TableInfo> found = engine.describe(database, name.name);
@@ -304,7 +462,17 @@ QueryResult<TableInfo> find_table(const Engine& engine, const TableName& name) {
 
 QueryResult<SelectPlan> plan_select(const SelectStatement& select, const TableInfo* table,
                                     const QueryParameters& parameters, int64_t now_ns) {
-  return SelectPlanner(select, table, parameters, now_ns).plan();
+  VARVE_QUERY_ASSIGN(SelectPlan plan, SelectPlanner(select, table, parameters, now_ns).plan());
+  if (!plan.fill || plan.time.min == INT64_MIN || plan.time.empty()) return plan;
+  const std::vector<FillItem>& items = plan.fill->items;
+  const bool looks_back = std::any_of(items.begin(), items.end(), [](const FillItem& item) {
+    return item.kind == FillItem::Kind::kPrevious;
+  });
+  if (!looks_back || table->time_min >= plan.time.min) return plan;
+  VARVE_QUERY_ASSIGN(SelectPlan before, SelectPlanner(select, table, parameters, now_ns).plan());
+  plan.fill->look_back = std::make_unique<SelectPlan>(std::move(before));
+  plan.fill->oldest = table->time_min;
+  return plan;
 }
 
 }  // namespace varve

@@ -10,6 +10,7 @@
 #include "api/query/budget.h"
 #include "api/query/delete.h"
 #include "api/query/executor.h"
+#include "api/query/explain.h"
 #include "api/query/planner.h"
 #include "api/sql/parser.h"
 
@@ -197,6 +198,9 @@ struct QueryService::State {
     }
     if (const auto* rows = std::get_if<DeleteStatement>(&statement)) {
       return delete_rows(engine, *rows, request, clock.wall_ns(), budget, sink, stats);
+    }
+    if (const auto* explained = std::get_if<ExplainStatement>(&statement)) {
+      return run_explain(engine, *explained, request.parameters, clock.wall_ns(), budget, sink, stats);
     }
     return run_select(engine, std::get<SelectStatement>(statement), request.parameters, clock.wall_ns(),
                       budget, sink, stats);

@@ -48,6 +48,13 @@ class ResultSink {
   virtual bool rows(const ResultBatch& batch) = 0;
 };
 
+// A part of a query's work, for EXPLAIN ANALYZE.
+struct QueryStep {
+  std::string name;
+  double elapsed_ms = 0;
+  uint64_t rows = 0;  // that came out of it
+};
+
 struct QueryStats {
   double elapsed_ms = 0;
   std::string engine;  // "native"
@@ -55,6 +62,10 @@ struct QueryStats {
   uint64_t rows_scanned = 0;
   uint64_t blocks_decoded = 0;
   uint64_t blocks_from_statistics = 0;
+  uint64_t segments = 0;         // opened
+  uint64_t segments_pruned = 0;  // not opened
+  std::vector<QueryStep> steps;
+  std::vector<std::string> approximate;  // aggregates whose values are estimates, as SQL
 };
 
 // Set from any thread: the query ends as cancelled. Shared, so that whoever waits for its rows can look at it, too.

@@ -128,8 +128,13 @@ class JsonWriter : public PieceWriter {
     append_double(buffer_, std::round(stats.elapsed_ms * 1000) / 1000);
     buffer_ += ",\"engine\":";
     append_json_string(buffer_, stats.engine);
-    buffer_ += fmt::format(",\"rows_scanned\":{},\"blocks_decoded\":{},\"blocks_from_statistics\":{}}}}}",
+    buffer_ += fmt::format(",\"rows_scanned\":{},\"blocks_decoded\":{},\"blocks_from_statistics\":{}",
                            stats.rows_scanned, stats.blocks_decoded, stats.blocks_from_statistics);
+    for (const std::string& aggregate : stats.approximate) {
+      buffer_ += &aggregate == stats.approximate.data() ? ",\"approximate\":[" : ",";
+      append_json_string(buffer_, aggregate);
+    }
+    buffer_ += stats.approximate.empty() ? "}}" : "]}}";
     return flush(true);
   }
   void fail(const QueryError& error) override {

@@ -38,8 +38,8 @@ QueryResult<bool> TableSource::open(const Engine& engine, std::vector<size_t> ne
   request.may_use_statistics = use_statistics;
   for (const GroupKey& key : plan_.keys) {
     if (key.kind != GroupKey::Kind::kBucket) continue;
-    request.bucket_width_ns = key.width_ns;
-    request.bucket_origin_ns = key.origin_ns;
+    request.bucket_width_ns = key.bucket.width_ns;
+    request.bucket_origin_ns = key.bucket.origin_ns;
   }
   auto scan = engine.scan(std::move(request));
   if (!scan) return tl::make_unexpected(from_storage(scan.error()));

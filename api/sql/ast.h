@@ -87,13 +87,30 @@ struct OrderItem {
   std::optional<bool> nulls_first;  // else: first when ascending, last when descending, as SQLite
 };
 
+// SAMPLE BY width [ALIGN TO CALENDAR [TIME ZONE 'name']]
+struct SampleBy {
+  AstPtr width;  // a string literal (also of a bare 5m), a parameter or an interval
+  AstPtr zone;   // null = UTC
+  size_t position = 0;
+};
+
+struct FillTerm {
+  enum class Kind { kNone, kNull, kPrevious, kLinear, kValue };
+  Kind kind = Kind::kNone;
+  AstPtr value;  // kValue
+  size_t position = 0;
+};
+
 struct SelectStatement {
   bool distinct = false;
   std::vector<SelectItem> items;
   std::optional<TableName> from;
   AstPtr where;
+  std::optional<SampleBy> sample_by;
+  std::vector<AstPtr> latest_by;  // also LATEST ON time PARTITION BY ...
   std::vector<AstPtr> group_by;
   AstPtr having;
+  std::vector<FillTerm> fill;  // of GROUP BY or SAMPLE BY; empty = none was written
   std::vector<OrderItem> order_by;
   AstPtr limit;
   AstPtr offset;
@@ -110,6 +127,12 @@ struct DeleteStatement {
   AstPtr where;  // never null
 };
 
-using Statement = std::variant<SelectStatement, ShowTablesStatement, DescribeStatement, DeleteStatement>;
+struct ExplainStatement {
+  bool analyze = false;
+  SelectStatement select;
+};
+
+using Statement =
+    std::variant<SelectStatement, ShowTablesStatement, DescribeStatement, DeleteStatement, ExplainStatement>;
 
 }  // namespace varve

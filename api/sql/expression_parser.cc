@@ -352,6 +352,10 @@ QueryResult<AstPtr> ExpressionParser::primary() {
       close(*expr);
       return expr;
     }
+    case TokenKind::kDuration:
+      return tl::make_unexpected(
+          invalid_query("sql_syntax", fmt::format("'{}' is not a number", current_.text.substr(0, 40)),
+                        position, "durations are written in quotes, like '5m'"));
     case TokenKind::kQuotedName:
       return name_or_call();
     case TokenKind::kWord:
@@ -385,7 +389,7 @@ QueryResult<AstPtr> ExpressionParser::word_primary() {
   if (word("INTERVAL")) {
     Lexer ahead = lexer_;
     VARVE_QUERY_ASSIGN(const Token after, ahead.next());
-    if (after.kind == TokenKind::kString) return interval();
+    if (after.kind == TokenKind::kString || after.kind == TokenKind::kInteger) return interval();
   }
   if (word("NULL") || word("TRUE") || word("FALSE")) {
     VARVE_QUERY_ASSIGN(auto expr, node(AstKind::kLiteral, position));
@@ -403,9 +407,31 @@ QueryResult<AstPtr> ExpressionParser::interval() {
   VARVE_QUERY_TRY(advance());
   VARVE_QUERY_ASSIGN(auto expr, node(AstKind::kInterval, position));
   expr->name = current_.unquoted();
+  const bool unit_follows = current_.kind == TokenKind::kInteger;  // INTERVAL 1 HOUR
+  VARVE_QUERY_TRY(advance());
+  if (unit_follows) {
+    if (current_.kind != TokenKind::kWord) return expected("a unit, as in INTERVAL 1 HOUR");
+    expr->name += current_.unquoted();
+    VARVE_QUERY_TRY(advance());
+  }
+  close(*expr);
+  return expr;
+}
+
+// '5m', 5m, $width or INTERVAL '5m'.
+QueryResult<AstPtr> ExpressionParser::width() {
+  if (current_.kind != TokenKind::kDuration) return primary();
+  VARVE_QUERY_ASSIGN(auto expr, node(AstKind::kLiteral, current_.position));
+  expr->value = std::string(current_.text);
   VARVE_QUERY_TRY(advance());
   close(*expr);
   return expr;
+}
+
+bool ExpressionParser::word_follows(std::string_view upper_case) const {
+  Lexer ahead = lexer_;
+  const QueryResult<Token> after = ahead.next();
+  return after && after->is_word(upper_case);
 }
 
 QueryResult<AstPtr> ExpressionParser::case_expression() {

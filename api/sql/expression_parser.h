@@ -33,6 +33,8 @@ class ExpressionParser {
   static std::string shown(const Token& token);  // for messages, cut to a sane length
 
   QueryResult<AstPtr> expression() { return binary(0); }
+  QueryResult<AstPtr> width();                           // of SAMPLE BY
+  bool word_follows(std::string_view upper_case) const;  // after the current token
 
  private:
   QueryResult<AstPtr> binary(int binding_min);

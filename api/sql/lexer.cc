@@ -105,9 +105,9 @@ QueryResult<Token> Lexer::number() {
   }
   if (end < sql_.size() && continues_word(sql_[end])) {
     while (end < sql_.size() && continues_word(sql_[end])) ++end;
+    if (whole) return take(TokenKind::kDuration, end - at_);
     const std::string_view text = sql_.substr(at_, std::min<size_t>(end - at_, 40));
-    return tl::make_unexpected(invalid_query("sql_syntax", fmt::format("'{}' is not a number", text), at_,
-                                             "durations are written in quotes, like '5m'"));
+    return tl::make_unexpected(invalid_query("sql_syntax", fmt::format("'{}' is not a number", text), at_));
   }
   return take(whole ? TokenKind::kInteger : TokenKind::kNumber, end - at_);
 }
@@ -131,8 +131,13 @@ QueryResult<Token> Lexer::next() {
   if (kOneByteOperators.find(c) != std::string_view::npos) return take(TokenKind::kOperator, 1);
   const auto byte = static_cast<unsigned char>(c);
   const std::string shown = byte > 0x20 && byte < 0x7f ? std::string(1, c) : fmt::format("\\x{:02x}", byte);
+  const std::string_view hint = c == '&'   ? "conditions are joined by AND"
+                                : c == '|' ? "conditions are joined by OR, strings by ||"
+                                : c == '!' ? "negation is written NOT"
+                                : c == '?' || c == ':' || c == '@' ? "parameters are written $name"
+                                                                   : "";
   return tl::make_unexpected(
-      invalid_query("sql_syntax", fmt::format("unexpected character '{}'", shown), at_));
+      invalid_query("sql_syntax", fmt::format("unexpected character '{}'", shown), at_, std::string(hint)));
 }
 
 }  // namespace varve

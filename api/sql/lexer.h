@@ -1,5 +1,5 @@
 // Cuts a statement into tokens, one at a time, without copying.
-//   words a_1, "quoted ""names""", 'strings ''', 12, 1.5e-3, $name, operators; -- and /* */ comments are skipped
+//   words a_1, "quoted ""names""", 'strings ''', 12, 1.5e-3, 1h30m, $name, operators; -- and /* */ comments are skipped
 // Errors:  sql_syntax with the byte position: unterminated string or comment, stray byte, malformed number.
 // Threads: a value; the text must outlive it.
 #pragma once
@@ -12,7 +12,17 @@
 
 namespace varve {
 
-enum class TokenKind { kEnd, kWord, kQuotedName, kString, kInteger, kNumber, kParameter, kOperator };
+enum class TokenKind {
+  kEnd,
+  kWord,
+  kQuotedName,
+  kString,
+  kInteger,
+  kNumber,
+  kDuration,  // digits and letters, as 5m; only SAMPLE BY takes it
+  kParameter,
+  kOperator
+};
 
 struct Token {
   TokenKind kind = TokenKind::kEnd;

@@ -87,6 +87,26 @@ TEST_F(WalReaderTest, ListsMissingFilesAsLost) {
   EXPECT_EQ(reader->damage()[0].bytes, 0U);
 }
 
+TEST_F(WalReaderTest, AFileUnderAnothersNameIsNotRead) {
+  write_log(1, 5);
+  write_log(6, 10);
+  files_.set_bytes(log_file(6), files_.bytes(log_file(1)));
+  const auto reader = read_from(1);
+  for (Lsn lsn = 1; lsn <= 5; ++lsn) expect_next(*reader, lsn);
+  expect_end(*reader);
+}
+
+TEST_F(WalReaderTest, StopsAtALimitWithinALossThatTheNextRecordIsBeyond) {
+  write_log(1, 5);
+  write_log(11, 15);
+  const auto reader = read_from(1);
+  for (Lsn lsn = 1; lsn <= 5; ++lsn) expect_next(*reader, lsn, 8);
+  expect_end(*reader, 8);
+  expect_next(*reader, 11);
+  EXPECT_EQ(reader->damage().at(0).first_lost, 6U);
+  EXPECT_EQ(reader->damage().at(0).last_lost, 10U);
+}
+
 TEST_F(WalReaderTest, ALaterFileOverrulesRecordsOfAnEarlierOne) {
   write_log(1, 10);
   const std::string whole = files_.bytes(log_file(1));

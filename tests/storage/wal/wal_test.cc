@@ -345,6 +345,23 @@ TEST_F(WalTest, RemovesOnlyFilesWhollyBelow) {
   expect_found(25, 29);
 }
 
+TEST_F(WalTest, SaysHowMuchLogIsLeftToReadAndWhereTheNewestBytesBegin) {
+  auto with = options();
+  with.file_bytes = kWalFirstRecordOffset + 5 * bytes_of(10);  // 5 records a file
+  auto wal = open(10, with);
+  append(*wal, 15);  // files 10, 15, 20
+  const uint64_t all = wal->stats().bytes;
+  const uint64_t newest = offset_of(25, 20);
+  EXPECT_EQ(wal->bytes_after(9), all);
+  EXPECT_EQ(wal->bytes_after(0), all) << "a cursor before the oldest record kept";
+  EXPECT_EQ(wal->bytes_after(18), all - (all - newest) / 2) << "record 19 is in the middle file";
+  EXPECT_EQ(wal->bytes_after(19), newest);
+  EXPECT_EQ(wal->bytes_after(24), 0U);
+  EXPECT_EQ(wal->first_lsn_within(all), 10U);
+  EXPECT_EQ(wal->first_lsn_within(all - 1), 15U);
+  EXPECT_EQ(wal->first_lsn_within(0), 20U) << "the active file stays, whatever its size";
+}
+
 TEST_F(WalTest, CountsAdoptedFilesAndTheirBytes) {
   write_log(1, 10);
   auto wal = open(11);
@@ -397,6 +414,12 @@ TEST_F(WalTest, MovesATornFirstRecordAsideInsteadOfRemovingIt) {
   EXPECT_EQ(recover().next_lsn, 2U);
   expect_found(1, 1);
   EXPECT_TRUE(files_.bytes(join_path(kLogFolder, "quarantine/" + wal_file_name(1) + ".tail-1")) == torn);
+  const std::string torn_again = torn.substr(0, torn.size() - 1);
+  files_.set_bytes(log_file(1), torn_again);
+  EXPECT_TRUE(recover().torn_tail);
+  append(*open(1), 1);
+  EXPECT_TRUE(files_.bytes(join_path(kLogFolder, "quarantine/" + wal_file_name(1) + ".tail-2")) ==
+              torn_again);
 }
 
 TEST_F(WalTest, CountsItsWork) {
