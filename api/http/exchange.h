@@ -25,11 +25,15 @@ struct HttpRequest {
   std::string method;                                          // GET (also for HEAD), POST, DELETE ...
   std::string path;                                            // percent-decoded, without the query
   std::map<std::string, std::string, std::less<>> parameters;  // of the URL; the first of a repeated name
+  std::string client;                                          // its address, without the port
   std::string content_type;
+  std::string accept;
   std::string accept_encoding;
+  std::string request_id;  // that the client gave the request
   std::string if_none_match;
   std::function<BodyRead(std::string& body)> read_body;  // once; decompressed; at most kBodyBytesMax
-  std::function<bool()> client_gone;                     // cheap enough to ask ten times a second
+  // Cheap enough to ask ten times a second; may be kept until the answer's stream is closed.
+  std::function<bool()> client_gone;
 
   // Empty when the parameter is absent.
   std::string_view parameter(std::string_view name) const {

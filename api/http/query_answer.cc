@@ -6,36 +6,41 @@ namespace varve {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using std::chrono::steady_clock;
 
-// How often a waiting worker looks whether its client still is there.
-constexpr milliseconds kClientCheck{100};
+// How often a waiting worker looks whether its client still is there, and a waiting query whether it was cancelled.
+constexpr milliseconds kLook{100};
 
-QueryAnswer::QueryAnswer(QueryService& service, QueryRequest request, ResultFormat format,
-                         TimeFormat time_format) {
-  thread_ = std::jthread([this, &service, request = std::move(request), format, time_format] {
-    run(service, request, format, time_format);
-  });
+QueryAnswer::QueryAnswer(QueryRequest request, std::unique_ptr<AnswerText> text) {
+  request.stop = stop_;
+  thread_ =
+      std::jthread([this, request = std::move(request), text = std::move(text)] { run(request, *text); });
 }
 
 QueryAnswer::~QueryAnswer() {
   close();
 }
 
-void QueryAnswer::run(QueryService& service, const QueryRequest& request, ResultFormat format,
-                      TimeFormat time_format) {
-  auto writer = ResultWriter::make(format, time_format, [this](std::string_view text) { return put(text); });
-  auto stats = service.run(request, *writer);
-  bool complete = stats.has_value() && writer->finish(*stats);
-  if (complete && !filling_.empty()) complete = hand_over();
-  const std::lock_guard lock(mutex_);
-  if (!stats) {
-    error_ = std::move(stats.error());
-  } else if (!complete) {
-    error_ =
-        QueryError{QueryErrorKind::kCancelled, "client_gone", "the reader of the answer went away", {}, {}};
+void QueryAnswer::run(const QueryRequest& request, AnswerText& text) {
+  const QueryResult<bool> outcome = text.write(request, [this](std::string_view part) { return put(part); });
+  bool complete = outcome.value_or(false);
+  if (!outcome && set_error(outcome.error())) {
+    text.fail(outcome.error());
+    complete = true;
   }
+  if (complete && !filling_.empty()) complete = hand_over();
+  if (outcome && !complete) {
+    set_error({QueryErrorKind::kCancelled, "client_gone", "the reader of the answer went away", {}, {}});
+  }
+  const std::lock_guard lock(mutex_);
   finished_ = true;
   changed_.notify_all();
+}
+
+bool QueryAnswer::set_error(QueryError error) {
+  const std::lock_guard lock(mutex_);
+  error_ = std::move(error);
+  return streaming_ && !closed_;
 }
 
 bool QueryAnswer::put(std::string_view text) {
@@ -51,27 +56,37 @@ bool QueryAnswer::put(std::string_view text) {
 
 bool QueryAnswer::hand_over() {
   std::unique_lock lock(mutex_);
-  const bool room = changed_.wait_for(lock, seconds(kReaderStallSeconds),
-                                      [&] { return closed_ || pieces_.size() < kPiecesMax; });
-  if (!room || closed_) return false;
+  const auto room = [&] { return closed_ || pieces_.size() < kPiecesMax; };
+  const auto patience_ends = steady_clock::now() + seconds(kReaderStallSeconds);
+  while (!changed_.wait_for(lock, kLook, room)) {
+    if (*stop_ || steady_clock::now() > patience_ends) return false;  // cancelled by hand, or stalled
+  }
+  if (closed_) return false;
   pieces_.push_back(std::move(filling_));
   filling_.clear();
   changed_.notify_all();
   return true;
 }
 
-QueryAnswer::Start QueryAnswer::wait(const std::function<bool()>& client_gone) {
+void QueryAnswer::stop() {
+  closed_ = true;
+  *stop_ = true;
+  changed_.notify_all();
+}
+
+QueryAnswer::Start QueryAnswer::wait(std::function<bool()> client_gone) {
+  client_gone_ = std::move(client_gone);
   std::unique_lock lock(mutex_);
-  const auto decided = [&] { return finished_ || pieces_.size() >= kPiecesMax; };
-  while (!changed_.wait_for(lock, kClientCheck, decided)) {
-    if (client_gone()) {
-      closed_ = true;
-      changed_.notify_all();
+  const auto decided = [&] { return finished_ || error_ || pieces_.size() >= kPiecesMax; };
+  while (!changed_.wait_for(lock, kLook, decided)) {
+    if (client_gone_()) {
+      stop();
       return Start::kClientGone;
     }
   }
-  if (!finished_) return Start::kStreaming;
-  return error_ ? Start::kFailed : Start::kWhole;
+  if (error_) return Start::kFailed;
+  streaming_ = !finished_;
+  return streaming_ ? Start::kStreaming : Start::kWhole;
 }
 
 std::string QueryAnswer::take_whole() {
@@ -84,9 +99,11 @@ std::string QueryAnswer::take_whole() {
 
 BodyStream::Next QueryAnswer::next(std::string& piece) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return finished_ || closed_ || !pieces_.empty(); });
-  if (closed_ || (finished_ && error_)) return Next::kBroken;
-  if (pieces_.empty()) return Next::kEnd;
+  while (!changed_.wait_for(lock, kLook, [&] { return finished_ || closed_ || !pieces_.empty(); })) {
+    if (client_gone_()) stop();
+  }
+  if (closed_) return Next::kBroken;
+  if (pieces_.empty()) return error_ ? Next::kBroken : Next::kEnd;
   piece = std::move(pieces_.front());
   pieces_.pop_front();
   changed_.notify_all();
@@ -95,8 +112,7 @@ BodyStream::Next QueryAnswer::next(std::string& piece) {
 
 void QueryAnswer::close() {
   const std::lock_guard lock(mutex_);
-  closed_ = true;
-  changed_.notify_all();
+  stop();
 }
 
 }  // namespace varve

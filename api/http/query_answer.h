@@ -1,9 +1,9 @@
 // One query's answer on its way to the client: the query runs on its own thread and fills a bounded pipe, the
 // connection's worker empties it. So a big answer takes kPiecesMax pieces of memory, however slow its reader.
 //   - An answer that fits into the pipe is known whole, success or error, before the first byte is sent.
-//   - After that an error can only cut the connection short, which the client sees as an unfinished chunked
-//   body.
-//   - A reader that went away, or took nothing for kReaderStall, stops the query.
+//   - After that an error ends the text with its message and cuts the connection short, which the client sees as an
+//   unfinished chunked body.
+//   - A reader that went away, or took nothing for kReaderStall, stops the query, also one that is still computing.
 // Threads: made and read by one worker; close() from any.
 #pragma once
 
@@ -18,9 +18,19 @@
 
 #include "api/http/exchange.h"
 #include "api/query/query.h"
-#include "api/query/result_writer.h"
 
 namespace varve {
+
+// What runs a query and writes its answer, whatever the language and the format. One per answer.
+class AnswerText {
+ public:
+  using Put = std::function<bool(std::string_view)>;  // false = stop, the reader is gone
+  virtual ~AnswerText() = default;
+  virtual QueryResult<bool> write(const QueryRequest& request,
+                                  const Put& put) = 0;  // false = `put` stopped it
+  // After write() failed with text handed out already: says so at its end, for people.
+  virtual void fail(const QueryError& error) = 0;
+};
 
 class QueryAnswer final : public BodyStream {
  public:
@@ -28,12 +38,12 @@ class QueryAnswer final : public BodyStream {
   static constexpr size_t kPiecesMax = 4;             // 256 KiB: most answers are whole before they are sent
   static constexpr int64_t kReaderStallSeconds = 30;  // then the reader counts as gone
 
-  QueryAnswer(QueryService& service, QueryRequest request, ResultFormat format, TimeFormat time_format);
+  QueryAnswer(QueryRequest request, std::unique_ptr<AnswerText> text);
   ~QueryAnswer() override;
 
   enum class Start { kWhole, kStreaming, kFailed, kClientGone };
-  // Waits until the answer is whole, failed, or fills the pipe.
-  Start wait(const std::function<bool()>& client_gone);
+  // Waits until the answer is whole, failed, or fills the pipe. `client_gone` is asked from time to time, by next(), too.
+  Start wait(std::function<bool()> client_gone);
   std::string take_whole();                            // after kWhole
   const QueryError& error() const { return *error_; }  // after kFailed
 
@@ -41,16 +51,21 @@ class QueryAnswer final : public BodyStream {
   void close() override;
 
  private:
-  void run(QueryService& service, const QueryRequest& request, ResultFormat format, TimeFormat time_format);
+  void run(const QueryRequest& request, AnswerText& text);
   bool put(std::string_view text);  // on the query's thread; false = stop
   bool hand_over();
+  void stop();                       // under the lock
+  bool set_error(QueryError error);  // true: its text is wanted
 
-  std::string filling_;  // of the query's thread
+  const StopSwitch stop_ = std::make_shared<std::atomic<bool>>(false);  // the query's
+  std::string filling_;                                                 // of the query's thread
+  std::function<bool()> client_gone_;                                   // of the worker
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   std::deque<std::string> pieces_;
   std::optional<QueryError> error_;
+  bool streaming_ = false;  // wait() has said so
   bool finished_ = false;
   bool closed_ = false;
 

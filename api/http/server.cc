@@ -115,8 +115,11 @@ HttpRequest to_request(const httplib::Request& request) {
   HttpRequest result;
   result.method = request.method == "HEAD" ? "GET" : request.method;
   result.path = request.path;
+  result.client = request.remote_addr;
   for (const auto& [name, value] : request.params) result.parameters.emplace(name, value);
   result.content_type = request.get_header_value("Content-Type");
+  result.accept = request.get_header_value("Accept");
+  result.request_id = request.get_header_value("X-Request-Id");
   result.accept_encoding = request.get_header_value("Accept-Encoding");
   result.if_none_match = request.get_header_value("If-None-Match");
   return result;
@@ -238,6 +241,7 @@ void HttplibServer::serve(HttpServices services) {
   add_write_routes(router_, services_);
   add_status_routes(router_, services_);
   add_health_routes(router_, services_);
+  add_influx_routes(router_, services_);
   add_page_routes(router_);
   ready_.store(true, std::memory_order_release);
 }
@@ -280,7 +284,7 @@ void HttplibServer::handle(const Request& request, Response& response, const htt
   std::string family = "none";
   size_t taken = 0;
   HttpRequest ours = to_request(request);
-  ours.client_gone = [&] { return stopping_ || request.is_connection_closed(); };
+  ours.client_gone = [this, &request] { return stopping_ || request.is_connection_closed(); };
   ours.read_body = [&](std::string& body) { return read_body(request, response, reader, body, taken); };
   const HttpError wrong = refusal(request);
   to_response(wrong.code.empty() ? dispatch(ours, family) : error_response(wrong), response);

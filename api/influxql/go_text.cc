@@ -142,8 +142,10 @@ void append_csv_field(std::string& out, std::string_view text) {
 
 void append_rfc3339(std::string& out, int64_t ns, int64_t offset_ns) {
   int64_t local = 0;
-  if (__builtin_add_overflow(ns, offset_ns, &local))
-    local = ns;  // at the ends of time, where no zone matters
+  if (__builtin_add_overflow(ns, offset_ns, &local)) {  // at the ends of time: UTC
+    local = ns;
+    offset_ns = 0;
+  }
   const CivilTime civil = to_civil(local);
   fmt::format_to(std::back_inserter(out), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", civil.year, civil.month,
                  civil.day, civil.hour, civil.minute, civil.second);
@@ -169,7 +171,7 @@ std::string duration_text(int64_t ns) {
     return text.append(unit);
   };
   const auto size = static_cast<double>(ns);
-  if (ns < kNsPerUs) return fmt::format("{}ns", ns);
+  if (ns < kNsPerUs) return ns == 0 ? "0s" : fmt::format("{}ns", ns);
   if (ns < kNsPerMs) return with_unit(size / kNsPerUs, "\xc2\xb5s");
   if (ns < kNsPerSecond) return with_unit(size / kNsPerMs, "ms");
   const int64_t minutes = ns / (60 * kNsPerSecond);

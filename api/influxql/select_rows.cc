@@ -233,6 +233,7 @@ class Collector {
       if (!checked) return checked;
       if (!more) return tl::make_unexpected(from_storage(more.error()));
       if (!*more) return {};
+      context_.budget.add_scanned(block.rows);
       const SeriesTags& tags = (*scan)->tags(block.series);
       const auto tag_of = [&](const std::string& tag) { return tags.value(tag); };
       filter.series_passes(tag_of);  // the scan may have asked about other series since

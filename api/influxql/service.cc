@@ -154,21 +154,19 @@ class Service::Run {
   std::string warning_;
 };
 
-QueryResult<void> Service::run(const Request& request, std::vector<Statement> statements,
+QueryResult<bool> Service::run(const Request& request, std::vector<Statement> statements,
                                AnswerWriter::Put put) {
   const auto writer = AnswerWriter::make(request.answer, std::move(put));
   bool read = false;
-  const auto outcome = queries_.run_work(request.query, [&](QueryBudget& budget, QueryStats& stats) {
+  const auto work = [&](QueryBudget& budget, QueryStats& stats) {
     stats.engine = "influxql";
     read = Run(*this, request, budget, stats, *writer).statements(statements);
     return QueryResult<void>();
-  });
-  if (!outcome) return tl::make_unexpected(outcome.error());
-  if (!read) {
-    return tl::make_unexpected(
-        QueryError{QueryErrorKind::kCancelled, "client_gone", "the reader of the answer went away", {}, {}});
+  };
+  if (auto outcome = queries_.run_work(request.query, work); !outcome) {
+    return tl::make_unexpected(std::move(outcome.error()));
   }
-  return {};
+  return read;
 }
 
 }  // namespace varve::influxql

@@ -3,7 +3,7 @@
 //   - A statement that fails has its error in its result; those after it are "not executed".
 //   - CREATE DATABASE makes a name known (databases.h). DROP and DELETE need may_change, as do the statements that are
 //     understood but do nothing here.
-// Errors:  run(): busy, and when the reader has gone; what statements fail with is in the answer.
+// Errors:  run(): no place became free, memory is out; what statements fail with is in the answer.
 // Threads: any.
 #pragma once
 
@@ -29,7 +29,8 @@ class Service {
   Service(Engine& engine, QueryService& queries, const Clock& clock)
       : engine_(engine), queries_(queries), clock_(clock), databases_(engine) {}
 
-  QueryResult<void> run(const Request& request, std::vector<Statement> statements, AnswerWriter::Put put);
+  // False = `put` wanted no more.
+  QueryResult<bool> run(const Request& request, std::vector<Statement> statements, AnswerWriter::Put put);
 
  private:
   class Run;

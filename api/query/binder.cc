@@ -46,6 +46,9 @@ CompareOp compare_op(std::string_view symbol) {
   return CompareOp::kGreaterEqual;
 }
 
+// Each compiled pattern may take a megabyte or two.
+constexpr uint32_t kPatternsMax = 64;
+
 }  // namespace
 
 Binder::Binder(const BindInput& input, SelectPlan& plan) : input_(input), plan_(plan) {
@@ -277,7 +280,20 @@ QueryResult<ScalarPtr> Binder::bind(const AstExpr& expr, const Scope& scope) {
     }
   }
   VARVE_QUERY_ASSIGN(ScalarPtr bound, bind_node(expr, scope));
-  return fold(std::move(bound));
+  VARVE_QUERY_ASSIGN(bound, fold(std::move(bound)));
+  return limit_constant(std::move(bound));
+}
+
+QueryResult<ScalarPtr> Binder::limit_constant(ScalarPtr bound) {
+  const ConstantScalar* constant = as_constant(*bound);
+  if (constant == nullptr || physical_type(constant->type) != FieldType::kString || constant->is_null()) {
+    return bound;
+  }
+  constant_bytes_ += constant->bytes();
+  if (constant_bytes_ <= kConstantBytesMax) return bound;
+  QueryError error = limit_error("memory_limit", "the statement's constants need more than 64 MiB");
+  error.position = bound->position;
+  return tl::make_unexpected(std::move(error));
 }
 
 QueryResult<ScalarPtr> Binder::bind_node(const AstExpr& expr, const Scope& scope) {
@@ -345,6 +361,11 @@ QueryResult<ScalarPtr> Binder::bind_operator(const AstExpr& expr, std::vector<Sc
       bound = bind_like(std::move(operands), position);
       break;
     default:
+      if (++patterns_ > kPatternsMax) {
+        return tl::make_unexpected(
+            invalid_query("sql_too_large", fmt::format("a statement may have {} patterns", kPatternsMax),
+                          position, "join them with | to one"));
+      }
       bound = bind_regex(std::move(operands[0]), std::move(operands[1]), position);
       break;
   }

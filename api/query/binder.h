@@ -64,6 +64,7 @@ class Binder {
   QueryResult<ScalarPtr> bind_aggregate(const AstExpr& expr);
   QueryResult<size_t> add_aggregate(const AstExpr& expr, AggregateKind kind);
   QueryResult<void> add_percentile(const AstExpr& expr, AggregateSpec& spec);
+  QueryResult<ScalarPtr> limit_constant(ScalarPtr bound);
   QueryError unknown_column(const AstExpr& expr, const Scope& scope) const;
   QueryResult<void> add_unit(const AstExpr& expr, AggregateSpec& spec);
   QueryError wrong_count(const AstExpr& expr, size_t arguments_max) const;
@@ -84,6 +85,8 @@ class Binder {
   };
   std::vector<SeenAggregate> seen_aggregates_;  // one per plan_.aggregates
   uint32_t nodes_ = 0;
+  uint32_t patterns_ = 0;
+  uint64_t constant_bytes_ = 0;
 };
 
 }  // namespace varve

@@ -6,11 +6,14 @@
 
 namespace varve {
 
-QueryBudget::QueryBudget(const QueryOptions& options, const Clock& clock)
-    : options_(options), clock_(clock), started_ns_(clock.monotonic_ns()) {}
+QueryBudget::QueryBudget(const QueryOptions& options, const Clock& clock, StopSwitch stop)
+    : options_(options),
+      clock_(clock),
+      started_ns_(clock.monotonic_ns()),
+      stop_(stop ? std::move(stop) : std::make_shared<std::atomic<bool>>(false)) {}
 
 QueryResult<void> QueryBudget::check() const {
-  if (cancelled_.load(std::memory_order_relaxed)) {
+  if (stop_->load(std::memory_order_relaxed)) {
     return tl::make_unexpected(
         QueryError{QueryErrorKind::kCancelled, "cancelled", "the query was cancelled", std::nullopt, {}});
   }
@@ -24,8 +27,7 @@ QueryResult<void> QueryBudget::check() const {
 }
 
 QueryResult<void> QueryBudget::count_rows(uint64_t rows) {
-  rows_ += rows;
-  if (rows_ <= options_.max_rows) return {};
+  if (rows_.fetch_add(rows, std::memory_order_relaxed) + rows <= options_.max_rows) return {};
   QueryError error = limit_error(
       "row_limit", fmt::format("the result has more than query.max_rows = {} rows", options_.max_rows));
   error.hint = "add LIMIT or group, or raise query.max_rows";
@@ -33,9 +35,10 @@ QueryResult<void> QueryBudget::count_rows(uint64_t rows) {
 }
 
 QueryResult<void> MemoryUse::set(uint64_t bytes) {
-  budget_.memory_bytes_ += bytes - bytes_;
+  const uint64_t change = bytes - bytes_;  // modulo 2^64 when it shrinks
+  const uint64_t total = budget_.memory_bytes_.fetch_add(change, std::memory_order_relaxed) + change;
   bytes_ = bytes;
-  if (budget_.memory_bytes_ <= budget_.options_.max_memory_bytes) return {};
+  if (total <= budget_.options_.max_memory_bytes) return {};
   QueryError error =
       limit_error("memory_limit", fmt::format("the query needs more than query.max_memory = {}",
                                               format_bytes(budget_.options_.max_memory_bytes)));

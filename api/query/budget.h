@@ -1,7 +1,8 @@
-// What one query may use: time, memory, result rows; and the switch that stops it.
-// Memory is what operators report (groups, sort buffers, distinct rows, collected values), not every allocation.
+// What one query may use: time, memory, result rows; the switch that stops it; and what it has used so far.
+// Memory is what operators report (groups, sort buffers, distinct rows, collected values, strings that expressions
+// make), not every allocation: a query's true growth stays near the limit, not below it to the byte.
 // Errors:  timeout, cancelled, memory_limit, row_limit, each naming the configuration key.
-// Threads: cancel() from any thread; the rest belongs to the query's thread.
+// Threads: any; a query's threads share one budget.
 #pragma once
 
 #include <atomic>
@@ -13,36 +14,47 @@ namespace varve {
 
 class QueryBudget {
  public:
-  QueryBudget(const QueryOptions& options, const Clock& clock);
+  // `stop` is the switch others hold as well; null = one of our own.
+  QueryBudget(const QueryOptions& options, const Clock& clock, StopSwitch stop = nullptr);
+  QueryBudget(const QueryBudget&) = delete;
+  QueryBudget& operator=(const QueryBudget&) = delete;
 
-  void cancel() { cancelled_.store(true, std::memory_order_relaxed); }
+  void cancel() { stop_->store(true, std::memory_order_relaxed); }
   int64_t started_ns() const { return started_ns_; }
   int64_t now_ns() const { return clock_.monotonic_ns(); }
   uint64_t max_rows() const { return options_.max_rows; }
   uint64_t max_memory_bytes() const { return options_.max_memory_bytes; }
+  uint64_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }
+  uint64_t rows_scanned() const { return rows_scanned_.load(std::memory_order_relaxed); }
 
   QueryResult<void> check() const;  // time and cancellation; call once per block
   QueryResult<void> count_rows(uint64_t rows);
   void forget_rows(uint64_t rows) { rows_ -= rows; }  // counted ones that were no answer but a step to it
+  void add_scanned(uint64_t rows) { rows_scanned_.fetch_add(rows, std::memory_order_relaxed); }
 
  private:
   friend class MemoryUse;
   const QueryOptions options_;
   const Clock& clock_;
   const int64_t started_ns_;
-  std::atomic<bool> cancelled_{false};
-  uint64_t memory_bytes_ = 0;
-  uint64_t rows_ = 0;
+  const StopSwitch stop_;
+  std::atomic<uint64_t> memory_bytes_{0};
+  std::atomic<uint64_t> rows_{0};
+  std::atomic<uint64_t> rows_scanned_{0};
 };
 
-// One operator's share; given back when the operator goes.
+// One operator's share; given back when the operator goes. Call set() before the memory is taken wherever a single step
+// may take much.
+// Threads: one thread each.
 class MemoryUse {
  public:
   explicit MemoryUse(QueryBudget& budget) : budget_(budget) {}
-  ~MemoryUse() { budget_.memory_bytes_ -= bytes_; }
+  ~MemoryUse() { budget_.memory_bytes_.fetch_sub(bytes_, std::memory_order_relaxed); }
   MemoryUse(const MemoryUse&) = delete;
   MemoryUse& operator=(const MemoryUse&) = delete;
   QueryResult<void> set(uint64_t bytes);
+  QueryResult<void> add(uint64_t bytes) { return set(bytes_ + bytes); }
+  uint64_t bytes() const { return bytes_; }
 
  private:
   QueryBudget& budget_;

@@ -29,8 +29,8 @@ QueryError refused_condition(const SlotScalar& slot, const Scalar& conjunct, con
                          slot.position, "SELECT the times first, then delete by time and tags");
   }
   return invalid_query("delete_condition",
-                       "DELETE takes one range of time: comparisons or BETWEEN, joined by AND", conjunct.position,
-                       "write one DELETE for each range");
+                       "DELETE takes one range of time: comparisons or BETWEEN, joined by AND",
+                       conjunct.position, "write one DELETE for each range");
 }
 
 // Splits the condition into plan.time and plan.series_filter.
@@ -69,7 +69,7 @@ QueryResult<DeletedRows> run_delete(Engine& engine, const DeleteStatement& state
   request.database = table.database;
   request.table = table.name;
   request.time = plan.time;
-  EvalContext context;
+  EvalContext context(budget);
   TagChunk tags_chunk(plan.slots);
   uint64_t looked_at = 0;
   if (plan.series_filter) {

@@ -73,7 +73,7 @@ QueryResult<bool> run_groups(const Engine& engine, const SelectPlan& plan, Query
 QueryResult<bool> execute_grouped(const Engine& engine, const SelectPlan& plan, QueryBudget& budget,
                                   ResultSink& sink, QueryStats& stats) {
   Steps steps(budget, stats);
-  EvalContext context;
+  EvalContext context(budget);
   std::optional<Grouping> grouping;
   VARVE_QUERY_ASSIGN(const bool types_agree, run_groups(engine, plan, budget, context, grouping, stats));
   if (!types_agree) return false;
@@ -121,7 +121,7 @@ std::vector<size_t> output_slots(const SelectPlan& plan) {
 QueryResult<bool> execute_rows(const Engine& engine, const SelectPlan& plan, QueryBudget& budget,
                                ResultSink& sink, QueryStats& stats) {
   Steps steps(budget, stats);
-  EvalContext context;
+  EvalContext context(budget);
   TableSource source(plan, budget, context);
   VARVE_QUERY_ASSIGN(const bool types_agree, source.open(engine, output_slots(plan), false));
   if (!types_agree) return false;
@@ -144,7 +144,7 @@ QueryResult<bool> execute_rows(const Engine& engine, const SelectPlan& plan, Que
 QueryResult<bool> execute_latest(const Engine& engine, const SelectPlan& plan, QueryBudget& budget,
                                  ResultSink& sink, QueryStats& stats) {
   Steps steps(budget, stats);
-  EvalContext context;
+  EvalContext context(budget);
   TableSource source(plan, budget, context);
   LatestRows latest(plan, output_slots(plan), budget);
   VARVE_QUERY_ASSIGN(const bool types_agree, source.open(engine, latest.slots(), false));
@@ -168,7 +168,7 @@ QueryResult<bool> execute_latest(const Engine& engine, const SelectPlan& plan, Q
 // SELECT without FROM: one row without columns.
 QueryResult<bool> execute_single_row(const SelectPlan& plan, QueryBudget& budget, ResultSink& sink,
                                      QueryStats& stats) {
-  EvalContext context;
+  EvalContext context(budget);
   RowOutput output(plan, budget, sink, context);
   VARVE_QUERY_TRY(output.begin());
   Chunk chunk{plan.time.empty() ? size_t{0} : size_t{1}, {}};  // WHERE false

@@ -213,30 +213,37 @@ QueryResult<ScalarPtr> bind_length(FunctionCall& call) {
       });
 }
 
+// Bytes of the strings among the arguments, as one row joins them.
+size_t joined_bytes(const KernelCall& kernel, size_t row) {
+  size_t bytes = 0;
+  for (const VectorView& view : kernel.arguments) {
+    if (view.type == FieldType::kString && view.is_valid(row)) bytes += view.string(row).size();
+  }
+  return bytes;
+}
+
 ScalarPtr make_concat(FunctionCall& call, bool null_when_any) {
   std::vector<SqlType> types;
   for (const ScalarPtr& argument : call.arguments) types.push_back(argument->type);
-  return std::make_unique<KernelScalar>(SqlType::kString, call.position, std::move(call.arguments),
-                                        [types, null_when_any](KernelCall& kernel) {
-                                          std::string text;
-                                          for (size_t i = 0; i < kernel.rows; ++i) {
-                                            text.clear();
-                                            bool null = false;
-                                            for (size_t k = 0; k < types.size(); ++k) {
-                                              if (kernel.arguments[k].is_valid(i)) {
-                                                append_text(text, types[k], kernel.arguments[k], i);
-                                              } else {
-                                                null = null_when_any;
-                                              }
-                                              if (null) break;
-                                            }
-                                            if (null) {
-                                              kernel.out.push_null();
-                                            } else if (!push_string(kernel, text)) {
-                                              return;
-                                            }
-                                          }
-                                        });
+  return std::make_unique<KernelScalar>(
+      SqlType::kString, call.position, std::move(call.arguments), [types, null_when_any](KernelCall& kernel) {
+        StringColumn& out = kernel.out.strings;
+        for (size_t i = 0; i < kernel.rows; ++i) {
+          const bool null =
+              null_when_any && std::any_of(kernel.arguments.begin(), kernel.arguments.end(),
+                                           [&](const VectorView& view) { return !view.is_valid(i); });
+          if (null) {
+            kernel.out.push_null();
+            continue;
+          }
+          if (!room_for_string(kernel, joined_bytes(kernel, i))) return;
+          kernel.out.push_string({});  // and written in place
+          for (size_t k = 0; k < types.size(); ++k) {
+            if (kernel.arguments[k].is_valid(i)) append_text(out.bytes, types[k], kernel.arguments[k], i);
+          }
+          out.offsets.back() = static_cast<uint32_t>(out.bytes.size());
+        }
+      });
 }
 
 QueryResult<ScalarPtr> bind_concat(FunctionCall& call) {

@@ -3,10 +3,15 @@
 #include <algorithm>
 #include <numeric>
 
+#include "api/query/budgeted_sort.h"
+
 namespace varve {
 namespace {
 
 constexpr uint64_t kKeyNodeBytes = 80;  // an encoded key in a node of the map, beyond its text
+
+// Strings of keys copied between two looks at the budget. A single key may have more.
+constexpr uint64_t kStepKeyBytesMax = 1 << 20;
 
 // Key columns hold strings behind 32-bit offsets.
 constexpr size_t kKeyColumnBytesMax = 3ULL << 30;
@@ -188,14 +193,20 @@ QueryResult<void> Grouping::add_rows(const Chunk& chunk) {
   for (const GroupKey& key : plan_.keys) keys.push_back(key.expr->evaluate(chunk, context_));
   if (context_.failed()) return tl::make_unexpected(context_.error());
   row_groups_.resize(chunk.rows);
-  for (size_t row = 0; row < chunk.rows; ++row) {
-    encoded_.clear();
-    for (const VectorView& key : keys) append_encoded(encoded_, key, row);
-    const auto [place, fresh] = groups_by_key_.try_emplace(encoded_, static_cast<uint32_t>(groups_));
-    row_groups_[row] = place->second;
-    if (!fresh) continue;
-    add_group(keys, row);
-    key_bytes_ += kKeyNodeBytes + encoded_.size();
+  for (size_t row = 0; row < chunk.rows;) {
+    const RowsOfBytes step = rows_within(keys, row, chunk.rows - row, kStepKeyBytesMax);
+    // Before they are copied: to encoded_, the map and the key columns.
+    if (step.bytes > kStepKeyBytesMax) VARVE_QUERY_TRY(memory_.add(3 * step.bytes));
+    for (const size_t end = row + step.rows; row < end; ++row) {
+      encoded_.clear();
+      for (const VectorView& key : keys) append_encoded(encoded_, key, row);
+      const auto [place, fresh] = groups_by_key_.try_emplace(encoded_, static_cast<uint32_t>(groups_));
+      row_groups_[row] = place->second;
+      if (!fresh) continue;
+      add_group(keys, row);
+      key_bytes_ += kKeyNodeBytes + encoded_.size();
+    }
+    if (row < chunk.rows) VARVE_QUERY_TRY(account());
   }
   resize_aggregates();
   for (size_t i = 0; i < aggregates_.size(); ++i)
@@ -243,19 +254,21 @@ QueryResult<void> Grouping::account() {
   return memory_.set(bytes);
 }
 
-std::vector<uint32_t> Grouping::output_order() const {
+QueryResult<std::vector<uint32_t>> Grouping::output_order() {
+  VARVE_QUERY_TRY(memory_.add(2 * groups_ * sizeof(uint32_t)));  // the order, and what sorting it takes
   std::vector<uint32_t> order(groups_);
   std::iota(order.begin(), order.end(), 0U);
   if (!plan_.order.empty()) return order;
   std::vector<VectorView> keys;
   for (const ColumnVector& column : key_columns_) keys.push_back(view_of(column));
-  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+  const auto before = [&](uint32_t a, uint32_t b) {
     for (const VectorView& key : keys) {
       const int compared = compare_entries(key, a, key, b);
       if (compared != 0) return compared < 0;
     }
     return a < b;
-  });
+  };
+  VARVE_QUERY_TRY(sort_within_budget(order, before, budget_));
   return order;
 }
 
@@ -268,7 +281,7 @@ std::vector<std::string> Grouping::approximate() const {
 }
 
 QueryResult<void> Grouping::finish(const GroupSink& sink) {
-  const std::vector<uint32_t> order = output_order();
+  VARVE_QUERY_ASSIGN(const std::vector<uint32_t> order, output_order());
   for (size_t from = 0; from < order.size(); from += kChunkRows) {
     VARVE_QUERY_TRY(budget_.check());
     const auto first = order.begin() + static_cast<std::ptrdiff_t>(from);

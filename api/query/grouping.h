@@ -64,7 +64,7 @@ class Grouping {
   void resize_aggregates();
   QueryResult<void> evaluate_arguments(const Chunk& chunk, SeriesId series);
   QueryResult<void> account();
-  std::vector<uint32_t> output_order() const;
+  QueryResult<std::vector<uint32_t>> output_order();
   QueryResult<bool> emit(const std::vector<uint32_t>& groups, const GroupSink& sink);
 
   const SelectPlan& plan_;

@@ -59,6 +59,11 @@ Utf8Character decode_utf8(std::string_view text, size_t at) {
 
 void append_json_string(std::string& out, std::string_view text) {
   out.push_back('"');
+  append_json_text(out, text);
+  out.push_back('"');
+}
+
+void append_json_text(std::string& out, std::string_view text) {
   for (size_t at = 0; at < text.size();) {
     size_t plain = at;
     while (plain < text.size() && is_plain(text[plain])) ++plain;
@@ -78,7 +83,6 @@ void append_json_string(std::string& out, std::string_view text) {
       at += character.bytes;
     }
   }
-  out.push_back('"');
 }
 
 }  // namespace varve

@@ -193,7 +193,7 @@ QueryResult<ScalarPtr> fold(ScalarPtr expr) {
                         std::all_of(expr->children.begin(), expr->children.end(),
                                     [](const ScalarPtr& child) { return as_constant(*child) != nullptr; });
   if (!foldable) return expr;
-  EvalContext context;
+  EvalContext context(kConstantBytesMax);
   const Chunk one_row{1, {}};
   const VectorView view = expr->evaluate(one_row, context);
   if (context.failed()) return tl::make_unexpected(context.error());

@@ -65,6 +65,9 @@ QueryResult<SqlType> unify_types(std::vector<ScalarPtr*> operands, std::string_v
 // A string literal as time or duration; anything else comes back as it is.
 QueryResult<ScalarPtr> literal_as(ScalarPtr operand, SqlType type);
 
+// Strings of a statement's constants: literals, parameters and what is computed from them. A parameter may be as long as
+// a request's body, and be named many times.
+constexpr uint64_t kConstantBytesMax = 64 << 20;
 // Replaces an expression of constants by its value.
 QueryResult<ScalarPtr> fold(ScalarPtr expr);
 

@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <condition_variable>
+#include <algorithm>
 #include <mutex>
 #include <new>
 
+#include "api/query/admission.h"
 #include "api/query/budget.h"
 #include "api/query/delete.h"
 #include "api/query/executor.h"
@@ -16,8 +17,9 @@
 namespace varve {
 namespace {
 
-// A query that finds no free place waits this long before it is refused.
-constexpr auto kWaitForPlace = std::chrono::seconds(1);
+// Who finds no free place waits for one: a dashboard's panels come all at once, and each takes milliseconds (guessed).
+constexpr std::chrono::milliseconds kWaitForPlace{5000};
+constexpr uint32_t kQueuePerPlace = 4;
 // A table whose types change between planning and scanning is planned anew this often: types widen at most once.
 constexpr int kPlanAttemptsMax = 3;
 // What running() shows of a statement.
@@ -25,8 +27,16 @@ constexpr size_t kShownSqlBytesMax = 4096;
 
 struct ActiveQuery {
   std::string sql;
+  std::string client;
   QueryBudget* budget;
+  bool waiting = true;
 };
+
+AdmissionLimits admission_limits(const QueryOptions& options) {
+  const std::chrono::nanoseconds timeout(options.timeout_ns);
+  return {options.max_concurrent, options.max_concurrent * kQueuePerPlace,
+          std::min(kWaitForPlace, std::chrono::ceil<std::chrono::milliseconds>(timeout))};
+}
 
 ResultColumn string_column(std::string name) {
   return {std::move(name), ResultType::kString};
@@ -95,8 +105,8 @@ QueryResult<void> describe(const Engine& engine, const TableName& name, QueryBud
 QueryResult<void> delete_rows(Engine& engine, const DeleteStatement& statement, const QueryRequest& request,
                               int64_t now_ns, QueryBudget& budget, ResultSink& sink, QueryStats& stats) {
   if (!request.may_change) {
-    return tl::make_unexpected(invalid_query("read_only", "DELETE changes data, and this way in only reads", 0,
-                                             "send it by POST to /api/v1/query"));
+    return tl::make_unexpected(invalid_query("read_only", "DELETE changes data, and this way in only reads",
+                                             0, "send it by POST to /api/v1/query"));
   }
   VARVE_QUERY_ASSIGN(const DeletedRows deleted,
                      run_delete(engine, statement, request.parameters, now_ns, budget));
@@ -142,31 +152,40 @@ struct QueryService::State {
   Counter& queries_failed;
   LatencyHistogram& seconds;
 
+  Admission admission;
   mutable std::mutex mutex;  // guards the rest
-  std::condition_variable place_free;
   std::map<uint64_t, ActiveQuery> active;
   uint64_t next_id = 1;
 
-  QueryResult<uint64_t> enter(const std::string& sql, QueryBudget& budget) {
-    std::unique_lock lock(mutex);
-    const auto has_place = [&] { return active.size() < options.max_concurrent; };
-    if (!place_free.wait_for(lock, kWaitForPlace, has_place)) {
-      return tl::make_unexpected(
-          QueryError{QueryErrorKind::kBusy, "busy",
-                     fmt::format("query.max_concurrent = {} queries are running", options.max_concurrent),
-                     std::nullopt, "try again, or raise query.max_concurrent"});
-    }
-    const uint64_t id = next_id++;
-    active.emplace(id, ActiveQuery{sql.substr(0, kShownSqlBytesMax), &budget});
-    return id;
+  uint64_t enlist(const QueryRequest& request, QueryBudget& budget) {
+    const std::lock_guard lock(mutex);
+    active.emplace(next_id, ActiveQuery{request.sql.substr(0, kShownSqlBytesMax), request.client, &budget});
+    return next_id++;
   }
 
-  void leave(uint64_t id) {
-    {
+  void strike(uint64_t id) {
+    const std::lock_guard lock(mutex);
+    active.erase(id);
+  }
+
+  QueryResult<void> take_place(uint64_t id, const std::string& client, const std::atomic<bool>& stop,
+                               QueryBudget& budget) {
+    const Admission::Entry entry = admission.enter(client, stop);
+    if (entry == Admission::Entry::kIn) {
       const std::lock_guard lock(mutex);
-      active.erase(id);
+      active.at(id).waiting = false;
+      return {};
     }
-    place_free.notify_one();
+    VARVE_QUERY_TRY(budget.check());  // stopped, or its own time is over
+    const uint32_t places = options.max_concurrent;
+    return tl::make_unexpected(
+        QueryError{QueryErrorKind::kBusy, "busy",
+                   entry == Admission::Entry::kQueueFull
+                       ? fmt::format("query.max_concurrent = {} queries are running and {} more wait", places,
+                                     places * kQueuePerPlace)
+                       : fmt::format("query.max_concurrent = {} queries were running all along {} s", places,
+                                     std::chrono::duration<double>(admission.limits().wait).count()),
+                   std::nullopt, "try again, or raise query.max_concurrent"});
   }
 
   QueryResult<void> run(const QueryRequest& request, QueryBudget& budget, ResultSink& sink,
@@ -188,8 +207,7 @@ struct QueryService::State {
   }
 };
 
-QueryService::QueryService(Engine& engine, QueryOptions options, MetricsRegistry& metrics,
-                           const Clock& clock)
+QueryService::QueryService(Engine& engine, QueryOptions options, MetricsRegistry& metrics, const Clock& clock)
     : state_(new State{
           engine,
           options,
@@ -197,7 +215,7 @@ QueryService::QueryService(Engine& engine, QueryOptions options, MetricsRegistry
           metrics.counter("varve_queries_total", "SQL statements run, by outcome.", {{"outcome", "ok"}}),
           metrics.counter("varve_queries_total", "SQL statements run, by outcome.", {{"outcome", "error"}}),
           metrics.histogram("varve_query_seconds", "Time from a statement's start to its last row."),
-          {},
+          Admission(admission_limits(options)),
           {},
           {},
           1}) {}
@@ -211,8 +229,18 @@ QueryResult<QueryStats> QueryService::run(const QueryRequest& request, ResultSin
 }
 
 QueryResult<QueryStats> QueryService::run_work(const QueryRequest& request, const QueryWork& work) {
-  QueryBudget budget(state_->options, state_->clock);
-  VARVE_QUERY_ASSIGN(const uint64_t id, state_->enter(request.sql, budget));
+  const StopSwitch stop = request.stop ? request.stop : std::make_shared<std::atomic<bool>>(false);
+  QueryBudget budget(state_->options, state_->clock, stop);
+  const uint64_t id = state_->enlist(request, budget);
+  if (auto place = state_->take_place(id, request.client, *stop, budget); !place) {
+    state_->strike(id);
+    state_->queries_failed.add();
+    return tl::make_unexpected(std::move(place.error()));
+  }
+  const auto leave = [&] {
+    state_->strike(id);
+    state_->admission.leave(request.client);
+  };
   QueryStats stats;
   stats.engine = "native";
   QueryResult<void> outcome;
@@ -222,10 +250,10 @@ QueryResult<QueryStats> QueryService::run_work(const QueryRequest& request, cons
     outcome =
         tl::make_unexpected(limit_error("memory_limit", "the machine has no memory left for this query"));
   } catch (...) {  // a sink's exception: the place must not stay taken
-    state_->leave(id);
+    leave();
     throw;
   }
-  state_->leave(id);
+  leave();
   const int64_t elapsed_ns = state_->clock.monotonic_ns() - budget.started_ns();
   state_->seconds.observe_ns(elapsed_ns);
   (outcome ? state_->queries_ok : state_->queries_failed).add();
@@ -240,7 +268,8 @@ std::vector<RunningQuery> QueryService::running() const {
   const std::lock_guard lock(state_->mutex);
   for (const auto& [id, query] : state_->active) {
     const auto elapsed_ns = static_cast<double>(now - query.budget->started_ns());
-    list.push_back({id, query.sql, elapsed_ns / static_cast<double>(kNsPerMs)});
+    list.push_back({id, query.sql, elapsed_ns / static_cast<double>(kNsPerMs), query.client, query.waiting,
+                    query.budget->rows_scanned(), query.budget->memory_bytes()});
   }
   return list;
 }

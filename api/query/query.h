@@ -1,9 +1,11 @@
 // The query door: one SQL statement in, columns and rows out, within the budget.
 // run() parses, plans and executes on the calling thread and hands rows to the sink as they are ready.
 // Errors carry a stable code, a message for people, the byte position in the statement and often a hint.
-// Threads: any; at most max_concurrent run at once.
+// At most max_concurrent run at once; a few more wait a short while for a place (admission.h).
+// Threads: any.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -66,18 +68,27 @@ struct QueryStats {
   std::vector<std::string> approximate;  // aggregates whose values are estimates, as SQL
 };
 
+// Set from any thread: the query ends as cancelled. Shared, so that whoever waits for its rows can look at it, too.
+using StopSwitch = std::shared_ptr<std::atomic<bool>>;
+
 using QueryParameters = std::map<std::string, Value, std::less<>>;  // by name without "$"
 
 struct QueryRequest {
   std::string sql;
   QueryParameters parameters;
   bool may_change = false;  // DELETE is allowed
+  std::string client = {};  // who asks; places are shared out fairly between clients
+  StopSwitch stop = {};     // null = only cancel() stops it
 };
 
 struct RunningQuery {
   uint64_t id = 0;
   std::string sql;
   double elapsed_ms = 0;
+  std::string client = {};
+  bool waiting = false;  // for a place
+  uint64_t rows_scanned = 0;
+  uint64_t memory_bytes = 0;  // as counted against max_memory_bytes, now
 };
 
 class QueryBudget;
@@ -92,8 +103,8 @@ class QueryService {
   // Runs `work`, another language's, as one of the queries: it takes a place, is listed by request.sql, can be cancelled.
   using QueryWork = std::function<QueryResult<void>(QueryBudget& budget, QueryStats& stats)>;
   QueryResult<QueryStats> run_work(const QueryRequest& request, const QueryWork& work);
-  std::vector<RunningQuery> running() const;
-  bool cancel(uint64_t id);  // false when no such query runs
+  std::vector<RunningQuery> running() const;  // those that wait for a place, too
+  bool cancel(uint64_t id);                   // false when no such query runs
 
  private:
   struct State;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "api/query/json_text.h"
@@ -49,8 +50,16 @@ class PieceWriter : public ResultWriter {
         buffer_ += column.bools[row] != 0 ? "true" : "false";
         return;
       case ResultType::kString:
-        return append_json_string(buffer_, column.strings[row]);
+        return append_json_string_cell(column.strings[row]);
     }
+  }
+
+  void append_json_error(const QueryError& error) {
+    buffer_ += "{\"code\":";
+    append_json_string(buffer_, error.code);
+    buffer_ += ",\"message\":";
+    append_json_string(buffer_, error.message);
+    buffer_.push_back('}');
   }
 
   const TimeFormat time_format_;
@@ -58,6 +67,23 @@ class PieceWriter : public ResultWriter {
   std::string buffer_;
 
  private:
+  // Long text goes out in parts, cut between characters.
+  void append_json_string_cell(std::string_view text) {
+    if (text.size() <= kFlushBytes) return append_json_string(buffer_, text);
+    buffer_.push_back('"');
+    while (!text.empty()) {
+      size_t part = std::min(text.size(), kFlushBytes);
+      while (part < text.size() && part > kFlushBytes - 4 &&
+             (static_cast<uint8_t>(text[part]) & 0xc0) == 0x80) {
+        --part;
+      }
+      append_json_text(buffer_, text.substr(0, part));
+      text.remove_prefix(part);
+      flush(false);
+    }
+    buffer_.push_back('"');
+  }
+
   Output out_;
   bool reader_is_there_ = true;
 };
@@ -89,6 +115,7 @@ class JsonWriter : public PieceWriter {
       for (size_t i = 0; i < columns_.size(); ++i) {
         if (i > 0) buffer_.push_back(',');
         append_json_cell(batch.columns[i], columns_[i].type, row);
+        flush(false);
       }
       buffer_.push_back(']');
       if (!flush(false)) return false;
@@ -109,6 +136,12 @@ class JsonWriter : public PieceWriter {
     }
     buffer_ += stats.approximate.empty() ? "}}" : "]}}";
     return flush(true);
+  }
+  void fail(const QueryError& error) override {
+    buffer_ += "],\"error\":";
+    append_json_error(error);
+    buffer_ += "}\n";
+    flush(true);
   }
 
  private:
@@ -133,6 +166,7 @@ class NdjsonWriter : public PieceWriter {
       for (size_t i = 0; i < columns_.size(); ++i) {
         buffer_ += prefixes_[i];
         append_json_cell(batch.columns[i], columns_[i].type, row);
+        flush(false);
       }
       buffer_ += "}\n";
       if (!flush(false)) return false;
@@ -140,6 +174,12 @@ class NdjsonWriter : public PieceWriter {
     return true;
   }
   bool finish(const QueryStats&) override { return flush(true); }
+  void fail(const QueryError& error) override {
+    buffer_ += "{\"error\":";
+    append_json_error(error);
+    buffer_ += "}\n";
+    flush(true);
+  }
 
  private:
   std::vector<std::string> prefixes_;
@@ -169,6 +209,7 @@ class CsvWriter : public PieceWriter {
         } else {
           append_cell(buffer_, columns_[i].type, time_format_, column, row);
         }
+        flush(false);
       }
       buffer_ += "\r\n";
       if (!flush(false)) return false;
@@ -176,12 +217,21 @@ class CsvWriter : public PieceWriter {
     return true;
   }
   bool finish(const QueryStats&) override { return flush(true); }
+  void fail(const QueryError& error) override {
+    append_field("error: " + error.message);
+    buffer_ += "\r\n";
+    flush(true);
+  }
 
  private:
   void append_field(std::string_view text) {
     const bool quote = text.empty() || text.find_first_of(",\"\r\n") != std::string_view::npos ||
                        text.front() == ' ' || text.back() == ' ';
     if (!quote) {
+      for (; text.size() > kFlushBytes; text.remove_prefix(kFlushBytes)) {
+        buffer_ += text.substr(0, kFlushBytes);
+        flush(false);
+      }
       buffer_ += text;
       return;
     }
@@ -189,6 +239,7 @@ class CsvWriter : public PieceWriter {
     for (const char c : text) {
       if (c == '"') buffer_.push_back('"');
       buffer_.push_back(c);
+      flush(false);
     }
     buffer_.push_back('"');
   }

@@ -2,8 +2,9 @@
 //   json:   {"columns":[...],"rows":[...],"row_count":n,"stats":{...}} (see the HTTP contract)
 //   csv:    RFC 4180 with a header line; NULL is empty, an empty string is ""
 //   ndjson: one {"column":value} object a line
-//   table:  aligned columns for a terminal, numbers to the right, a row count below (buffers at most
-//           kTableRowsMax rows, then says how many were cut)
+//   table:  aligned columns for a terminal, numbers to the right, a row count below. The first rows (kTableSampleRows,
+//           or fewer of many bytes) decide the widths; every later row goes out at once, out of line where it is wider.
+// A writer holds some 64 KiB (table: some MiB at most), however big the answer, a row or a cell.
 // Doubles print shortest-round-trip, whole ones as 7.0; NaN and infinities are null in JSON, NaN/Inf text elsewhere.
 // Times: rfc3339, or integers of the unit, rounded down. JSON is always valid: bytes that are not UTF-8 become U+FFFD.
 // Threads: one thread.
@@ -18,7 +19,8 @@
 
 namespace varve {
 
-constexpr size_t kTableRowsMax = 10'000;    // more than anyone reads in a terminal
+constexpr size_t kTableSampleRows = 1000;  // more than anyone reads in a terminal
+constexpr size_t kTableSampleBytesMax = 1 << 20;
 constexpr size_t kTableCellWidthMax = 200;  // longer text is cut and ends in an ellipsis
 
 enum class ResultFormat { kJson, kCsv, kNdjson, kTable };
@@ -33,6 +35,9 @@ class ResultWriter : public ResultSink {
   using Output = std::function<bool(std::string_view)>;  // false = the reader is gone
   static std::unique_ptr<ResultWriter> make(ResultFormat format, TimeFormat time_format, Output out);
   virtual bool finish(const QueryStats& stats) = 0;  // after run() succeeded
+  // After run() failed with rows handed out already: says so at the end of the text, for people. Programs must learn it
+  // from the transport, which has to end the answer short.
+  virtual void fail(const QueryError& error) = 0;
 };
 
 }  // namespace varve

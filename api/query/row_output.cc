@@ -6,6 +6,9 @@
 
 namespace varve {
 
+// Strings copied at once. A row may have more: each of thousands of outputs may have a stored string of 1 MiB.
+constexpr uint64_t kStepStringBytesMax = 1 << 20;
+
 void append_encoded(std::string& out, const VectorView& view, size_t row) {
   if (!view.is_valid(row)) {
     out.push_back(0);
@@ -41,7 +44,8 @@ RowOutput::RowOutput(const SelectPlan& plan, QueryBudget& budget, ResultSink& si
       sink_(sink),
       context_(context),
       seen_memory_(budget),
-      to_skip_(plan.offset) {
+      to_skip_(plan.offset),
+      batch_memory_(budget) {
   std::vector<FieldType> types;
   const auto add_column = [&](Scalar& expr) {
     expressions_.push_back(&expr);
@@ -117,12 +121,18 @@ QueryResult<void> RowOutput::drop_duplicates(size_t& rows) {
   constexpr size_t kNodeBytes = 80;  // a string in a node, and its share of the table
   std::vector<uint32_t> fresh;
   std::string encoded;
-  for (uint32_t row = 0; row < rows; ++row) {
-    encoded.clear();
-    for (size_t i = 0; i < plan_.outputs.size(); ++i) append_encoded(encoded, columns_[i], row);
-    if (!seen_.insert(encoded).second) continue;
-    fresh.push_back(row);
-    seen_bytes_ += kNodeBytes + encoded.size();
+  const std::span<const VectorView> outputs(columns_.data(), plan_.outputs.size());
+  for (size_t row = 0; row < rows;) {
+    const RowsOfBytes step = rows_within(outputs, row, rows - row, kStepStringBytesMax);
+    // Before they are copied: once in `encoded`, in `seen_`, and among the fresh ones.
+    VARVE_QUERY_TRY(seen_memory_.set(seen_bytes_ + 3 * step.bytes));
+    for (const size_t end = row + step.rows; row < end; ++row) {
+      encoded.clear();
+      for (const VectorView& output : outputs) append_encoded(encoded, output, row);
+      if (!seen_.insert(encoded).second) continue;
+      fresh.push_back(static_cast<uint32_t>(row));
+      seen_bytes_ += kNodeBytes + encoded.size();
+    }
   }
   VARVE_QUERY_TRY(seen_memory_.set(seen_bytes_));
   for (size_t i = 0; i < plan_.outputs.size(); ++i) {
@@ -134,6 +144,26 @@ QueryResult<void> RowOutput::drop_duplicates(size_t& rows) {
   return {};
 }
 
+QueryResult<void> RowOutput::hand_out(std::span<const VectorView> columns, size_t from, size_t rows) {
+  for (const size_t end = from + rows; from < end;) {
+    const RowsOfBytes step = rows_within(columns, from, end - from, kStepStringBytesMax);
+    if (step.bytes > kStepStringBytesMax) VARVE_QUERY_TRY(batch_memory_.set(step.bytes));
+    for (size_t i = 0; i < batch_.columns.size(); ++i) {
+      batch_.columns[i].clear();
+      append_entries(batch_.columns[i], columns[i], from, step.rows);
+    }
+    batch_.rows = step.rows;
+    from += step.rows;
+    if (!sink_.rows(batch_)) budget_.cancel();
+    if (step.bytes > kStepStringBytesMax) {  // clear() would keep the memory
+      for (ColumnVector& column : batch_.columns) column = ColumnVector(column.type);
+      VARVE_QUERY_TRY(batch_memory_.set(0));
+    }
+    VARVE_QUERY_TRY(budget_.check());
+  }
+  return {};
+}
+
 QueryResult<bool> RowOutput::emit(std::span<const VectorView> columns, size_t rows) {
   const size_t from = std::min<uint64_t>(rows, to_skip_);
   to_skip_ -= from;
@@ -141,14 +171,8 @@ QueryResult<bool> RowOutput::emit(std::span<const VectorView> columns, size_t ro
   if (plan_.limit) count = std::min<uint64_t>(count, *plan_.limit - rows_emitted_);
   if (count > 0) {
     VARVE_QUERY_TRY(budget_.count_rows(count));
-    for (size_t i = 0; i < batch_.columns.size(); ++i) {
-      batch_.columns[i].clear();
-      append_entries(batch_.columns[i], columns[i], from, count);
-    }
-    batch_.rows = count;
     rows_emitted_ += count;
-    if (!sink_.rows(batch_)) budget_.cancel();
-    VARVE_QUERY_TRY(budget_.check());
+    VARVE_QUERY_TRY(hand_out(columns.first(batch_.columns.size()), from, count));
   }
   return !plan_.limit || rows_emitted_ < *plan_.limit;
 }

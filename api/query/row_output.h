@@ -1,5 +1,5 @@
 // The last stage of a plan: computes outputs, drops duplicates, orders, applies LIMIT and OFFSET, and hands batches to
-// the sink. Without DISTINCT and ORDER BY nothing is kept.
+// the sink. Without DISTINCT and ORDER BY nothing is kept. Batches are cut where their strings get long.
 // Errors:  those of expressions and of the budget; cancelled when the sink stops.
 // Threads: one thread.
 #pragma once
@@ -31,6 +31,7 @@ class RowOutput {
   QueryResult<bool> push_sorted(const Chunk& chunk);
   QueryResult<void> evaluate(const Chunk& chunk, bool keys_only);
   QueryResult<void> drop_duplicates(size_t& rows);
+  QueryResult<void> hand_out(std::span<const VectorView> columns, size_t from, size_t rows);
   QueryResult<bool> emit(std::span<const VectorView> columns, size_t rows);
 
   const SelectPlan& plan_;
@@ -51,6 +52,7 @@ class RowOutput {
   uint64_t to_skip_ = 0;
   uint64_t rows_emitted_ = 0;
   ResultBatch batch_;
+  MemoryUse batch_memory_;
 };
 
 }  // namespace varve

@@ -11,6 +11,7 @@ constexpr size_t kRunRows = 64 << 10;          // sorts in some 10 ms: the grain
 constexpr size_t kRunBytesMax = 64 << 20;      // a run's string offsets are 32 bits wide
 constexpr uint64_t kPruneLimitMax = 16 << 10;  // beyond it pruning costs more than sorting runs
 constexpr size_t kEmitRows = 1024;
+constexpr size_t kEmitBytes = 1 << 20;
 
 template <class T>
 int order_of(const T& a, const T& b) {
@@ -89,6 +90,7 @@ RowSorter::Run& RowSorter::open_run() {
 QueryResult<void> RowSorter::add(std::span<const VectorView> columns, size_t rows) {
   if (limit_ == 0U) return {};
   VARVE_QUERY_TRY(budget_.check());
+  VARVE_QUERY_TRY(memory_.add(rows_within(columns, 0, rows, UINT64_MAX).bytes));  // before they are copied
   Run& run = open_run();
   for (size_t i = 0; i < columns.size(); ++i) append_entries(run.columns[i], columns[i], 0, rows);
   run.rows += rows;
@@ -152,10 +154,12 @@ QueryResult<void> RowSorter::finish(const Emit& emit) {
     VARVE_QUERY_TRY(budget_.check());
     for (ColumnVector& column : batch) column.clear();
     size_t rows = 0;
-    for (; rows < kEmitRows && !heads.empty(); ++rows) {
+    size_t bytes = 0;  // of strings; each run knows its average
+    for (; rows < kEmitRows && bytes < kEmitBytes && !heads.empty(); ++rows) {
       Cursor head = heads.top();
       heads.pop();
       const Run& run = runs_[head.run];
+      bytes += run.bytes / run.rows;
       for (size_t i = 0; i < batch.size(); ++i) append_entry(batch[i], run.views[i], run.order[head.next]);
       if (++head.next < run.rows) heads.push(head);
     }

@@ -1,10 +1,13 @@
 #include "api/query/scalar.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
 #include "storage/base/check.h"
+#include "storage/base/units.h"
 
 namespace varve {
 
@@ -99,6 +102,42 @@ ConstantScalar::ConstantScalar(SqlType sql_type, size_t text_position, const Val
   column_.push_value(value);
 }
 
+namespace {
+
+bool hold_strings(KernelCall& call, uint64_t bytes) {
+  if (bytes <= call.held_bytes) return true;
+  const uint64_t grown = bytes - call.held_bytes;
+  call.held_bytes = bytes;
+  return call.context.hold(grown);
+}
+
+}  // namespace
+
+bool EvalContext::hold(uint64_t bytes) {
+  if (!held_) {
+    if (bytes > unbudgeted_bytes_) {
+      fail(limit_error("memory_limit", fmt::format("a constant expression needs more than {}",
+                                                   format_bytes(unbudgeted_bytes_))));
+      return false;
+    }
+    unbudgeted_bytes_ -= bytes;
+    return true;
+  }
+  auto held = held_->add(bytes);
+  if (!held) fail(std::move(held.error()));
+  return held.has_value();
+}
+
+bool EvalContext::spend(uint64_t steps) {
+  constexpr uint64_t kStepsPerCheck = 4 << 20;  // some milliseconds of work
+  steps_ += steps;
+  if (steps_ < kStepsPerCheck || budget_ == nullptr) return true;
+  steps_ = 0;
+  auto checked = budget_->check();
+  if (!checked) fail(std::move(checked.error()));
+  return checked.has_value();
+}
+
 KernelScalar::KernelScalar(SqlType sql_type, size_t text_position, std::vector<ScalarPtr> operands,
                            Kernel kernel, bool kernel_can_fail)
     : Scalar(sql_type, text_position, std::move(operands)),
@@ -114,8 +153,10 @@ VectorView KernelScalar::evaluate(const Chunk& chunk, EvalContext& context) {
     constant = constant && arguments_.back().constant;
   }
   out_.clear();
-  KernelCall call{arguments_, constant ? 1 : chunk.rows, out_, context, position};
-  kernel_(call);
+  KernelCall call{arguments_, constant ? 1 : chunk.rows, out_, context, position, held_bytes_};
+  if (!context.failed()) kernel_(call);  // else its memory or time would come on top
+  // Kernels that copy strings of their arguments grow by at most those; here they are accounted for.
+  hold_strings(call, out_.strings.bytes.capacity());
   if (out_.size() < call.rows) {  // the kernel failed half way; who reads on must find all rows
     VARVE_CHECK(context.failed());
     out_.push_nulls(call.rows - out_.size());
@@ -123,12 +164,24 @@ VectorView KernelScalar::evaluate(const Chunk& chunk, EvalContext& context) {
   return view_of(out_, constant);
 }
 
-bool push_string(KernelCall& call, std::string_view text) {
-  if (call.out.strings.bytes.size() + text.size() > kChunkStringBytesMax) {
+bool room_for_string(KernelCall& call, size_t text_bytes) {
+  std::string& bytes = call.out.strings.bytes;
+  const size_t needed = bytes.size() + text_bytes;
+  if (needed > kChunkStringBytesMax) {
     call.context.fail(
         limit_error("memory_limit", "an expression makes strings of more than 256 MiB a chunk"));
     return false;
   }
+  if (needed > bytes.capacity()) {
+    const size_t grown = std::max(needed, 2 * bytes.capacity());
+    if (!hold_strings(call, grown)) return false;
+    bytes.reserve(grown);
+  }
+  return true;
+}
+
+bool push_string(KernelCall& call, std::string_view text) {
+  if (!room_for_string(call, text.size())) return false;
   call.out.push_string(text);
   return true;
 }

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "api/query/query.h"
+#include "api/query/budget.h"
 #include "api/query/vector.h"
 
 namespace varve {
@@ -29,16 +29,31 @@ inline bool is_number(SqlType type) {
   return type == SqlType::kInt64 || type == SqlType::kDouble;
 }
 
+// What evaluation reports into, and what of the query's budget it may use.
 class EvalContext {
  public:
+  EvalContext() = default;  // no time limit, and of memory only the limits here
+  explicit EvalContext(uint64_t bytes_max) : unbudgeted_bytes_(bytes_max) {}
+  explicit EvalContext(QueryBudget& budget) : budget_(&budget), held_(std::in_place, budget) {}
+
   void fail(QueryError error) {
     if (!error_) error_ = std::move(error);
   }
   bool failed() const { return error_.has_value(); }
   const QueryError& error() const { return *error_; }
 
+  // Memory that expressions keep; false (and failed) when the budget has none left.
+  bool hold(uint64_t bytes);
+  // Called by kernels whose single rows may take long, with a guess of a row's steps; false (and failed) when the
+  // query's time is over.
+  bool spend(uint64_t steps);
+
  private:
   std::optional<QueryError> error_;
+  QueryBudget* budget_ = nullptr;
+  std::optional<MemoryUse> held_;
+  uint64_t unbudgeted_bytes_ = UINT64_MAX;  // left, without a budget
+  uint64_t steps_ = 0;
 };
 
 class Scalar;
@@ -69,6 +84,7 @@ class ConstantScalar : public Scalar {
   VectorView evaluate(const Chunk&, EvalContext&) override { return view_of(column_, true); }
   bool is_null() const { return !column_.is_valid(0); }
   Value value() const { return column_.value(0); }
+  uint64_t bytes() const { return column_.strings.bytes.size(); }
 
  private:
   ColumnVector column_;
@@ -91,6 +107,7 @@ struct KernelCall {
   ColumnVector& out;
   EvalContext& context;
   size_t position = 0;
+  uint64_t& held_bytes;  // of `out`, by the context
 };
 using Kernel = std::function<void(KernelCall&)>;
 
@@ -105,14 +122,17 @@ class KernelScalar : public Scalar {
  private:
   Kernel kernel_;
   bool kernel_can_fail_;
+  uint64_t held_bytes_ = 0;  // of out_'s strings, as held by the context
   ColumnVector out_;
   std::vector<VectorView> arguments_;
 };
 
-// Strings one chunk of an expression may hold; stored strings have up to 1 MiB each.
+// Strings one chunk of an expression may hold; stored strings have up to 1 MiB each. Also the most one string may have.
 constexpr size_t kChunkStringBytesMax = 256 << 20;
-// Appends a string the kernel has made; false when the chunk's limit is hit (memory_limit is reported).
+// Appends a string the kernel has made; false when this limit or the query's budget is hit (memory_limit is reported).
 bool push_string(KernelCall& call, std::string_view text);
+// The same question for a string of `bytes` that the kernel writes itself.
+bool room_for_string(KernelCall& call, size_t bytes);
 
 // The value of a constant expression, or null when `expr` is not one.
 const ConstantScalar* as_constant(const Scalar& expr);

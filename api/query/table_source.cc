@@ -118,6 +118,7 @@ QueryResult<TableSource::Step> TableSource::next() {
     if (context_.failed()) return tl::make_unexpected(context_.error());  // in the series filter
     if (!more) return tl::make_unexpected(from_storage(more.error()));
     if (!*more) return Step::kEnd;
+    budget_.add_scanned(block_.rows);
     VARVE_QUERY_TRY(begin_block());
     if (block_.from_statistics) return Step::kBlock;
   }

@@ -43,7 +43,7 @@ Cell printable(std::string_view text) {
     cell.width += shown.size();
   };
   for (size_t at = 0; at < text.size();) {
-    if (cell.width >= kTableCellWidthMax) {
+    if (cell.width >= kTableCellWidthMax || cell.text.size() >= 4 * kTableCellWidthMax) {
       cell.text += "\xe2\x80\xa6";  // ellipsis
       ++cell.width;
       break;
@@ -76,55 +76,82 @@ class TableWriter : public ResultWriter {
 
   bool begin(const std::vector<ResultColumn>& columns) override {
     columns_ = columns;
-    for (const ResultColumn& column : columns) {
-      widths_.push_back(0);
-      add(printable(column.name), widths_.size() - 1);
-    }
+    widths_.resize(columns.size());
+    for (size_t i = 0; i < columns.size(); ++i) add_to_sample(printable(columns[i].name), i);
     return true;
   }
 
   bool rows(const ResultBatch& batch) override {
     std::string text;
-    for (size_t row = 0; row < batch.rows && lines() < kTableRowsMax; ++row) {
+    std::vector<Cell> line(columns_.size());
+    for (size_t row = 0; row < batch.rows; ++row) {
       for (size_t i = 0; i < columns_.size(); ++i) {
-        text.clear();
-        if (batch.columns[i].is_valid(row)) {
-          append_cell(text, columns_[i].type, time_format_, batch.columns[i], row);
+        const ColumnVector& column = batch.columns[i];
+        if (!column.is_valid(row)) {
+          line[i] = printable("NULL");
+        } else if (columns_[i].type == ResultType::kString) {
+          line[i] = printable(column.strings[row]);
         } else {
-          text = "NULL";
+          text.clear();
+          append_cell(text, columns_[i].type, time_format_, column, row);
+          line[i] = printable(text);
         }
-        add(printable(text), i);
       }
+      if (!add_line(line)) return false;
     }
     return true;
   }
 
   bool finish(const QueryStats& stats) override {
-    std::string text;
-    for (size_t first = 0; first < cells_.size(); first += columns_.size()) {
-      append_line(text, first);
-      if (first == 0) append_rule(text);
-      if (text.size() > kFlushBytes) {
-        if (!out_(text)) return false;
-        text.clear();
-      }
-    }
-    text += fmt::format("({} row{}", stats.row_count, stats.row_count == 1 ? "" : "s");
-    if (lines() < stats.row_count) text += fmt::format(", the first {} shown", lines());
-    text += fmt::format(", {:.1f} ms)\n", stats.elapsed_ms);
-    return out_(text);
+    write_sample();
+    buffer_ += fmt::format("({} row{}, {:.1f} ms)\n", stats.row_count, stats.row_count == 1 ? "" : "s",
+                           stats.elapsed_ms);
+    return flush(true);
+  }
+
+  void fail(const QueryError& error) override {
+    write_sample();
+    buffer_ += fmt::format("error: {}\n", error.message);
+    flush(true);
   }
 
  private:
   static constexpr size_t kFlushBytes = 64 << 10;
 
-  size_t lines() const {
-    return columns_.empty() ? 0 : cells_.size() / columns_.size() - 1;
-  }  // without the header
+  bool flush(bool all) {
+    if (buffer_.empty() || (!all && buffer_.size() < kFlushBytes)) return reader_is_there_;
+    reader_is_there_ = reader_is_there_ && out_(buffer_);
+    buffer_.clear();
+    return reader_is_there_;
+  }
 
-  void add(Cell cell, size_t column) {
+  void add_to_sample(Cell cell, size_t column) {
     widths_[column] = std::max(widths_[column], cell.width);
-    cells_.push_back(std::move(cell));
+    sample_bytes_ += sizeof(Cell) + cell.text.size();
+    sample_.push_back(std::move(cell));
+  }
+
+  bool add_line(std::vector<Cell>& line) {
+    if (sample_written_) {
+      append_line(line.data());
+      return flush(false);
+    }
+    for (size_t i = 0; i < line.size(); ++i) add_to_sample(std::move(line[i]), i);
+    const bool enough = sample_.size() >= (kTableSampleRows + 1) * columns_.size() ||  // and the header
+                        sample_bytes_ > kTableSampleBytesMax;
+    return !enough || write_sample();
+  }
+
+  bool write_sample() {
+    if (sample_written_) return reader_is_there_;
+    for (size_t first = 0; first < sample_.size(); first += columns_.size()) {
+      append_line(&sample_[first]);
+      if (first == 0) append_rule();
+      flush(false);
+    }
+    sample_written_ = true;
+    sample_ = {};
+    return reader_is_there_;
   }
 
   bool right_aligned(size_t column) const {
@@ -133,31 +160,35 @@ class TableWriter : public ResultWriter {
     return number || (type == ResultType::kTimestamp && time_format_ != TimeFormat::kRfc3339);
   }
 
-  void append_line(std::string& text, size_t first) const {
+  void append_line(const Cell* cells) {
     for (size_t i = 0; i < columns_.size(); ++i) {
-      const Cell& cell = cells_[first + i];
-      const size_t padding = widths_[i] - cell.width;
-      if (i > 0) text += "  ";
-      if (right_aligned(i)) text.append(padding, ' ');
-      text += cell.text;
-      if (!right_aligned(i) && i + 1 < columns_.size()) text.append(padding, ' ');
+      const Cell& cell = cells[i];
+      const size_t padding = widths_[i] - std::min(widths_[i], cell.width);
+      if (i > 0) buffer_ += "  ";
+      if (right_aligned(i)) buffer_.append(padding, ' ');
+      buffer_ += cell.text;
+      if (!right_aligned(i) && i + 1 < columns_.size()) buffer_.append(padding, ' ');
     }
-    text.push_back('\n');
+    buffer_.push_back('\n');
   }
 
-  void append_rule(std::string& text) const {
+  void append_rule() {
     for (size_t i = 0; i < columns_.size(); ++i) {
-      if (i > 0) text += "  ";
-      text.append(widths_[i], '-');
+      if (i > 0) buffer_ += "  ";
+      buffer_.append(widths_[i], '-');
     }
-    text.push_back('\n');
+    buffer_.push_back('\n');
   }
 
   const TimeFormat time_format_;
   Output out_;
   std::vector<ResultColumn> columns_;
   std::vector<size_t> widths_;
-  std::vector<Cell> cells_;  // line after line, the header first
+  std::vector<Cell> sample_;  // line after line, the header first
+  size_t sample_bytes_ = 0;
+  bool sample_written_ = false;
+  std::string buffer_;
+  bool reader_is_there_ = true;
 };
 
 }  // namespace

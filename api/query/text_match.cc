@@ -7,10 +7,14 @@
 namespace varve {
 namespace {
 
-// A pattern may hold at most this much compiled program; beyond it is an error, not memory.
-constexpr int64_t kPatternMemoryBytesMax = 8 << 20;
+// What a pattern may hold: its compiled program (beyond it the pattern is refused) and the states it caches while it
+// matches. Some 16,000 instructions.
+constexpr int64_t kPatternMemoryBytesMax = 1 << 20;
+// Matching takes text * instructions steps at worst (5 ns each, when the cache is too small for the states), and cannot
+// be stopped within a text of up to 1 MiB: a pattern and a text that may take more are refused.
+constexpr uint64_t kMatchStepsMax = 1 << 29;
 
-// Matching takes text * pattern steps at worst, and a text may have 1 MiB.
+// As for patterns: text * pattern steps at worst.
 constexpr size_t kLikePatternBytesMax = 1000;
 
 // Bytes of the UTF-8 character that starts at `at`.
@@ -25,6 +29,14 @@ tl::unexpected<QueryError> needs_string(const Scalar& operand, std::string_view 
   return tl::make_unexpected(invalid_query(
       "type_mismatch", fmt::format("{} needs a string, found {}", what, sql_type_name(operand.type)),
       operand.position, "cast it: cast(x as string)"));
+}
+
+QueryError limit_too_slow(size_t text_bytes, size_t position) {
+  QueryError error = limit_error(
+      "pattern_limit", fmt::format("the pattern is too complex for a text of {} bytes", text_bytes));
+  error.position = position;
+  error.hint = "use a shorter pattern, or LIKE";
+  return error;
 }
 
 }  // namespace
@@ -95,6 +107,7 @@ QueryResult<ScalarPtr> bind_like(std::vector<ScalarPtr> operands, size_t positio
                 "invalid_pattern", fmt::format("a LIKE pattern may have {} bytes", kLikePatternBytesMax),
                 call.position));
           }
+          if (!call.context.spend(text.string(i).size() * pattern.string(i).size())) return;
           call.out.bools[i] = like_matches(text.string(i), pattern.string(i), escape) ? 1 : 0;
         }
         propagate_nulls(call);
@@ -124,15 +137,22 @@ QueryResult<ScalarPtr> bind_regex(ScalarPtr text, ScalarPtr pattern, size_t posi
   std::vector<ScalarPtr> operands;
   operands.push_back(std::move(text));
   return std::make_unique<KernelScalar>(
-      SqlType::kBool, position, std::move(operands), [compiled](KernelCall& call) {
+      SqlType::kBool, position, std::move(operands),
+      [compiled](KernelCall& call) {
         const VectorView& in = call.arguments[0];
         call.out.bools.resize(call.rows);
         for (size_t i = 0; i < call.rows; ++i) {
           const std::string_view row = in.string(i);
+          const uint64_t steps = row.size() * static_cast<uint64_t>(compiled->ProgramSize());
+          if (steps > kMatchStepsMax) {
+            return call.context.fail(limit_too_slow(row.size(), call.position));
+          }
+          if (!call.context.spend(steps)) return;
           call.out.bools[i] = RE2::PartialMatch(re2::StringPiece(row.data(), row.size()), *compiled) ? 1 : 0;
         }
         propagate_nulls(call);
-      });
+      },
+      true);
 }
 
 }  // namespace varve

@@ -113,6 +113,22 @@ void append_selected(ColumnVector& out, const VectorView& view, const std::vecto
   }
 }
 
+RowsOfBytes rows_within(std::span<const VectorView> columns, size_t from, size_t count, uint64_t bytes_max) {
+  std::vector<const VectorView*> strings;
+  for (const VectorView& column : columns) {
+    if (column.type == FieldType::kString) strings.push_back(&column);
+  }
+  if (strings.empty()) return {count, 0};
+  RowsOfBytes found;
+  for (; found.rows < count; ++found.rows) {
+    uint64_t row_bytes = 0;
+    for (const VectorView* column : strings) row_bytes += column->string(from + found.rows).size();
+    if (found.rows > 0 && found.bytes + row_bytes > bytes_max) break;
+    found.bytes += row_bytes;
+  }
+  return found;
+}
+
 const Chunk& CompactedChunk::assign(const Chunk& from, const std::vector<uint32_t>& selection,
                                     const std::vector<size_t>& slots) {
   chunk_.rows = selection.size();

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -58,6 +59,13 @@ VectorView view_of(const ColumnVector& column, bool constant = false);
 void append_entry(ColumnVector& out, const VectorView& view, size_t row);
 void append_entries(ColumnVector& out, const VectorView& view, size_t from, size_t count);
 void append_selected(ColumnVector& out, const VectorView& view, const std::vector<uint32_t>& rows);
+
+// How many rows from `from` on, at most `count`, have strings of at most `bytes_max` bytes together; at least one row.
+struct RowsOfBytes {
+  size_t rows = 0;
+  uint64_t bytes = 0;  // of their strings
+};
+RowsOfBytes rows_within(std::span<const VectorView> columns, size_t from, size_t count, uint64_t bytes_max);
 
 // Rows in columnar form: what expressions are evaluated over. Slot i of every chunk of a plan is the same column.
 struct Chunk {

@@ -129,9 +129,18 @@ TEST_F(Http, AnErrorAfterTheFirstBytesCutsTheAnswerShort) {
     test::write_rows(sink, 20'000);
     return tl::make_unexpected(QueryError{QueryErrorKind::kInternal, "corruption", "damaged block", {}, {}});
   };
-  const RawAnswer answer = get(port(), "/api/v1/query?q=x&format=csv");
-  EXPECT_EQ(answer.status, 200);
-  EXPECT_FALSE(answer.complete);
+  const std::pair<const char*, const char*> endings[] = {
+      {"csv", "\r\nerror: damaged block\r\n"},
+      {"json", R"("]],"error":{"code":"corruption","message":"damaged block"}})"
+               "\n"},
+      {"ndjson", "\n{\"error\":{\"code\":\"corruption\",\"message\":\"damaged block\"}}\n"},
+      {"table", "x\nerror: damaged block\n"}};
+  for (const auto& [format, ending] : endings) {
+    const RawAnswer answer = get(port(), std::string("/api/v1/query?q=x&format=") + format);
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_FALSE(answer.complete) << format;
+    EXPECT_TRUE(answer.body.ends_with(ending)) << answer.body.substr(answer.body.size() - 100);
+  }
 }
 
 TEST_F(Http, ABigAnswerIsStreamedWhole) {
@@ -161,6 +170,72 @@ TEST_F(Http, AClientThatGoesAwayStopsItsQuery) {
   EXPECT_LT(written, 100'000'000u);
 }
 
+// A query that computes until its switch is set, as a long aggregate looks at its budget; `rows` go out before.
+std::function<QueryResult<QueryStats>(const QueryRequest&, ResultSink&)> endless_after(
+    uint64_t rows, std::atomic<bool>& stopped) {
+  return [rows, &stopped](const QueryRequest& request, ResultSink& sink) -> QueryResult<QueryStats> {
+    test::write_rows(sink, rows);
+    stopped = eventually([&] { return request.stop->load(); });
+    return tl::make_unexpected(QueryError{QueryErrorKind::kCancelled, "cancelled", "stopped", {}, {}});
+  };
+}
+
+TEST_F(Http, AClientThatGoesAwayStopsAQueryThatHasNoRowsYet) {
+  std::atomic<bool> stopped{false};
+  test::query_script().run = endless_after(0, stopped);
+  {
+    RawClient client(port());
+    client.send("POST /api/v1/query HTTP/1.1\r\nHost: h\r\nContent-Length: 8\r\n\r\nSELECT 1");
+    EXPECT_TRUE(eventually([] { return test::query_script().running == 1; }));
+  }
+  EXPECT_TRUE(eventually([] { return test::query_script().running == 0; }));
+  EXPECT_TRUE(stopped);
+}
+
+TEST_F(Http, AClientThatGoesAwayBetweenPiecesStopsTheQuery) {
+  std::atomic<bool> stopped{false};
+  test::query_script().run = endless_after(4000, stopped);  // 400 KB: the answer has begun
+  {
+    RawClient client(port());
+    client.send("GET /api/v1/query?q=x&format=csv HTTP/1.1\r\nHost: h\r\n\r\n");
+    size_t received = 0;
+    while (received < 300'000) received += client.receive().size();
+  }
+  EXPECT_TRUE(eventually([] { return test::query_script().running == 0; }));
+  EXPECT_TRUE(stopped);
+}
+
+TEST_F(Http, TellsTheQueryWhoAsks) {
+  QueryRequest seen;
+  test::query_script().run = [&](const QueryRequest& request, ResultSink& sink) -> QueryResult<QueryStats> {
+    seen = request;
+    test::write_rows(sink, 1);
+    return QueryStats{};
+  };
+  EXPECT_EQ(get(port(), "/api/v1/query?q=x").status, 200);
+  EXPECT_EQ(seen.client, "127.0.0.1");
+}
+
+// The reader holds its connection open and takes nothing; the switch must be seen behind the full pipe.
+TEST_F(Http, ACancelledQueryDoesNotWaitForAStalledReader) {
+  StopSwitch stop;
+  std::atomic<bool> ended{false};
+  test::query_script().run = [&](const QueryRequest& request, ResultSink& sink) -> QueryResult<QueryStats> {
+    stop = request.stop;
+    ++test::query_script().running;  // `stop` is set
+    test::write_rows(sink, UINT64_MAX);
+    --test::query_script().running;
+    ended = true;
+    return QueryStats{};
+  };
+  RawClient client(port());
+  client.send("GET /api/v1/query?q=x HTTP/1.1\r\nHost: h\r\n\r\n");
+  ASSERT_TRUE(eventually([] { return test::query_script().running == 2; }));
+  EXPECT_FALSE(client.receive().empty());
+  *stop = true;
+  EXPECT_TRUE(eventually([&] { return ended.load(); }));
+}
+
 TEST_F(Http, StoppingTheServerEndsEndlessAnswers) {
   test::query_script().run = [](const QueryRequest&, ResultSink& sink) -> QueryResult<QueryStats> {
     test::write_rows(sink, UINT64_MAX);
@@ -174,10 +249,13 @@ TEST_F(Http, StoppingTheServerEndsEndlessAnswers) {
 }
 
 TEST_F(Http, ListsAndCancelsQueries) {
-  test::query_script().list = {{7, "SELECT 1", 1.5}};
+  test::query_script().list = {{7, "SELECT 1", 1.5, "10.0.0.7", false, 12, 345},
+                               {9, "SELECT 2", 0.5, "10.0.0.7", true, 0, 0}};
   const Json json = json_of(get(port(), "/api/v1/queries"));
-  EXPECT_EQ(json["queries"][0]["id"], 7);
-  EXPECT_EQ(json["queries"][0]["sql"], "SELECT 1");
+  const Json expected = Json::parse(R"([
+    {"id":7,"sql":"SELECT 1","client":"10.0.0.7","state":"running","elapsed_ms":1.5,"rows_scanned":12,"memory_bytes":345},
+    {"id":9,"sql":"SELECT 2","client":"10.0.0.7","state":"waiting","elapsed_ms":0.5,"rows_scanned":0,"memory_bytes":0}])");
+  EXPECT_EQ(json["queries"], expected);
   const auto remove = [&](const std::string& id) {
     return ask(port(), "DELETE /api/v1/queries/" + id + " HTTP/1.1\r\nHost: h\r\n\r\n");
   };

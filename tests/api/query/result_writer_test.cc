@@ -112,26 +112,86 @@ TEST(ResultWriter, AlignsTables) {
             "(4 rows, 0.4 ms)\n");
 }
 
-TEST(ResultWriter, CutsLongTables) {
+// The widest piece a writer ever hands over, and all of them.
+struct Pieces {
   std::string text;
-  auto writer = ResultWriter::make(ResultFormat::kTable, TimeFormat::kNs, [&](std::string_view piece) {
-    text += piece;
-    return true;
-  });
-  writer->begin({{"n", ResultType::kInt64}});
-  ResultBatch batch;
-  batch.columns.emplace_back(FieldType::kInt64);
-  batch.rows = 4000;
-  for (int i = 0; i < 4000; ++i) batch.columns[0].push_int(i);
-  for (int i = 0; i < 4; ++i) EXPECT_TRUE(writer->rows(batch));
+  size_t largest = 0;
+  ResultWriter::Output output() {
+    return [this](std::string_view piece) {
+      text += piece;
+      largest = std::max(largest, piece.size());
+      return true;
+    };
+  }
+};
+
+TEST(ResultWriter, StreamsLongTablesWithTheWidthsOfTheFirstRows) {
+  Pieces pieces;
+  auto writer = ResultWriter::make(ResultFormat::kTable, TimeFormat::kNs, pieces.output());
+  writer->begin({{"n", ResultType::kInt64}, {"m", ResultType::kInt64}});
+  for (int64_t i = 0; i < 200'000; i += 1000) {
+    ResultBatch batch;
+    batch.rows = 1000;
+    batch.columns.assign(2, ColumnVector(FieldType::kInt64));
+    for (int64_t k = i; k < i + 1000; ++k) {
+      batch.columns[0].push_int(k);
+      batch.columns[1].push_int(7);
+    }
+    EXPECT_TRUE(writer->rows(batch));
+    if (i == 100'000) {
+      EXPECT_GT(pieces.text.size(), 500'000U) << "rows must not wait for the last one";
+    }
+  }
   QueryStats stats;
-  stats.row_count = 16'000;
+  stats.row_count = 200'000;
   EXPECT_TRUE(writer->finish(stats));
-  EXPECT_TRUE(text.ends_with("(16000 rows, the first 10000 shown, 0.0 ms)\n"));
+  EXPECT_TRUE(pieces.text.starts_with("  n  m\n---  -\n  0  7\n  1  7\n"));
+  EXPECT_TRUE(pieces.text.ends_with("\n199998  7\n199999  7\n(200000 rows, 0.0 ms)\n"));
+  EXPECT_LT(pieces.largest, 200U << 10);
+}
+
+TEST(ResultWriter, HandsOutLongTextInParts) {
+  std::string text = "\"";
+  while (text.size() < (5U << 20))
+    text += "a\xe6\xb0\xb4";  // of odd length, so that characters straddle every border
+  for (const ResultFormat format : {ResultFormat::kJson, ResultFormat::kNdjson, ResultFormat::kCsv}) {
+    Pieces pieces;
+    auto writer = ResultWriter::make(format, TimeFormat::kNs, pieces.output());
+    writer->begin({{"a", ResultType::kString}, {"b", ResultType::kString}});
+    ResultBatch batch;
+    batch.rows = 1;
+    batch.columns.assign(2, ColumnVector(FieldType::kString));
+    batch.columns[0].push_string(text);
+    batch.columns[1].push_string(text.substr(1));
+    EXPECT_TRUE(writer->rows(batch));
+    EXPECT_TRUE(writer->finish({}));
+    EXPECT_LT(pieces.largest, 300U << 10);
+    if (format == ResultFormat::kCsv) {
+      EXPECT_EQ(pieces.text, "a,b\r\n\"\"" + text + "\"," + text.substr(1) + "\r\n");
+    } else {
+      const nlohmann::json json = nlohmann::json::parse(pieces.text);
+      EXPECT_EQ((format == ResultFormat::kJson ? json["rows"][0][0] : json["a"]).get<std::string>(), text);
+    }
+  }
+}
+
+TEST(ResultWriter, CutsCellsOfMarksThatTakeNoPlace) {
+  Pieces pieces;
+  auto writer = ResultWriter::make(ResultFormat::kTable, TimeFormat::kNs, pieces.output());
+  writer->begin({{"a", ResultType::kString}});
+  std::string marks;
+  for (int i = 0; i < 100'000; ++i) marks += "\xcc\x80";  // combining grave
+  ResultBatch batch;
+  batch.rows = 1;
+  batch.columns.emplace_back(FieldType::kString).push_string(marks);
+  EXPECT_TRUE(writer->rows(batch));
+  EXPECT_TRUE(writer->finish({}));
+  EXPECT_LT(pieces.text.size(), 2000U);
 }
 
 TEST(ResultWriter, StopsWhenTheReaderIsGone) {
-  for (const ResultFormat format : {ResultFormat::kJson, ResultFormat::kCsv, ResultFormat::kNdjson}) {
+  for (const ResultFormat format :
+       {ResultFormat::kJson, ResultFormat::kCsv, ResultFormat::kNdjson, ResultFormat::kTable}) {
     int pieces = 0;
     auto writer = ResultWriter::make(format, TimeFormat::kNs, [&](std::string_view) { return ++pieces < 2; });
     writer->begin(columns());
