@@ -56,13 +56,12 @@ class Filler {
     int64_t bucket = first_bucket();
     const int64_t last = last_bucket();
     const bool down = options_.descending;
-    const int64_t buckets =
-        (saturating_subtract(std::max(bucket, last), std::min(bucket, last))) / options_.window.interval_ns +
-        1;
-    if (buckets > kBucketsMax) {
-      QueryError error =
-          limit_error("max_select_buckets",
-                      fmt::format("max-select-buckets limit exceeded: ({}/{})", buckets, kBucketsMax));
+    const int64_t steps =
+        saturating_subtract(std::max(bucket, last), std::min(bucket, last)) / options_.window.interval_ns;
+    if (steps >= kBucketsMax) {
+      QueryError error = limit_error(
+          "max_select_buckets",
+          fmt::format("max-select-buckets limit exceeded: ({}/{})", saturating_add(steps, 1), kBucketsMax));
       error.hint = "narrow the time range, widen GROUP BY time() or use fill(none)";
       return tl::make_unexpected(std::move(error));
     }
@@ -122,10 +121,8 @@ class Filler {
     switch (out_.values.type) {
       case FieldType::kDouble:
         return out_.values.push_double(fill_.number);
-      case FieldType::kInt64: {
-        constexpr double kBound = 9.2e18;
-        return out_.values.push_int(static_cast<int64_t>(std::clamp(fill_.number, -kBound, kBound)));
-      }
+      case FieldType::kInt64:
+        return out_.values.push_int(clamped_int64(fill_.number));
       case FieldType::kBool:
         return out_.values.push_bool(false);
       case FieldType::kString:
@@ -150,8 +147,7 @@ class Filler {
     };
     const double slope = (value(next) - value(*previous_)) / steps(points_.times[next]);
     const double at = slope * steps(bucket) + value(*previous_);
-    values.type == FieldType::kInt64 ? out_.values.push_int(static_cast<int64_t>(at))
-                                     : out_.values.push_double(at);
+    values.type == FieldType::kInt64 ? out_.values.push_int(clamped_int64(at)) : out_.values.push_double(at);
   }
 
   const Points& points_;

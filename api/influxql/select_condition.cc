@@ -142,9 +142,8 @@ class Folder {
       }
       if (times && !__builtin_mul_overflow(duration.ns, by.ns, &out.ns)) return out;
     }
-    constexpr double kBound = 9.2e18;
     const auto ns = static_cast<double>(duration.ns);
-    out.ns = static_cast<int64_t>(std::clamp(times ? ns * factor : ns / factor, -kBound, kBound));
+    out.ns = clamped_int64(times ? ns * factor : ns / factor);
     return out;
   }
 
@@ -216,10 +215,7 @@ class Splitter {
       return tl::make_unexpected(influxql_error(
           fmt::format("invalid operation: time and {} are not compatible", go_type(*folded.other))));
     }
-    constexpr double kBound = 9.2e18;
-    const int64_t at = folded.kind == Folded::Kind::kNumber
-                           ? static_cast<int64_t>(std::clamp(folded.number, -kBound, kBound))
-                           : folded.ns;
+    const int64_t at = folded.kind == Folded::Kind::kNumber ? clamped_int64(folded.number) : folded.ns;
     TimeBounds out;
     if (op == "=") {
       out.min = out.max = at;

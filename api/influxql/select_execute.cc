@@ -467,7 +467,7 @@ class CallQuery {
   Value missing(FieldType type) const {
     if (select_.fill.kind != Fill::Kind::kNumber) return {};
     if (type == FieldType::kDouble) return select_.fill.number;
-    if (type == FieldType::kInt64) return static_cast<int64_t>(select_.fill.number);
+    if (type == FieldType::kInt64) return clamped_int64(select_.fill.number);
     return {};
   }
 

@@ -237,6 +237,11 @@ bool is_literal(const Expr& expr) {
   }
 }
 
+int64_t clamped_int64(double value) {
+  constexpr double kBound = 9'223'372'036'854'774'784.0;  // the largest double below 2^63
+  return static_cast<int64_t>(std::clamp(value, -kBound, kBound));
+}
+
 const Expr& without_parens(const Expr& expr) {
   const Expr* inner = &expr;
   while (inner->kind == ExprKind::kParen) inner = inner->children[0].get();

@@ -33,6 +33,7 @@ std::string expr_text(const Expr& expr);
 std::string_view go_type(const Expr& expr);  // *influxql.StringLiteral
 std::string interval_text(int64_t ns);       // 1m30s is 90s there
 bool is_literal(const Expr& expr);
+int64_t clamped_int64(double value);  // towards zero
 const Expr& without_parens(const Expr& expr);
 
 // The functions of math, by name; 0 = no such.

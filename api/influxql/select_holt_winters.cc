@@ -272,7 +272,9 @@ Points holt_winters(const Points& input, const HoltWintersOptions& options,
   for (size_t i = options.with_fit ? 0 : y.size(); i < forecast.size(); ++i) {
     if (!std::isfinite(forecast[i])) continue;
     const auto steps = static_cast<int64_t>(options.with_fit ? i : i - y.size() + 1);
-    out.times.push_back((options.with_fit ? first : last) + options.interval_ns * steps);
+    int64_t ahead = 0;
+    if (__builtin_mul_overflow(options.interval_ns, steps, &ahead)) break;  // past the end of time
+    out.times.push_back(saturating_add(options.with_fit ? first : last, ahead));
     out.values.push_double(forecast[i]);
   }
   return out;

@@ -26,8 +26,7 @@ void append_cast(ColumnVector& to, const ColumnVector& from, size_t row) {
     return to.push_from(from, row);
   }
   if (from.type == FieldType::kDouble && to.type == FieldType::kInt64) {
-    constexpr double kBound = 9.2e18;
-    return to.push_int(static_cast<int64_t>(std::clamp(from.doubles[row], -kBound, kBound)));
+    return to.push_int(clamped_int64(from.doubles[row]));
   }
   to.push_null();
 }

@@ -39,7 +39,8 @@ Points derivative(const Expr& call, const Points& input, const CallOptions& opti
   for_steps(input, [&](size_t a, size_t b) {
     const double difference = number(input.values, b) - number(input.values, a);
     if (positive && difference < 0) return;
-    const auto elapsed = static_cast<double>(input.times[b] - input.times[a]) * (options.descending ? -1 : 1);
+    const auto elapsed = static_cast<double>(saturating_subtract(input.times[b], input.times[a])) *
+                         (options.descending ? -1 : 1);
     out.times.push_back(input.times[b]);
     push_number(out.values, difference / (elapsed / static_cast<double>(unit)));
   });
@@ -112,7 +113,7 @@ Points elapsed(const Expr& call, const Points& input) {
     if (!input.values.is_valid(i)) continue;
     if (any) {
       out.times.push_back(input.times[i]);
-      out.values.push_int((input.times[i] - previous) / unit);
+      out.values.push_int(saturating_subtract(input.times[i], previous) / unit);
     }
     previous = input.times[i];
     any = true;
@@ -121,8 +122,8 @@ Points elapsed(const Expr& call, const Points& input) {
 }
 
 double on_line(int64_t at, int64_t time_a, int64_t time_b, double a, double b) {
-  const double slope = (b - a) / static_cast<double>(time_b - time_a);
-  return slope * static_cast<double>(at - time_a) + a;
+  const double slope = (b - a) / static_cast<double>(saturating_subtract(time_b, time_a));
+  return slope * static_cast<double>(saturating_subtract(at, time_a)) + a;
 }
 
 class Integral {
@@ -158,7 +159,7 @@ class Integral {
   }
 
   void area(int64_t time, double value) {
-    sum_ += 0.5 * (value + value_) * (static_cast<double>(time - time_) / unit_);
+    sum_ += 0.5 * (value + value_) * (static_cast<double>(saturating_subtract(time, time_)) / unit_);
   }
 
   void leave(int64_t time, double value) {
