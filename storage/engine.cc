@@ -314,6 +314,23 @@ Result<TableInfo> EngineImpl::describe(std::string_view database, std::string_vi
   return table->info();
 }
 
+std::vector<SegmentInfo> EngineImpl::segments() const {
+  std::vector<SegmentInfo> all;
+  for (const auto& table : all_tables()) {
+    const TableInfo info = table->info();
+    const size_t first = all.size();
+    for (const auto& segment : table->segments()) {
+      const CatalogSegment& record = segment->record();
+      all.push_back({record.id, info.database, info.name, record.file, record.rows, record.bytes, record.series,
+                     record.time_min, record.time_max, record.first_lsn, record.last_lsn});
+    }
+    std::sort(all.begin() + static_cast<std::ptrdiff_t>(first), all.end(), [](const SegmentInfo& a, const SegmentInfo& b) {
+      return std::tie(a.time_min, a.id) < std::tie(b.time_min, b.id);
+    });
+  }
+  return all;
+}
+
 Result<std::unique_ptr<Scan>> EngineImpl::scan(ScanRequest request) const {
   const auto table = find_table(request.database, request.table);
   if (table == nullptr) {

@@ -106,6 +106,21 @@ struct TableInfo {
   std::vector<ColumnInfo> columns;  // time first, then tags, then fields, in order of arrival
 };
 
+// One segment file of a table.
+struct SegmentInfo {
+  uint64_t id = 0;
+  std::string database;
+  std::string table;
+  std::string file;  // name in segments/
+  uint64_t rows = 0;
+  uint64_t bytes = 0;
+  uint64_t series = 0;
+  int64_t time_min = 0;
+  int64_t time_max = 0;
+  Lsn first_lsn = 0;  // log records its rows came from
+  Lsn last_lsn = 0;
+};
+
 struct CompactionStatus {
   std::string running_table;   // database.table; empty = no merge is running
   uint64_t running_bytes = 0;  // of its inputs
@@ -195,6 +210,7 @@ class Engine {
 
   virtual std::vector<TableInfo> tables() const = 0;  // sorted by database, name
   virtual Result<TableInfo> describe(std::string_view database, std::string_view table) const = 0;
+  virtual std::vector<SegmentInfo> segments() const = 0;  // sorted by database, table, time, id
   virtual Result<std::unique_ptr<Scan>> scan(ScanRequest request) const = 0;
 
   // A cursor of this name; a new one starts at the oldest record kept.

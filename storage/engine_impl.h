@@ -52,6 +52,7 @@ class EngineImpl : public Engine {
   std::vector<StreamPosition> positions() const override;
   std::vector<TableInfo> tables() const override;
   Result<TableInfo> describe(std::string_view database, std::string_view table) const override;
+  std::vector<SegmentInfo> segments() const override;
   Result<std::unique_ptr<Scan>> scan(ScanRequest request) const override;
   Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) override;
   EngineStatus status() const override;

@@ -12,6 +12,9 @@
 #include "api/query/executor.h"
 #include "api/query/explain.h"
 #include "api/query/planner.h"
+#include "api/query/sqlite/fallback.h"
+#include "api/query/sqlite/source_tables.h"
+#include "api/query/system_table.h"
 #include "api/sql/parser.h"
 
 namespace varve {
@@ -151,6 +154,7 @@ struct QueryService::State {
   Counter& queries_ok;
   Counter& queries_failed;
   LatencyHistogram& seconds;
+  std::vector<SystemTable> system_tables;
 
   Admission admission;
   mutable std::mutex mutex;  // guards the rest
@@ -190,7 +194,12 @@ struct QueryService::State {
 
   QueryResult<void> run(const QueryRequest& request, QueryBudget& budget, ResultSink& sink,
                         QueryStats& stats) const {
-    VARVE_QUERY_ASSIGN(const Statement statement, parse_sql(request.sql));
+    const SqliteSelect for_sqlite{request.sql, request.parameters, clock.wall_ns(), system_tables};
+    QueryResult<Statement> parsed = parse_sql(request.sql);
+    if (!parsed) {
+      return run_after_refusal(std::move(parsed.error()), engine, for_sqlite, budget, sink, stats);
+    }
+    const Statement statement = std::move(*parsed);
     if (std::holds_alternative<ShowTablesStatement>(statement))
       return show_tables(engine, budget, sink, stats);
     if (const auto* wanted = std::get_if<DescribeStatement>(&statement)) {
@@ -199,11 +208,15 @@ struct QueryService::State {
     if (const auto* rows = std::get_if<DeleteStatement>(&statement)) {
       return delete_rows(engine, *rows, request, clock.wall_ns(), budget, sink, stats);
     }
+    QueryResult<void> outcome;
     if (const auto* explained = std::get_if<ExplainStatement>(&statement)) {
-      return run_explain(engine, *explained, request.parameters, clock.wall_ns(), budget, sink, stats);
+      outcome = run_explain(engine, *explained, request.parameters, for_sqlite.now_ns, budget, sink, stats);
+    } else {
+      outcome = run_select(engine, std::get<SelectStatement>(statement), request.parameters,
+                           for_sqlite.now_ns, budget, sink, stats);
     }
-    return run_select(engine, std::get<SelectStatement>(statement), request.parameters, clock.wall_ns(),
-                      budget, sink, stats);
+    if (outcome) return outcome;
+    return run_after_refusal(std::move(outcome.error()), engine, for_sqlite, budget, sink, stats);
   }
 };
 
@@ -215,12 +228,21 @@ QueryService::QueryService(Engine& engine, QueryOptions options, MetricsRegistry
           metrics.counter("varve_queries_total", "SQL statements run, by outcome.", {{"outcome", "ok"}}),
           metrics.counter("varve_queries_total", "SQL statements run, by outcome.", {{"outcome", "error"}}),
           metrics.histogram("varve_query_seconds", "Time from a statement's start to its last row."),
+          {},
           Admission(admission_limits(options)),
           {},
           {},
-          1}) {}
+          {},
+          1}) {
+  add_system_table(segments_table(engine));
+  add_system_table(queries_table(*this));
+}
 
 QueryService::~QueryService() = default;
+
+void QueryService::add_system_table(SystemTable table) {
+  state_->system_tables.push_back(std::move(table));
+}
 
 QueryResult<QueryStats> QueryService::run(const QueryRequest& request, ResultSink& sink) {
   return run_work(request, [&](QueryBudget& budget, QueryStats& stats) {

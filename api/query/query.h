@@ -57,7 +57,7 @@ struct QueryStep {
 
 struct QueryStats {
   double elapsed_ms = 0;
-  std::string engine;  // "native"
+  std::string engine;  // "native" or "sqlite"
   uint64_t row_count = 0;
   uint64_t rows_scanned = 0;
   uint64_t blocks_decoded = 0;
@@ -92,12 +92,16 @@ struct RunningQuery {
 };
 
 class QueryBudget;
+struct SystemTable;
 
 class QueryService {
  public:
   QueryService(Engine& engine, QueryOptions options, MetricsRegistry& metrics,
                const Clock& clock = real_clock());
   ~QueryService();
+
+  // Readable by SQL beside the tables of the store. Before the first query.
+  void add_system_table(SystemTable table);
 
   QueryResult<QueryStats> run(const QueryRequest& request, ResultSink& sink);
   // Runs `work`, another language's, as one of the queries: it takes a place, is listed by request.sql, can be cancelled.

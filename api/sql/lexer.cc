@@ -23,8 +23,9 @@ bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
 }
 
-constexpr std::array<std::string_view, 8> kTwoByteOperators{"<=", ">=", "<>", "!=", "==", "||", "!~", "::"};
-constexpr std::string_view kOneByteOperators = "+-*/%<>=~(),.;";
+constexpr std::array<std::string_view, 12> kLongOperators{"->>", "->", "<<", ">>", "<=", ">=",
+                                                         "<>",  "!=", "==", "||", "!~", "::"};
+constexpr std::string_view kOneByteOperators = "+-*/%<>=~(),.;&|";
 
 }  // namespace
 
@@ -125,8 +126,8 @@ QueryResult<Token> Lexer::next() {
     while (end < sql_.size() && continues_word(sql_[end])) ++end;
     return take(parameter ? TokenKind::kParameter : TokenKind::kWord, end - at_);
   }
-  for (const std::string_view symbol : kTwoByteOperators) {
-    if (sql_.substr(at_, 2) == symbol) return take(TokenKind::kOperator, 2);
+  for (const std::string_view symbol : kLongOperators) {
+    if (sql_.substr(at_, symbol.size()) == symbol) return take(TokenKind::kOperator, symbol.size());
   }
   if (kOneByteOperators.find(c) != std::string_view::npos) return take(TokenKind::kOperator, 1);
   const auto byte = static_cast<unsigned char>(c);

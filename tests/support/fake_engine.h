@@ -48,6 +48,7 @@ class FakeEngine : public Engine {
   Result<DeleteOutcome> erase(DeleteRequest request) override;  // a record without rows; keeps every row
   std::vector<StreamPosition> positions() const override;
   std::vector<TableInfo> tables() const override;
+  std::vector<SegmentInfo> segments() const override { return {}; }
   Result<TableInfo> describe(std::string_view database, std::string_view table) const override;
   Result<std::unique_ptr<Scan>> scan(ScanRequest request) const override;
   Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) override;

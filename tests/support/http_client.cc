@@ -46,6 +46,36 @@ HttpAnswer http_post(const std::string& url, const std::string& body, const std:
   return http_request("POST", url, body, all);
 }
 
+struct HttpSession::State {
+  explicit State(const std::string& url) : client(url) {}
+  httplib::Client client;
+};
+
+HttpSession::HttpSession(const std::string& url) : state_(std::make_unique<State>(url)) {
+  constexpr time_t kPatienceSeconds = 600;
+  state_->client.set_keep_alive(true);
+  state_->client.set_tcp_nodelay(true);
+  state_->client.set_path_encode(false);
+  state_->client.set_read_timeout(kPatienceSeconds);
+  state_->client.set_write_timeout(kPatienceSeconds);
+}
+HttpSession::~HttpSession() = default;
+
+HttpAnswer HttpSession::send(const std::string& method, const std::string& path, const std::string& body,
+                             const std::string& content_type) {
+  httplib::Request request;
+  request.method = method;
+  request.path = path;
+  request.headers.emplace("Accept-Encoding", "identity");
+  if (method == "POST") request.headers.emplace("Content-Type", content_type);
+  request.body = body;
+  auto result = state_->client.send(request);
+  if (!result) return {.status = 0, .headers = {}, .body = httplib::to_string(result.error())};
+  HttpAnswer answer{.status = result->status, .headers = {}, .body = std::move(result->body)};
+  for (const auto& [name, value] : result->headers) answer.headers.emplace(name, value);
+  return answer;
+}
+
 std::string url_encode(const std::string& text) {
   return httplib::encode_uri_component(text);
 }

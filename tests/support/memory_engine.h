@@ -23,6 +23,7 @@ class MemoryEngine : public Engine {
   mutable int scans_with_other_types = 0;
   // When set, scans fail with it after the first block.
   std::string scan_failure;
+  std::vector<SegmentInfo> listed_segments;  // what segments() answers
 
   void declare(std::string_view database, std::string_view table, std::vector<ColumnInfo> columns);
   // Columns not declared yet are added with the value's type. A row of the same series and time is overwritten.
@@ -34,6 +35,7 @@ class MemoryEngine : public Engine {
   Result<DeleteOutcome> erase(DeleteRequest request) override;
   std::vector<StreamPosition> positions() const override { return {}; }
   std::vector<TableInfo> tables() const override;
+  std::vector<SegmentInfo> segments() const override { return listed_segments; }
   Result<TableInfo> describe(std::string_view database, std::string_view table) const override;
   Result<std::unique_ptr<Scan>> scan(ScanRequest request) const override;
   Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) override;

@@ -102,8 +102,14 @@ TwoSpellings QueryGenerator::strings(int depth) {
 }
 
 TwoSpellings QueryGenerator::time_value() {
-  const int64_t seconds = kSecondsMin + below(kSecondsMax - kSecondsMin);
-  return {"'" + timestamp(seconds) + "'", std::to_string(seconds * kNsPerSecond)};
+  const int64_t ns = chance(40) ? grid_time() + below(12) * kSeriesStepNs
+                                : (kSecondsMin + below(kSecondsMax - kSecondsMin)) * kNsPerSecond;
+  return {"'" + format_timestamp(ns) + "'", std::to_string(ns)};
+}
+
+int64_t QueryGenerator::grid_time() {
+  constexpr int64_t kGridSeconds = 600;
+  return (kSecondsMin + below((kSecondsMax - kSecondsMin) / kGridSeconds) * kGridSeconds) * kNsPerSecond;
 }
 
 TwoSpellings QueryGenerator::bucket() {
@@ -282,6 +288,53 @@ GeneratedQuery QueryGenerator::select() {
   }
   query.sql = join(distinct ? "SELECT DISTINCT {} FROM t{}" : "SELECT {} FROM t{}", list, tail);
   return query;
+}
+
+TwoSpellings QueryGenerator::side_condition(const std::string& side) {
+  const std::string op = pick({"=", "<>", "<", "<=", ">", ">="});
+  switch (below(8)) {
+    case 0:
+      return join("({}.time {} {})", same(side), same(op), time_value());
+    case 1:
+      return same(fmt::format("({}.{} {} {})", side, pick({"i", "j", "x"}), op, pick({"0", "2", "-3", "1.5"})));
+    case 2:
+      return same(fmt::format("({}.{} IN ({}, {}))", side, pick({"a", "b", "s"}), text_literal(), text_literal()));
+    case 3:
+      return same(fmt::format("({}.{} {} NULL)", side, pick({"a", "b", "x", "s", "i"}), pick({"IS", "IS NOT"})));
+    case 4:
+      return same(fmt::format("({}.{} = {})", side, pick({"a", "b", "s"}), text_literal()));
+    case 5:
+      return join("({}.time BETWEEN {} AND {})", same(side), time_value(), time_value());
+    case 6:
+      return same(fmt::format("({}.{} IN (1, 2.5, -3, NULL))", side, pick({"i", "x", "j"})));
+    default:
+      return join("({} OR {})", side_condition(side), side_condition(side));
+  }
+}
+
+TwoSpellings QueryGenerator::join_query() {
+  const TwoSpellings outer = side_condition("l");
+  const TwoSpellings inner = side_condition("r");
+  const TwoSpellings equal = same(fmt::format("l.{0} = r.{0}", pick({"a", "b", "s", "i", "x", "time", "f"})));
+  const TwoSpellings crossed = same(pick({"l.i = r.x", "l.x = r.j", "l.time <= r.time", "l.time = r.time", "l.a = r.s",
+                                          "l.i + 1 = r.i", "l.x > r.y", "l.b = r.a"}));
+  const TwoSpellings both = join("{} AND {}", equal, crossed);
+  switch (below(4)) {
+    case 0:
+      return join("SELECT count(*), sum(l.i), max(r.time), min(r.s) FROM t l {} JOIN t r ON {} WHERE {} AND {}",
+                         same(chance(50) ? "LEFT" : ""), both, outer, inner);
+    case 1:
+      return join("SELECT l.time, l.a, count(r.i), max(r.x) FROM t l LEFT JOIN t r ON {} AND {} WHERE {} GROUP BY 1, 2",
+                         both, inner, outer);
+    case 2:
+      return join(
+          "SELECT l.time, l.b, (SELECT r.i FROM t r WHERE {} AND r.time <= l.time ORDER BY r.time DESC, r.a, r.b LIMIT 1) "
+          "FROM t l WHERE {}",
+          equal, outer);
+    default:
+      return join("SELECT l.i, l.s FROM t l WHERE {} AND {} (SELECT 1 FROM t r WHERE {} AND {})", outer,
+                         same(chance(50) ? "EXISTS" : "NOT EXISTS"), both, inner);
+  }
 }
 
 }  // namespace varve

@@ -26,16 +26,21 @@ class QueryGenerator {
   explicit QueryGenerator(uint64_t seed) : random_(seed) {}
 
   GeneratedQuery select();
+  TwoSpellings join_query();  // of t with itself, or a sub-query about each row; without an order
   TwoSpellings condition(int depth);
   int64_t below(int64_t bound) { return static_cast<int64_t>(random_() % static_cast<uint64_t>(bound)); }
   bool chance(int percent) { return below(100) < percent; }
   std::string timestamp(int64_t seconds);  // RFC 3339 of seconds since the epoch; may be negative
+  // One of a few times; a statement asks for just these and steps of a series after them, so that bounds are met.
+  int64_t grid_time();
+  static constexpr int64_t kSeriesStepNs = 1000;  // by which the times of series differ
 
   // Where the generated times and those of the rows lie, in seconds.
   static constexpr int64_t kSecondsMin = -3600;
   static constexpr int64_t kSecondsMax = 3600;
 
  private:
+  TwoSpellings side_condition(const std::string& side);
   TwoSpellings ints(int depth);
   TwoSpellings doubles(int depth);
   TwoSpellings strings(int depth);

@@ -22,6 +22,7 @@ class PassingEngine : public Engine {
   Result<DeleteOutcome> erase(DeleteRequest request) override { return behind_->erase(std::move(request)); }
   std::vector<StreamPosition> positions() const override { return behind_->positions(); }
   std::vector<TableInfo> tables() const override { return behind_->tables(); }
+  std::vector<SegmentInfo> segments() const override { return behind_->segments(); }
   Result<TableInfo> describe(std::string_view database, std::string_view table) const override {
     return behind_->describe(database, table);
   }
