@@ -257,7 +257,7 @@ HttpResponse InfluxqlRoute::answer(const HttpRequest& request) const {
   if (request.method == "POST") {
     std::string body;
     if (const BodyRead read = request.read_body(body); read != BodyRead::kOk)
-      return failed(http_error(read), format);
+      return failed(http_error(read), format_asked());
     if (request.content_type.starts_with("application/x-www-form-urlencoded")) {
       for (auto& [name, value] : parse_form(body)) form[name] = value;
     }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "api/influxql/statement_parser.h"
+#include "api/query/time_zone.h"
 #include "api/sql/text.h"
 
 namespace varve::influxql {
@@ -277,6 +278,9 @@ QueryResult<void> StatementParser::time_zone(SelectStatement& select) {
   if (expr->children.size() != 1) return tokens_.error("tz requires exactly one argument");
   if (expr->children[0]->kind != ExprKind::kString) return tokens_.error("expected string argument in tz()");
   select.time_zone = std::get<std::string>(expr->children[0]->value);
+  if (!select.time_zone.empty() && !TimeZone::find(select.time_zone)) {
+    return tokens_.error("unable to find time zone " + select.time_zone);
+  }
   return {};
 }
 

@@ -7,6 +7,7 @@
 #include "api/influxql/select.h"
 #include "api/influxql/show.h"
 #include "api/influxql/token_stream.h"
+#include "api/query/time_zone.h"
 
 namespace varve::influxql {
 namespace {
@@ -15,17 +16,21 @@ tl::unexpected<QueryError> refused(std::string message) {
   return tl::make_unexpected(invalid_query("influxql", std::move(message), 0));
 }
 
-// Counts rows against the budget on their way to the answer.
+// Counts rows on their way to the answer, those of SHOW against the budget (SELECT does so itself).
 class CountedSink final : public ResultSink {
  public:
   CountedSink(ResultSink& inner, QueryBudget& budget, QueryStats& stats)
       : inner_(inner), budget_(budget), stats_(stats) {}
 
+  bool takes_from_budget = false;
+
   bool begin(const SeriesHead& head) override { return inner_.begin(head) || gone(); }
   bool rows(const SeriesRows& batch) override {
-    if (auto counted = budget_.count_rows(batch.rows); !counted) {
-      problem_ = std::move(counted.error());
-      return false;
+    if (takes_from_budget) {
+      if (auto counted = budget_.count_rows(batch.rows); !counted) {
+        problem_ = std::move(counted.error());
+        return false;
+      }
     }
     stats_.row_count += batch.rows;
     return inner_.rows(batch) || gone();
@@ -63,6 +68,18 @@ QueryResult<void> prepare(SelectStatement& select, int64_t now_ns) {
   return {};
 }
 
+// The offset of times shown by a SELECT ... tz('...'); empty = UTC.
+std::function<int64_t(int64_t)> zone_of(const Statement& statement) {
+  const auto* select = std::get_if<SelectStatement>(&statement);
+  if (select == nullptr || select->time_zone.empty()) return {};
+  const auto zone = TimeZone::find(select->time_zone);
+  if (!zone) return {};
+  return [zone = *zone, period = TimeZone::Period{1, 0}](int64_t ns) mutable {
+    if (ns < period.begin || ns >= period.end) period = zone.period_at(ns);
+    return period.offset_ns;
+  };
+}
+
 }  // namespace
 
 class Service::Run {
@@ -79,7 +96,7 @@ class Service::Run {
   bool statements(std::vector<Statement>& all) {
     bool failed = false;
     for (size_t i = 0; i < all.size(); ++i) {
-      writer_.begin_statement(i, {request_.epoch_ns, {}});
+      writer_.begin_statement(i, {request_.epoch_ns, zone_of(all[i])});
       warning_.clear();
       std::string error;
       if (failed) {
@@ -108,7 +125,10 @@ class Service::Run {
   QueryResult<void> run(const ShowStatement& show) {
     const ShowContext context{
         service_.engine_, service_.databases_, service_.queries_, request_.database, now_ns_, budget_};
-    return run_show(context, show, sink_);
+    sink_.takes_from_budget = true;
+    auto outcome = run_show(context, show, sink_);
+    sink_.takes_from_budget = false;
+    return outcome;
   }
 
   QueryResult<void> run(const CreateDatabaseStatement& create) {

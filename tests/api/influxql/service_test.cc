@@ -259,7 +259,27 @@ TEST_F(InfluxqlService, TellsErrorsOfSelectThatParse) {
   EXPECT_THAT(ask("SELECT v INTO x FROM cpu"), HasSubstr("INTO is not supported"));
 }
 
+TEST_F(InfluxqlService, ShowsTimesOnTheClockOfTheZone) {
+  EXPECT_EQ(ask("SELECT v FROM cpu WHERE host = 'a' tz('Europe/Paris')"),
+            one("cpu", R"("time","v")", R"(["1970-01-01T01:00:01+01:00",1])"));
+  run_.request.epoch_ns = kNsPerSecond;
+  EXPECT_EQ(ask("SELECT v FROM cpu WHERE host = 'a' tz('Europe/Paris')"),
+            one("cpu", R"("time","v")", "[1,1]"));
+  EXPECT_EQ(run_("SELECT v FROM cpu tz('Nowhere/X')"),
+            "error parsing query: unable to find time zone Nowhere/X");
+}
+
+TEST_F(InfluxqlService, CountsRowsOfSelectOnce) {
+  QueryOptions options;
+  options.max_rows = 2;
+  test::InfluxqlRunner few(engine_, options, clock_);
+  EXPECT_THAT(few("SELECT v FROM cpu"), HasSubstr("values"));
+  EXPECT_THAT(few("SELECT v FROM cpu; SHOW DATABASES"), HasSubstr("query.max_rows = 2"));
+}
+
 TEST_F(InfluxqlService, ExplainsWhatIsRead) {
+  EXPECT_THAT(ask("EXPLAIN ANALYZE SELECT v FROM cpu GROUP BY host"),
+              HasSubstr(R"(["SERIES: 2"],["ROWS: 2"])"));
   EXPECT_EQ(ask("EXPLAIN SELECT v FROM cpu, (SELECT used FROM /m/)"),
             one("", R"("QUERY PLAN")",
                 R"~(["MEASUREMENT: d.cpu (about 2 rows, 2 series)"],["SUB-QUERY"],)~"
