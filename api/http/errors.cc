@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "api/influxql/go_text.h"
+
 namespace varve {
 namespace {
 
@@ -155,9 +157,9 @@ HttpResponse error_response(const HttpError& error) {
 }
 
 HttpResponse influx_error_response(const HttpError& error) {
-  std::string body = R"({"error":")";
-  append_json_escaped(body, error.message);
-  body += "\"}\n";
+  std::string body = R"({"error":)";
+  influxql::append_json_string(body, error.message);
+  body += "}\n";
   return json_response(error.status, std::move(body));
 }
 

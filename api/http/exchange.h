@@ -27,7 +27,9 @@ struct HttpRequest {
   std::map<std::string, std::string, std::less<>> parameters;  // of the URL; the first of a repeated name
   std::string client;                                          // its address, without the port
   std::string content_type;
+  std::string accept;
   std::string accept_encoding;
+  std::string request_id;  // that the client gave the request
   std::string if_none_match;
   std::function<BodyRead(std::string& body)> read_body;  // once; decompressed; at most kBodyBytesMax
   // Cheap enough to ask ten times a second; may be kept until the answer's stream is closed.

@@ -1,4 +1,4 @@
-// GET /healthz (alive), /readyz (recovered; 200 as long as queries work, 503 when the store has failed), /metrics (Prometheus text), and Influx's /ping and /health.
+// GET /healthz (alive), /readyz (recovered; 200 as long as queries work, 503 when the store has failed), /metrics (Prometheus text).
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -38,21 +38,6 @@ HttpResponse readiness(const EngineStatus& store) {
   return response;
 }
 
-HttpResponse ping() {
-  HttpResponse response;
-  response.status = 204;
-  response.headers = influx_headers();
-  return response;
-}
-
-HttpResponse influx_health() {
-  HttpResponse response = json_response(
-      R"({"name":"varve","message":"ready for queries and writes","status":"pass","checks":[],"version":")" VARVE_VERSION
-      "\"}\n");
-  response.headers = influx_headers();
-  return response;
-}
-
 }  // namespace
 
 std::string_view durability(WalSync sync) {
@@ -65,11 +50,6 @@ std::string_view durability(WalSync sync) {
       return "relaxed: a power cut takes up to the last second of what was acknowledged";
   }
   return "";
-}
-
-// Clients choose their dialect by the version: ours is InfluxDB 1.8's.
-std::vector<std::pair<std::string, std::string>> influx_headers() {
-  return {{"X-Influxdb-Version", "1.8.10"}, {"X-Influxdb-Build", "varve " VARVE_VERSION}};
 }
 
 void add_health_routes(Router& router, const HttpServices& services) {
@@ -87,8 +67,6 @@ void add_health_routes(Router& router, const HttpServices& services) {
   router.add({"GET", "/healthz", "health", [](const HttpRequest&) { return text("text/plain", "ok\n"); }});
   router.add({"GET", "/readyz", "health",
               [&engine = *services.engine](const HttpRequest&) { return readiness(engine.status()); }});
-  router.add({"GET", "/ping", "health", [](const HttpRequest&) { return ping(); }});
-  router.add({"GET", "/health", "health", [](const HttpRequest&) { return influx_health(); }});
 }
 
 }  // namespace varve

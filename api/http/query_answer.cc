@@ -11,29 +11,25 @@ using std::chrono::steady_clock;
 // How often a waiting worker looks whether its client still is there, and a waiting query whether it was cancelled.
 constexpr milliseconds kLook{100};
 
-QueryAnswer::QueryAnswer(QueryService& service, QueryRequest request, ResultFormat format,
-                         TimeFormat time_format) {
+QueryAnswer::QueryAnswer(QueryRequest request, std::unique_ptr<AnswerText> text) {
   request.stop = stop_;
-  thread_ = std::jthread([this, &service, request = std::move(request), format, time_format] {
-    run(service, request, format, time_format);
-  });
+  thread_ =
+      std::jthread([this, request = std::move(request), text = std::move(text)] { run(request, *text); });
 }
 
 QueryAnswer::~QueryAnswer() {
   close();
 }
 
-void QueryAnswer::run(QueryService& service, const QueryRequest& request, ResultFormat format,
-                      TimeFormat time_format) {
-  auto writer = ResultWriter::make(format, time_format, [this](std::string_view text) { return put(text); });
-  auto stats = service.run(request, *writer);
-  bool complete = stats.has_value() && writer->finish(*stats);
-  if (!stats && set_error(stats.error())) {
-    writer->fail(stats.error());
+void QueryAnswer::run(const QueryRequest& request, AnswerText& text) {
+  const QueryResult<bool> outcome = text.write(request, [this](std::string_view part) { return put(part); });
+  bool complete = outcome.value_or(false);
+  if (!outcome && set_error(outcome.error())) {
+    text.fail(outcome.error());
     complete = true;
   }
   if (complete && !filling_.empty()) complete = hand_over();
-  if (stats && !complete) {
+  if (outcome && !complete) {
     set_error({QueryErrorKind::kCancelled, "client_gone", "the reader of the answer went away", {}, {}});
   }
   const std::lock_guard lock(mutex_);

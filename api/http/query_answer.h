@@ -18,9 +18,19 @@
 
 #include "api/http/exchange.h"
 #include "api/query/query.h"
-#include "api/query/result_writer.h"
 
 namespace varve {
+
+// What runs a query and writes its answer, whatever the language and the format. One per answer.
+class AnswerText {
+ public:
+  using Put = std::function<bool(std::string_view)>;  // false = stop, the reader is gone
+  virtual ~AnswerText() = default;
+  virtual QueryResult<bool> write(const QueryRequest& request,
+                                  const Put& put) = 0;  // false = `put` stopped it
+  // After write() failed with text handed out already: says so at its end, for people.
+  virtual void fail(const QueryError& error) = 0;
+};
 
 class QueryAnswer final : public BodyStream {
  public:
@@ -28,7 +38,7 @@ class QueryAnswer final : public BodyStream {
   static constexpr size_t kPiecesMax = 4;             // 256 KiB: most answers are whole before they are sent
   static constexpr int64_t kReaderStallSeconds = 30;  // then the reader counts as gone
 
-  QueryAnswer(QueryService& service, QueryRequest request, ResultFormat format, TimeFormat time_format);
+  QueryAnswer(QueryRequest request, std::unique_ptr<AnswerText> text);
   ~QueryAnswer() override;
 
   enum class Start { kWhole, kStreaming, kFailed, kClientGone };
@@ -41,7 +51,7 @@ class QueryAnswer final : public BodyStream {
   void close() override;
 
  private:
-  void run(QueryService& service, const QueryRequest& request, ResultFormat format, TimeFormat time_format);
+  void run(const QueryRequest& request, AnswerText& text);
   bool put(std::string_view text);  // on the query's thread; false = stop
   bool hand_over();
   void stop();                       // under the lock

@@ -9,6 +9,7 @@
 #include "api/http/errors.h"
 #include "api/http/query_answer.h"
 #include "api/http/routes.h"
+#include "api/query/result_writer.h"
 
 namespace varve {
 namespace {
@@ -21,6 +22,25 @@ struct QueryCall {
   QueryRequest request;
   ResultFormat format = ResultFormat::kJson;
   TimeFormat time_format = TimeFormat::kRfc3339;
+};
+
+class SqlAnswer final : public AnswerText {
+ public:
+  SqlAnswer(QueryService& service, ResultFormat format, TimeFormat time_format)
+      : service_(service), format_(format), time_format_(time_format) {}
+
+  QueryResult<bool> write(const QueryRequest& request, const Put& put) override {
+    writer_ = ResultWriter::make(format_, time_format_, put);
+    VARVE_QUERY_ASSIGN(const QueryStats stats, service_.run(request, *writer_));
+    return writer_->finish(stats);
+  }
+  void fail(const QueryError& error) override { writer_->fail(error); }
+
+ private:
+  QueryService& service_;
+  const ResultFormat format_;
+  const TimeFormat time_format_;
+  std::unique_ptr<ResultWriter> writer_;
 };
 
 template <class T>
@@ -158,8 +178,8 @@ HttpResponse run_query(QueryService& service, const HttpRequest& request) {
   }
   call->request.client = request.client;
   call->request.may_change = request.method == "POST";  // a link or an image must not delete
-  auto answer =
-      std::make_shared<QueryAnswer>(service, std::move(call->request), call->format, call->time_format);
+  auto answer = std::make_shared<QueryAnswer>(
+      std::move(call->request), std::make_unique<SqlAnswer>(service, call->format, call->time_format));
   HttpResponse response;
   switch (answer->wait(request.client_gone)) {
     case QueryAnswer::Start::kFailed:

@@ -37,6 +37,7 @@ void add_status_routes(Router& router, const HttpServices& services);
 // What an acknowledged write means.
 std::string_view durability(WalSync sync);
 void add_health_routes(Router& router, const HttpServices& services);
+void add_influx_routes(Router& router, const HttpServices& services);
 void add_page_routes(Router& router);
 
 // The rest of the path behind a prefix route.
@@ -47,6 +48,7 @@ inline std::string_view path_rest(const HttpRequest& request, std::string_view p
 HttpResponse json_response(std::string body);
 
 // What every answer of the Influx family carries.
+constexpr std::string_view kInfluxVersion = "1.8.10";
 std::vector<std::pair<std::string, std::string>> influx_headers();
 
 // Lines and rows of /write sent to quarantine since start.

@@ -118,6 +118,8 @@ HttpRequest to_request(const httplib::Request& request) {
   result.client = request.remote_addr;
   for (const auto& [name, value] : request.params) result.parameters.emplace(name, value);
   result.content_type = request.get_header_value("Content-Type");
+  result.accept = request.get_header_value("Accept");
+  result.request_id = request.get_header_value("X-Request-Id");
   result.accept_encoding = request.get_header_value("Accept-Encoding");
   result.if_none_match = request.get_header_value("If-None-Match");
   return result;
@@ -239,6 +241,7 @@ void HttplibServer::serve(HttpServices services) {
   add_write_routes(router_, services_);
   add_status_routes(router_, services_);
   add_health_routes(router_, services_);
+  add_influx_routes(router_, services_);
   add_page_routes(router_);
   ready_.store(true, std::memory_order_release);
 }

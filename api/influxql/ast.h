@@ -65,8 +65,9 @@ struct Source {
 };
 
 struct TimeDimension {
-  int64_t interval_ns = 0;
-  int64_t offset_ns = 0;  // may be negative
+  int64_t interval_ns = 0;     // 0 or less = as without
+  int64_t offset_ns = 0;       // may be negative
+  bool offset_is_now = false;  // time(1h, now()): the service sets offset_ns before the statement runs
 };
 
 struct Dimension {  // of GROUP BY, beside time()
@@ -88,6 +89,8 @@ struct SelectStatement {
   ExprPtr condition;  // null = none
   std::optional<TimeDimension> time_dimension;
   std::vector<Dimension> dimensions;
+  std::string
+      dimension_error;  // GROUP BY parses but means nothing: an error of execution, which the service tells
   Fill fill;
   bool descending = false;
   int64_t limit = 0;  // 0 = none, as for the three below
@@ -111,6 +114,8 @@ enum class ShowWhat {
   kContinuousQueries,
   kSubscriptions,
   kShards,
+  kShardGroups,
+  kGrants,
   kStats,
   kDiagnostics,
   kSeriesCardinality,
@@ -128,13 +133,15 @@ struct ShowStatement {
   std::string key_op;
   std::vector<std::string> keys;
   ExprPtr condition;
-  bool exact = false;  // of cardinality
+  bool exact = false;    // of cardinality
+  bool grouped = false;  // GROUP BY of a cardinality, which is refused
   int64_t limit = 0;
   int64_t offset = 0;
 };
 
 struct CreateDatabaseStatement {
   std::string name;
+  bool with_policy = false;  // WITH DURATION, REPLICATION ...: retention is the store's matter
 };
 
 // DROP DATABASE / MEASUREMENT / SERIES, DELETE: rows go; which statement it was is kept for errors.
@@ -155,10 +162,10 @@ struct ExplainStatement {
   bool analyze = false;
 };
 
-// Understood, without a meaning here: CREATE / ALTER / DROP RETENTION POLICY, users, grants. `text` names it.
+// Understood, without a meaning here: CREATE / ALTER / DROP RETENTION POLICY, users, grants.
 struct AcceptedStatement {
-  std::string text;
-  bool refused = false;  // then it is an error of execution
+  std::string text;    // names the statement: CREATE USER
+  std::string reason;  // why it is refused, an error of execution; empty = it is accepted and does nothing
 };
 
 using Statement = std::variant<SelectStatement, ShowStatement, CreateDatabaseStatement, DropStatement,

@@ -29,6 +29,7 @@ class QueryBudget {
 
   QueryResult<void> check() const;  // time and cancellation; call once per block
   QueryResult<void> count_rows(uint64_t rows);
+  void forget_rows(uint64_t rows) { rows_ -= rows; }  // counted ones that were no answer but a step to it
   void add_scanned(uint64_t rows) { rows_scanned_.fetch_add(rows, std::memory_order_relaxed); }
 
  private:

@@ -244,6 +244,12 @@ void QueryService::add_system_table(SystemTable table) {
 }
 
 QueryResult<QueryStats> QueryService::run(const QueryRequest& request, ResultSink& sink) {
+  return run_work(request, [&](QueryBudget& budget, QueryStats& stats) {
+    return state_->run(request, budget, sink, stats);
+  });
+}
+
+QueryResult<QueryStats> QueryService::run_work(const QueryRequest& request, const QueryWork& work) {
   const StopSwitch stop = request.stop ? request.stop : std::make_shared<std::atomic<bool>>(false);
   QueryBudget budget(state_->options, state_->clock, stop);
   const uint64_t id = state_->enlist(request, budget);
@@ -260,7 +266,7 @@ QueryResult<QueryStats> QueryService::run(const QueryRequest& request, ResultSin
   stats.engine = "native";
   QueryResult<void> outcome;
   try {
-    outcome = state_->run(request, budget, sink, stats);
+    outcome = work(budget, stats);
   } catch (const std::bad_alloc&) {
     outcome =
         tl::make_unexpected(limit_error("memory_limit", "the machine has no memory left for this query"));

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -90,6 +91,7 @@ struct RunningQuery {
   uint64_t memory_bytes = 0;  // as counted against max_memory_bytes, now
 };
 
+class QueryBudget;
 struct SystemTable;
 
 class QueryService {
@@ -102,6 +104,9 @@ class QueryService {
   void add_system_table(SystemTable table);
 
   QueryResult<QueryStats> run(const QueryRequest& request, ResultSink& sink);
+  // Runs `work`, another language's, as one of the queries: it takes a place, is listed by request.sql, can be cancelled.
+  using QueryWork = std::function<QueryResult<void>(QueryBudget& budget, QueryStats& stats)>;
+  QueryResult<QueryStats> run_work(const QueryRequest& request, const QueryWork& work);
   std::vector<RunningQuery> running() const;  // those that wait for a place, too
   bool cancel(uint64_t id);                   // false when no such query runs
 

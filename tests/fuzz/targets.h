@@ -18,6 +18,7 @@ void segment(const uint8_t* data, size_t size);
 void tombstone(const uint8_t* data, size_t size);
 void json(const uint8_t* data, size_t size);
 void line_protocol(const uint8_t* data, size_t size);
-void sql(const uint8_t* data, size_t size);  // a statement
+void sql(const uint8_t* data, size_t size);       // a statement
+void influxql(const uint8_t* data, size_t size);  // the statements of a request
 
 }  // namespace varve::fuzz

@@ -1,5 +1,7 @@
 #include "tests/api/http/scripted_queries.h"
 
+#include "api/query/budget.h"
+
 namespace varve {
 
 struct QueryService::State {};
@@ -19,6 +21,14 @@ QueryResult<QueryStats> QueryService::run(const QueryRequest& request, ResultSin
   }
   --script.running;
   return result;
+}
+
+QueryResult<QueryStats> QueryService::run_work(const QueryRequest& request, const QueryWork& work) {
+  if (test::query_script().work_error) return tl::make_unexpected(*test::query_script().work_error);
+  QueryBudget budget({}, real_clock(), request.stop);
+  QueryStats stats;
+  VARVE_QUERY_TRY(work(budget, stats));
+  return stats;
 }
 
 std::vector<RunningQuery> QueryService::running() const {

@@ -13,6 +13,8 @@ namespace varve::test {
 struct QueryScript {
   // Null = one column "x" with the row 1.
   std::function<QueryResult<QueryStats>(const QueryRequest&, ResultSink&)> run;
+  // What work of other languages fails with before it begins; it runs otherwise.
+  std::optional<QueryError> work_error;
   std::atomic<int> running{0};
   std::atomic<bool> cancelled{false};
   std::vector<RunningQuery> list;
