@@ -252,7 +252,8 @@ bool JsonDecoder::is_envelope(ondemand::document& document, std::string_view& sc
         fits = !value.get_object().get(schema_object) && !schema_object.raw_json().get(schema) &&
                schema.find("\"type\"") != std::string_view::npos;
       } else if (field.key() == "schema") {
-        fits = type == ondemand::json_type::null;
+        bool is_null = false;
+        fits = type == ondemand::json_type::null && !value.is_null().get(is_null) && is_null;
       } else {
         fits = field.key() == "payload" &&
                (type == ondemand::json_type::object || type == ondemand::json_type::array ||

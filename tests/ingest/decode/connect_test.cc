@@ -130,6 +130,7 @@ TEST(Connect, RefusesBrokenEnvelopes) {
     EXPECT_FALSE(texts[0].starts_with("varve.")) << bytes << " " << texts[0];
   }
   EXPECT_THAT(decode(whole + "x"), ElementsAre("malformed_json"));
+  EXPECT_THAT(decode(R"({"schema":nulx,"payload":{"ts":1,"v":1}})"), ElementsAre("malformed_json"));
 }
 
 TEST(BigDecimal, WritesEveryDigit) {
