@@ -163,7 +163,7 @@ void JsonDecoder::decode(std::string_view payload, const MessageContext& context
 
   const std::string_view text = trim_json({buffer_.data(), payload.size()});
   if (text.empty()) {
-    rejects.push_back({"empty_message", "the payload is empty or null (a tombstone)", 0});
+    rejects.push_back({"empty_message", "the payload is empty", 0});
     return;
   }
   rejects_of_message_ = 0;
