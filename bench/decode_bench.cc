@@ -7,10 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "ingest/decode/avro.h"
 #include "ingest/decode/decoder.h"
 #include "ingest/decode/line_protocol.h"
 #include "storage/base/check.h"
 #include "storage/base/timestamp.h"
+#include "tests/ingest/decode/avro_writer.h"
 
 namespace varve {
 namespace {
@@ -53,12 +55,7 @@ std::string line_readings() {
   return body;
 }
 
-void decode_json(benchmark::State& state, bool text_time) {
-  const auto messages = json_readings(text_time);
-  DecodeMapping mapping;
-  mapping.table = "water";
-  mapping.tags = {"sensor_id", "site"};
-  const auto decoder = std::move(*make_decoder(mapping));
+void decode_messages(benchmark::State& state, Decoder& decoder, const std::vector<std::string>& messages) {
   std::vector<DecodeReject> rejects;
   RowSet rows;
   size_t bytes = 0;
@@ -67,13 +64,72 @@ void decode_json(benchmark::State& state, bool text_time) {
     uint32_t index = 0;
     for (const std::string& message : messages) {
       rows.set_message(index++);
-      decoder->decode(message, {"readings", 0}, rows, rejects);
+      decoder.decode(message, {"readings", 0}, rows, rejects);
     }
     VARVE_CHECK(rejects.empty() && rows.rows() == kMessages);
     benchmark::DoNotOptimize(rows.take());
   }
   state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kMessages));
   state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(bytes));
+}
+
+DecodeMapping water_mapping() {
+  DecodeMapping mapping;
+  mapping.table = "water";
+  mapping.tags = {"sensor_id", "site"};
+  return mapping;
+}
+
+void decode_json(benchmark::State& state, bool text_time) {
+  decode_messages(state, **make_decoder(water_mapping()), json_readings(text_time));
+}
+
+void decode_csv(benchmark::State& state) {
+  std::mt19937_64 random(1);
+  std::vector<std::string> messages;
+  for (size_t i = 0; i < kMessages; ++i) {
+    const auto decimal = [&](double base) { return base + static_cast<double>(random() % 1000) / 100; };
+    messages.push_back(fmt::format("{},sensor-{:04},site-{:02},{:.2f},{:.2f},{:.2f},{:.1f},{},{}",
+                                   1'751'371'200'000 + i, random() % 200, random() % 20, decimal(12),
+                                   decimal(6), decimal(0), decimal(400), random() % 100, random() % 8));
+  }
+  DecodeMapping mapping = water_mapping();
+  mapping.format = InputFormat::kCsv;
+  mapping.csv_columns = {"ts",        "sensor_id",    "site",    "temperature", "ph",
+                         "turbidity", "conductivity", "battery", "status"};
+  decode_messages(state, **make_decoder(mapping), messages);
+}
+
+struct ReadingSchema : SchemaSource {
+  Result<std::shared_ptr<const AvroSchema>> find(uint32_t) override {
+    std::string text =
+        R"({"type":"record","name":"Reading","fields":[{"name":"ts","type":{"type":"long","logicalType":"timestamp-millis"}},)"
+        R"({"name":"sensor_id","type":"string"},{"name":"site","type":"string"})";
+    for (const char* name : {"temperature", "ph", "turbidity", "conductivity"}) {
+      text += fmt::format(R"(,{{"name":"{}","type":["null","double"]}})", name);
+    }
+    text += R"(,{"name":"battery","type":"int"},{"name":"status","type":"int"}]})";
+    VARVE_ASSIGN(auto schema, AvroSchema::parse(text));
+    return std::make_shared<const AvroSchema>(std::move(schema));
+  }
+};
+
+void decode_avro(benchmark::State& state) {
+  std::mt19937_64 random(1);
+  std::vector<std::string> messages;
+  for (size_t i = 0; i < kMessages; ++i) {
+    AvroWriter message;
+    message.confluent(7).whole(1'751'371'200'000 + static_cast<int64_t>(i));
+    message.text(fmt::format("sensor-{:04}", random() % 200)).text(fmt::format("site-{:02}", random() % 20));
+    for (const double base : {12.0, 6.0, 0.0, 400.0}) {
+      message.whole(1).real(base + static_cast<double>(random() % 1000) / 100);
+    }
+    message.whole(static_cast<int64_t>(random() % 100)).whole(static_cast<int64_t>(random() % 8));
+    messages.push_back(std::move(message.bytes));
+  }
+  DecodeMapping mapping = water_mapping();
+  mapping.format = InputFormat::kAvro;
+  decode_messages(state, **make_avro_decoder(mapping, std::make_unique<ReadingSchema>()), messages);
 }
 
 void decode_line_protocol(benchmark::State& state) {
@@ -105,6 +161,8 @@ void write_line_protocol(benchmark::State& state) {
 
 BENCHMARK_CAPTURE(decode_json, epoch_ms, false);
 BENCHMARK_CAPTURE(decode_json, rfc3339, true);
+BENCHMARK(decode_csv);
+BENCHMARK(decode_avro);
 BENCHMARK(decode_line_protocol);
 BENCHMARK(write_line_protocol);
 

@@ -100,8 +100,43 @@ Result<void> read_storage(const toml::table& table, Source source, EngineOptions
 // The key a message of make_decoder is about.
 std::string_view mapping_key(std::string_view message) {
   if (message.starts_with("time format")) return "time_format";
-  if (message.starts_with("time")) return "time";
-  return message.starts_with("tags") ? "tags" : "table";
+  for (const std::string_view key :
+       {"time", "tags", "fields", "csv_columns", "csv_delimiter", "schema_registry", "avro_schemas"}) {
+    if (message.starts_with(key)) return key;
+  }
+  return "table";
+}
+
+// The keys of one format; elsewhere they would say nothing.
+void read_csv(ConfigReader& reader, bool is_csv, DecodeMapping& out) {
+  std::string delimiter(1, out.csv_delimiter);
+  reader.flag("csv_header", out.csv_header);
+  reader.texts("csv_columns", out.csv_columns);
+  reader.text("csv_delimiter", delimiter);
+  if (delimiter.size() != 1) {
+    reader.fail("csv_delimiter", "must be one character, such as \",\", \";\" or \"\\t\"");
+  } else {
+    out.csv_delimiter = delimiter[0];
+  }
+  if (is_csv) return;
+  const DecodeMapping plain;
+  const char* const culprit = out.csv_header                             ? "csv_header"
+                              : !out.csv_columns.empty()                 ? "csv_columns"
+                              : out.csv_delimiter != plain.csv_delimiter ? "csv_delimiter"
+                                                                         : nullptr;
+  if (culprit != nullptr) reader.fail(culprit, "is for format = \"csv\"");
+}
+
+void read_avro(ConfigReader& reader, bool is_avro, DecodeMapping& out) {
+  std::string auth_env = "SCHEMA_REGISTRY_AUTH";
+  reader.text("schema_registry", out.schema_registry);
+  reader.text("schema_registry_auth_env", auth_env);
+  reader.texts("avro_schemas", out.avro_schemas);
+  if (!is_avro && !out.schema_registry.empty()) reader.fail("schema_registry", "is for format = \"avro\"");
+  if (!is_avro && !out.avro_schemas.empty()) reader.fail("avro_schemas", "is for format = \"avro\"");
+  if (const char* const auth = auth_env.empty() ? nullptr : std::getenv(auth_env.c_str())) {
+    out.schema_registry_auth = auth;
+  }
 }
 
 Result<KafkaSourceOptions> read_kafka(const toml::table& table, std::string name, const std::string& path,
@@ -120,12 +155,18 @@ Result<KafkaSourceOptions> read_kafka(const toml::table& table, std::string name
   reader.text("time", out.mapping.time);
   reader.text("time_format", out.mapping.time_format);
   reader.texts("tags", out.mapping.tags);
+  reader.texts("fields", out.mapping.fields);
   reader.text_map("properties", out.properties);
   reader.text("dead_letter_topic", dead_letter_topic);
-  if (format == "csv" || format == "avro") {
-    reader.fail("format", fmt::format("{} is not supported in this version; use json or line", format));
-  }
-  out.mapping.format = format == "line" ? InputFormat::kLine : InputFormat::kJson;
+  out.mapping.format = format == "line"   ? InputFormat::kLine
+                       : format == "csv"  ? InputFormat::kCsv
+                       : format == "avro" ? InputFormat::kAvro
+                                          : InputFormat::kJson;
+  read_csv(reader, format == "csv", out.mapping);
+  read_avro(reader, format == "avro", out.mapping);
+  if (format == "line" && !reader.has("table")) out.mapping.table = "{measurement}";
+  if (format == "line" && reader.has("time"))
+    reader.fail("time", "line protocol says this itself; leave the key out");
   if (!dead_letter_topic.empty()) {
     reader.fail("dead_letter_topic",
                 "not supported in this version; refused messages are in table varve_quarantine");
@@ -135,10 +176,6 @@ Result<KafkaSourceOptions> read_kafka(const toml::table& table, std::string name
   if (out.topics.empty()) reader.fail("topics", "must name at least one topic");
   if (out.start != "earliest" && out.start != "latest" && !parse_timestamp(out.start)) {
     reader.fail("start", fmt::format("\"{}\" is not earliest, latest or an RFC 3339 time", out.start));
-  }
-  for (const char* key : {"table", "time", "time_format", "tags"}) {
-    if (format == "line" && reader.has(key))
-      reader.fail(key, "line protocol says this itself; leave the key out");
   }
   if (auto decoder = make_decoder(out.mapping); !decoder) {
     reader.fail(mapping_key(decoder.error().message), decoder.error().message);

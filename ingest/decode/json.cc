@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <unordered_map>
 
+#include "ingest/decode/big_decimal.h"
+#include "ingest/decode/connect_schema.h"
+#include "ingest/decode/decimal.h"
 #include "ingest/decode/json_shape.h"
-#include "ingest/decode/table_template.h"
-#include "ingest/decode/time_format.h"
+#include "ingest/decode/row_mapper.h"
 
 namespace varve {
 namespace {
@@ -20,7 +23,7 @@ constexpr size_t kParserBytesAtStart = 64 << 10;    // covers usual messages, so
 constexpr size_t kSlotsMax = 2 * kFieldsPerRowMax;  // keys remembered; streams with ever new keys start over
 constexpr uint32_t kRootSlot = UINT32_MAX;
 
-enum class Role : uint8_t { kField, kTag, kTime, kTable };
+using Role = RowMapper::Role;
 
 // A key at a place of the document, remembered from message to message. Messages of a stream repeat their
 // keys in order, so the slot after the last one is tried first, by comparing raw bytes.
@@ -28,8 +31,9 @@ struct Slot {
   uint32_t parent = kRootSlot;
   Role role = Role::kField;
   uint64_t last_row = 0;  // the row that had it last, to see duplicates
+  ConnectType type;       // of an envelope's schema
   std::string raw_key;    // as written, without quotes
-  std::string name;       // unescaped and flattened
+  std::string_view name;  // unescaped and flattened; in names_
 };
 
 struct SlotKey {
@@ -56,87 +60,76 @@ struct SlotEqual {
   }
 };
 
-// A tag or field of the row being read. Text points into the parser's memory.
-struct Item {
-  uint32_t slot = 0;
-  bool is_tag = false;
-  FieldType type = FieldType::kDouble;
-  bool boolean = false;
-  union {
-    double number = 0;
-    int64_t whole;
-  };
-  std::string_view text;
-};
+// An envelope begins with its schema, or its payload; looks no further than the first key.
+bool may_be_envelope(std::string_view text) {
+  const std::string_view key = trim_json(text.substr(1, 64));
+  return text.front() == '{' && (key.starts_with("\"schema\"") || key.starts_with("\"payload\""));
+}
 
 class JsonDecoder : public Decoder {
  public:
-  JsonDecoder(const DecodeMapping& mapping, TableTemplate table, TimeParser time_parser)
-      : database_(mapping.database),
-        table_(std::move(table)),
-        time_name_(mapping.time),
-        tags_(mapping.tags),
-        time_parser_(std::move(time_parser)) {}
+  explicit JsonDecoder(RowMapper row) : mapper_(std::move(row)) {}
 
   void decode(std::string_view payload, const MessageContext& context, RowSet& rows,
               std::vector<DecodeReject>& rejects) override;
 
  private:
-  // kRefused: the row is refused and reject_ says why; the message may go on. kBroken: so is the rest of the
-  // message.
-  enum class Outcome { kOk, kRefused, kBroken };
+  // kRefused: the row is refused and the mapper says why; the message may go on. kBroken: so is the rest of the
+  // message. kGivenUp: likewise, and it was told.
+  enum class Outcome { kOk, kRefused, kBroken, kGivenUp };
+  static Outcome outcome_of(bool taken) { return taken ? Outcome::kOk : Outcome::kRefused; }
 
   void decode_document(std::string_view text, const MessageContext& context, RowSet& rows,
                        std::vector<DecodeReject>& rejects, uint32_t line);
-  Outcome decode_array(ondemand::document& document, const MessageContext& context, RowSet& rows,
+  Outcome decode_array(ondemand::array& array, const MessageContext& context, RowSet& rows,
                        std::vector<DecodeReject>& rejects, uint32_t line);
+  Outcome decode_object(ondemand::document& document, const MessageContext& context, RowSet& rows);
+  // Kafka Connect's envelope: what its schema says of the payload's values, then the payload.
+  bool is_envelope(ondemand::document& document, std::string_view& schema);
+  Outcome decode_envelope(ondemand::document& document, std::string_view schema,
+                          const MessageContext& context, RowSet& rows, std::vector<DecodeReject>& rejects,
+                          uint32_t line);
+  Outcome use_schema(std::string_view schema);
+  bool take_typed_number(const Slot& slot,
+                         const ondemand::number& number);  // false: nothing special about it
+  Outcome read_decimal(const Slot& slot, std::string_view text);
   Outcome check_end(ondemand::document& document);
   void begin_row();
+  void forget_slots();
   Outcome read_object(ondemand::object& object, uint32_t parent, size_t depth);
   Outcome read_value(ondemand::value& value, uint32_t slot, size_t depth);
   Outcome read_number(ondemand::value& value, uint32_t slot);
   Outcome read_string(ondemand::value& value, uint32_t slot);
   Outcome read_bool(ondemand::value& value, uint32_t slot);
-  Outcome take_time(uint32_t slot, std::string_view text);
-  Outcome take_text(uint32_t slot, std::string_view text);  // of a tag, or the table's name
   Outcome find_slot(ondemand::field& field, uint32_t parent, uint32_t& slot);
   Outcome add_slot(ondemand::field& field, uint32_t parent, std::string_view raw_key, uint32_t& slot);
-  Role role_of(std::string_view name) const;
-  Outcome add_row(const MessageContext& context, RowSet& rows);
 
-  void push_reject(std::vector<DecodeReject>& rejects, uint32_t line);
+  void push_reject(std::vector<DecodeReject>& rejects, uint32_t line, std::string_view place = {});
   Outcome refuse(std::string_view reason, std::string detail);
   Outcome broken(simdjson::error_code error);
   std::string_view name(uint32_t slot) const { return slots_[slot].name; }
 
-  const std::string database_;
-  const TableTemplate table_;
-  const std::string time_name_;
-  const std::vector<std::string> tags_;
-  const TimeParser time_parser_;
-
+  RowMapper mapper_;
   ondemand::parser parser_{kMessageBytesMax};
   std::vector<char> buffer_;  // the payload and simdjson's padding
   size_t buffer_bytes_ = 0;   // of them the payload
 
   std::vector<Slot> slots_;
+  std::deque<std::string> names_;  // of the slots
   std::unordered_map<OwnedSlotKey, uint32_t, SlotHash, SlotEqual> slot_by_key_;
   uint32_t next_slot_ = 0;
   uint64_t row_ = 0;  // counts rows begun
 
-  std::vector<Item> items_;
-  bool has_time_ = false;
-  int64_t time_ns_ = 0;
-  std::string_view table_name_;  // of table template {field:NAME}; empty = not seen
   size_t keys_ = 0;
-  size_t fields_ = 0;
-  DecodeReject reject_;
   size_t rejects_of_message_ = 0;
+
+  std::string connect_schema_;  // as text; of the slots there are
+  ConnectTypes connect_types_;
+  std::deque<std::string> decimal_texts_;  // of the row's tags
 };
 
 JsonDecoder::Outcome JsonDecoder::refuse(std::string_view reason, std::string detail) {
-  reject_.reason = reason;
-  reject_.detail = std::move(detail);
+  mapper_.refuse(reason, std::move(detail));
   return Outcome::kRefused;
 }
 
@@ -146,11 +139,12 @@ JsonDecoder::Outcome JsonDecoder::broken(simdjson::error_code error) {
 }
 
 // The rest is counted by decode().
-void JsonDecoder::push_reject(std::vector<DecodeReject>& rejects, uint32_t line) {
+void JsonDecoder::push_reject(std::vector<DecodeReject>& rejects, uint32_t line, std::string_view place) {
+  DecodeReject reject = mapper_.take_reject();
   if (++rejects_of_message_ > kRejectsPerMessageMax) return;
-  reject_.line = line;
-  rejects.push_back(std::move(reject_));
-  reject_ = {};
+  reject.line = line;
+  reject.detail.insert(0, place);
+  rejects.push_back(std::move(reject));
 }
 
 void JsonDecoder::decode(std::string_view payload, const MessageContext& context, RowSet& rows,
@@ -169,7 +163,7 @@ void JsonDecoder::decode(std::string_view payload, const MessageContext& context
 
   const std::string_view text = trim_json({buffer_.data(), payload.size()});
   if (text.empty()) {
-    rejects.push_back({"empty_message", "the payload is empty or null (a tombstone)", 0});
+    rejects.push_back({"empty_message", "the payload is empty", 0});
     return;
   }
   rejects_of_message_ = 0;
@@ -197,35 +191,132 @@ void JsonDecoder::decode_document(std::string_view text, const MessageContext& c
   ondemand::document document;
   simdjson::error_code error = simdjson::SUCCESS;
   if (parser_.capacity() < text.size()) error = parser_.allocate(std::max(text.size(), kParserBytesAtStart));
-  if (!error) {
-    error = parser_.iterate(simdjson::padded_string_view(text.data(), text.size(), buffer_.size() - offset))
-                .get(document);
+  const simdjson::padded_string_view padded(text.data(), text.size(), buffer_.size() - offset);
+  if (!error) error = parser_.iterate(padded).get(document);
+  std::string_view schema;
+  bool envelope = false;
+  if (!error && may_be_envelope(text)) {
+    envelope = is_envelope(document, schema);
+    error = parser_.iterate(padded).get(document);
   }
   if (error) {
     outcome = broken(error);
   } else if (text.front() == '[') {
-    outcome = decode_array(document, context, rows, rejects, line);
-  } else if (text.front() == '{') {
-    ondemand::object object;
-    begin_row();
-    error = document.get_object().get(object);
-    outcome = error ? broken(error) : read_object(object, kRootSlot, 1);
+    ondemand::array array;
+    error = document.get_array().get(array);
+    outcome = error ? broken(error) : decode_array(array, context, rows, rejects, line);
     if (outcome == Outcome::kOk) outcome = check_end(document);
-    if (outcome == Outcome::kOk) outcome = add_row(context, rows);
+  } else if (text.front() == '{') {
+    if (envelope) {
+      outcome = decode_envelope(document, schema, context, rows, rejects, line);
+    } else {
+      outcome = use_schema({});
+      if (outcome == Outcome::kOk) outcome = decode_object(document, context, rows);
+    }
   } else {
     const bool scalar =
         text.front() == '"' || is_json_number(text) || text == "true" || text == "false" || text == "null";
     outcome = refuse(scalar ? "not_an_object" : "malformed_json",
                      "the message is neither a JSON object nor an array of objects");
   }
-  if (outcome != Outcome::kOk) push_reject(rejects, line);
+  if (outcome == Outcome::kRefused || outcome == Outcome::kBroken) push_reject(rejects, line);
 }
 
-JsonDecoder::Outcome JsonDecoder::decode_array(ondemand::document& document, const MessageContext& context,
+JsonDecoder::Outcome JsonDecoder::decode_object(ondemand::document& document, const MessageContext& context,
+                                                RowSet& rows) {
+  ondemand::object object;
+  begin_row();
+  if (const auto error = document.get_object().get(object)) return broken(error);
+  Outcome outcome = read_object(object, kRootSlot, 1);
+  if (outcome == Outcome::kOk) outcome = check_end(document);
+  return outcome == Outcome::kOk ? outcome_of(mapper_.add_row(context, rows)) : outcome;
+}
+
+// Leaves the document used up.
+bool JsonDecoder::is_envelope(ondemand::document& document, std::string_view& schema) {
+  ondemand::object object;
+  size_t keys = 0;
+  bool fits = !document.get_object().get(object);
+  if (fits) {
+    for (auto result : object) {
+      ondemand::field field;
+      ondemand::value value;
+      ondemand::json_type type{};
+      fits = !std::move(result).get(field) && ++keys <= 2;
+      if (!fits) break;
+      value = field.value();
+      if (value.type().get(type)) {
+        fits = false;
+      } else if (field.key() == "schema" && type == ondemand::json_type::object) {
+        ondemand::object schema_object;
+        fits = !value.get_object().get(schema_object) && !schema_object.raw_json().get(schema) &&
+               schema.find("\"type\"") != std::string_view::npos;
+      } else if (field.key() == "schema") {
+        bool is_null = false;
+        fits = type == ondemand::json_type::null && !value.is_null().get(is_null) && is_null;
+      } else {
+        fits = field.key() == "payload" &&
+               (type == ondemand::json_type::object || type == ondemand::json_type::array ||
+                type == ondemand::json_type::null);
+      }
+      if (!fits) break;
+    }
+  }
+  return fits && keys == 2;
+}
+
+JsonDecoder::Outcome JsonDecoder::decode_envelope(ondemand::document& document, std::string_view schema,
+                                                  const MessageContext& context, RowSet& rows,
+                                                  std::vector<DecodeReject>& rejects, uint32_t line) {
+  if (const Outcome outcome = use_schema(schema); outcome != Outcome::kOk) return outcome;
+  ondemand::object envelope;
+  if (const auto error = document.get_object().get(envelope)) return broken(error);
+  Outcome outcome = Outcome::kOk;
+  bool has_row = false;
+  for (auto result : envelope) {
+    ondemand::field field;
+    if (const auto error = std::move(result).get(field)) return broken(error);
+    if (field.key() != "payload") continue;
+    ondemand::value value = field.value();
+    ondemand::object object;
+    ondemand::array array;
+    ondemand::json_type type{};
+    if (const auto error = value.type().get(type)) return broken(error);
+    if (type == ondemand::json_type::array) {
+      if (const auto error = value.get_array().get(array)) return broken(error);
+      outcome = decode_array(array, context, rows, rejects, line);
+    } else if (type == ondemand::json_type::object) {
+      if (const auto error = value.get_object().get(object)) return broken(error);
+      begin_row();
+      outcome = read_object(object, kRootSlot, 2);
+      has_row = true;
+    } else {
+      outcome = refuse("empty_message", "the payload of the envelope is null");
+    }
+    if (outcome != Outcome::kOk) return outcome;
+  }
+  outcome = check_end(document);
+  return outcome == Outcome::kOk && has_row ? outcome_of(mapper_.add_row(context, rows)) : outcome;
+}
+
+// Slots carry the types of one schema.
+JsonDecoder::Outcome JsonDecoder::use_schema(std::string_view schema) {
+  if (schema == connect_schema_) return Outcome::kOk;
+  ConnectTypes types;
+  if (!schema.empty()) {
+    auto parsed = parse_connect_schema(schema);
+    if (!parsed) return refuse("bad_schema", "the schema of the envelope: " + parsed.error().message);
+    types = std::move(*parsed);
+  }
+  connect_schema_ = schema;
+  connect_types_ = std::move(types);
+  forget_slots();
+  return Outcome::kOk;
+}
+
+JsonDecoder::Outcome JsonDecoder::decode_array(ondemand::array& array, const MessageContext& context,
                                                RowSet& rows, std::vector<DecodeReject>& rejects,
                                                uint32_t line) {
-  ondemand::array array;
-  if (const auto error = document.get_array().get(array)) return broken(error);
   size_t index = 0;
   for (auto element : array) {
     ondemand::value value;
@@ -242,13 +333,12 @@ JsonDecoder::Outcome JsonDecoder::decode_array(ondemand::document& document, con
     } else {
       outcome = read_object(object, kRootSlot, 2);
     }
-    if (outcome == Outcome::kOk) outcome = add_row(context, rows);
-    if (outcome != Outcome::kOk) reject_.detail = fmt::format("array element {}: {}", index, reject_.detail);
-    if (outcome == Outcome::kBroken) return outcome;
-    if (outcome == Outcome::kRefused) push_reject(rejects, line);
+    if (outcome == Outcome::kOk) outcome = outcome_of(mapper_.add_row(context, rows));
+    if (outcome != Outcome::kOk) push_reject(rejects, line, fmt::format("array element {}: ", index));
+    if (outcome == Outcome::kBroken) return Outcome::kGivenUp;
     ++index;
   }
-  return check_end(document);
+  return Outcome::kOk;
 }
 
 JsonDecoder::Outcome JsonDecoder::check_end(ondemand::document& document) {
@@ -258,18 +348,19 @@ JsonDecoder::Outcome JsonDecoder::check_end(ondemand::document& document) {
   return Outcome::kBroken;
 }
 
+void JsonDecoder::forget_slots() {
+  slots_.clear();
+  slot_by_key_.clear();
+  names_.clear();
+}
+
 void JsonDecoder::begin_row() {
-  if (slots_.size() > kSlotsMax) {
-    slots_.clear();
-    slot_by_key_.clear();
-  }
+  if (slots_.size() > kSlotsMax) forget_slots();
   ++row_;
   next_slot_ = 0;
-  items_.clear();
-  has_time_ = false;
-  table_name_ = {};
+  mapper_.begin_row();
+  decimal_texts_.clear();
   keys_ = 0;
-  fields_ = 0;
 }
 
 JsonDecoder::Outcome JsonDecoder::read_object(ondemand::object& object, uint32_t parent, size_t depth) {
@@ -332,22 +423,14 @@ JsonDecoder::Outcome JsonDecoder::add_slot(ondemand::field& field, uint32_t pare
                                               key.substr(0, kNameBytesMax), kNameBytesMax));
   }
   full += key;
-  const Role role = role_of(full);
-  if (full == kTimeColumn && role != Role::kTime && role != Role::kTable) {
-    return refuse(
-        "invalid_name",
-        fmt::format("'{}' is the name of the time column; rename the key, or set time = \"{}\"", full, full));
-  }
+  const Role role = mapper_.role_of(full);
+  if (!mapper_.check_name(full, role)) return Outcome::kRefused;
   slot = static_cast<uint32_t>(slots_.size());
-  slots_.push_back({parent, role, 0, std::string(raw_key), std::move(full)});
+  const auto type = connect_types_.find(full);
+  slots_.push_back({parent, role, 0, type == connect_types_.end() ? ConnectType{} : type->second,
+                    std::string(raw_key), names_.emplace_back(std::move(full))});
   slot_by_key_.emplace(OwnedSlotKey{parent, std::string(raw_key)}, slot);
   return Outcome::kOk;
-}
-
-Role JsonDecoder::role_of(std::string_view name) const {
-  if (name == time_name_) return Role::kTime;
-  if (table_.kind == TableTemplate::Kind::kField && name == table_.name) return Role::kTable;
-  return std::find(tags_.begin(), tags_.end(), name) != tags_.end() ? Role::kTag : Role::kField;
 }
 
 JsonDecoder::Outcome JsonDecoder::read_value(ondemand::value& value, uint32_t slot, size_t depth) {
@@ -386,17 +469,15 @@ JsonDecoder::Outcome JsonDecoder::read_number(ondemand::value& value, uint32_t s
       return refuse("bad_time", fmt::format("time '{}' is out of range", text));
     return refuse("out_of_range", fmt::format("field '{}': {} does not fit", name(slot), text));
   }
+  if (slots_[slot].type.kind != ConnectType::Kind::kAsWritten && take_typed_number(slots_[slot], number)) {
+    return Outcome::kOk;
+  }
   const Role role = slots_[slot].role;
-  if (role == Role::kTime) return take_time(slot, text);
-  if (role != Role::kField) return take_text(slot, text);
-  Item& item = items_.emplace_back();
-  ++fields_;
-  item.slot = slot;
+  if (role != Role::kField) return outcome_of(mapper_.take_text(role, name(slot), text));
   if (number.get_number_type() == ondemand::number_type::signed_integer) {
-    item.type = FieldType::kInt64;
-    item.whole = number.get_int64();
+    mapper_.add_int(name(slot), number.get_int64());
   } else if (number.get_number_type() == ondemand::number_type::floating_point_number) {
-    item.number = number.get_double();
+    mapper_.add_double(name(slot), number.get_double());
   } else {
     return refuse("out_of_range",
                   fmt::format("field '{}': {} is more than the largest int64; send it as text or as a "
@@ -406,22 +487,41 @@ JsonDecoder::Outcome JsonDecoder::read_number(ondemand::value& value, uint32_t s
   return Outcome::kOk;
 }
 
+bool JsonDecoder::take_typed_number(const Slot& slot, const ondemand::number& number) {
+  if (number.get_number_type() != ondemand::number_type::signed_integer) return false;
+  const int64_t whole = number.get_int64();
+  if (slot.type.kind == ConnectType::Kind::kDouble && slot.role == Role::kField) {
+    mapper_.add_double(slot.name, static_cast<double>(whole));
+    return true;
+  }
+  int64_t ns = 0;
+  return slot.type.kind == ConnectType::Kind::kTime && slot.role == Role::kTime && mapper_.time_is_open() &&
+         !__builtin_mul_overflow(whole, slot.type.unit_ns, &ns) && mapper_.take_time_ns(slot.name, ns);
+}
+
+JsonDecoder::Outcome JsonDecoder::read_decimal(const Slot& slot, std::string_view text) {
+  const auto bytes = from_base64(text);
+  const auto decimal = bytes ? decimal_text(*bytes, slot.type.scale) : std::nullopt;
+  if (!decimal) {
+    return refuse("out_of_range", fmt::format("field '{}': not a decimal of at most {} bytes in base64",
+                                              slot.name, kDecimalBytesMax));
+  }
+  double number = 0;
+  if (slot.role != Role::kField) {
+    return outcome_of(mapper_.take_text(slot.role, slot.name, decimal_texts_.emplace_back(*decimal)));
+  }
+  parse_decimal(*decimal, number);
+  mapper_.add_double(slot.name, number);
+  return Outcome::kOk;
+}
+
 JsonDecoder::Outcome JsonDecoder::read_string(ondemand::value& value, uint32_t slot) {
   std::string_view text;
   if (const auto error = value.get_string().get(text)) return broken(error);
+  if (slots_[slot].type.kind == ConnectType::Kind::kDecimal) return read_decimal(slots_[slot], text);
   const Role role = slots_[slot].role;
-  if (role == Role::kTime) return take_time(slot, text);
-  if (role != Role::kField) return take_text(slot, text);
-  if (text.size() > kStringValueBytesMax) {
-    return refuse("value_too_long", fmt::format("field '{}' has {} bytes; a string may have {}", name(slot),
-                                                text.size(), kStringValueBytesMax));
-  }
-  Item& item = items_.emplace_back();
-  ++fields_;
-  item.slot = slot;
-  item.type = FieldType::kString;
-  item.text = text;
-  return Outcome::kOk;
+  if (role == Role::kField) return outcome_of(mapper_.add_string(name(slot), text));
+  return outcome_of(mapper_.take_text(role, name(slot), text));
 }
 
 JsonDecoder::Outcome JsonDecoder::read_bool(ondemand::value& value, uint32_t slot) {
@@ -429,118 +529,16 @@ JsonDecoder::Outcome JsonDecoder::read_bool(ondemand::value& value, uint32_t slo
   if (const auto error = value.get_bool().get(truth)) return broken(error);
   const Role role = slots_[slot].role;
   if (role == Role::kTime) return refuse("bad_time", fmt::format("time field '{}' is a boolean", name(slot)));
-  if (role != Role::kField) return take_text(slot, truth ? "true" : "false");
-  Item& item = items_.emplace_back();
-  ++fields_;
-  item.slot = slot;
-  item.type = FieldType::kBool;
-  item.boolean = truth;
+  if (role != Role::kField) return outcome_of(mapper_.take_text(role, name(slot), truth ? "true" : "false"));
+  mapper_.add_bool(name(slot), truth);
   return Outcome::kOk;
-}
-
-JsonDecoder::Outcome JsonDecoder::take_time(uint32_t slot, std::string_view text) {
-  if (has_time_) return refuse("duplicate_key", fmt::format("key '{}' is given twice", name(slot)));
-  const auto ns = time_parser_.parse(text);
-  if (!ns) return refuse("bad_time", fmt::format("field '{}': {}", name(slot), ns.error().message));
-  has_time_ = true;
-  time_ns_ = *ns;
-  return Outcome::kOk;
-}
-
-JsonDecoder::Outcome JsonDecoder::take_text(uint32_t slot, std::string_view text) {
-  if (slots_[slot].role == Role::kTable) {
-    if (!table_name_.empty())
-      return refuse("duplicate_key", fmt::format("key '{}' is given twice", name(slot)));
-    if (const std::string_view fault = table_name_fault(text); !fault.empty()) {
-      return refuse("invalid_name", fmt::format("table '{}': {}", text.substr(0, kNameBytesMax), fault));
-    }
-    table_name_ = text;
-    return Outcome::kOk;
-  }
-  if (text.size() > kTagValueBytesMax) {
-    return refuse("value_too_long", fmt::format("tag '{}' has {} bytes; a tag may have {}", name(slot),
-                                                text.size(), kTagValueBytesMax));
-  }
-  Item& item = items_.emplace_back();
-  item.slot = slot;
-  item.is_tag = true;
-  item.text = text;
-  return Outcome::kOk;
-}
-
-JsonDecoder::Outcome JsonDecoder::add_row(const MessageContext& context, RowSet& rows) {
-  if (!has_time_) return refuse("no_time", fmt::format("the row has no '{}', which is its time", time_name_));
-  if (fields_ == 0) return refuse("no_field", "the row has no field: every value is a tag, the time or null");
-  std::string_view table = table_.name;
-  if (table_.kind == TableTemplate::Kind::kTopic) table = context.topic;
-  if (table_.kind == TableTemplate::Kind::kField) table = table_name_;
-  if (table.empty())
-    return refuse("no_table", fmt::format("the row has no '{}', which names its table", table_.name));
-
-  uint32_t slot = 0;  // of the item at fault
-  const auto fill = [&](RowBatchBuilder& builder) {
-    for (const Item& item : items_) {
-      using Add = RowBatchBuilder::Add;
-      const std::string_view column = slots_[item.slot].name;
-      Add outcome = Add::kOk;
-      if (item.is_tag) {
-        outcome = builder.tag(column, item.text);
-      } else {
-        switch (item.type) {
-          case FieldType::kDouble:
-            outcome = builder.field_double(column, item.number);
-            break;
-          case FieldType::kInt64:
-            outcome = builder.field_int(column, item.whole);
-            break;
-          case FieldType::kBool:
-            outcome = builder.field_bool(column, item.boolean);
-            break;
-          case FieldType::kString:
-            outcome = builder.field_string(column, item.text);
-            break;
-        }
-      }
-      if (outcome != Add::kOk) {
-        slot = item.slot;
-        return outcome;
-      }
-    }
-    return RowBatchBuilder::Add::kOk;
-  };
-  switch (rows.add_row(database_, table, time_ns_, fill)) {
-    case RowBatchBuilder::Add::kOk:
-      return Outcome::kOk;
-    case RowBatchBuilder::Add::kDuplicate:
-      return refuse("duplicate_key",
-                    fmt::format("key '{}' is given twice once nested keys are joined", name(slot)));
-    case RowBatchBuilder::Add::kTypeConflict:
-      break;
-  }
-  return refuse("type_conflict",
-                fmt::format("field '{}' has another type than in the rows around it", name(slot)));
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Decoder>> make_json_decoder(const DecodeMapping& mapping) {
-  VARVE_ASSIGN(auto table, parse_table_template(mapping.table));
-  VARVE_ASSIGN(auto time_parser, TimeParser::make(mapping.time_format));
-  if (mapping.time.empty()) return invalid_argument("time = \"\": name the field that holds the time");
-  if (table.kind == TableTemplate::Kind::kField && table.name == mapping.time) {
-    return invalid_argument(fmt::format("'{}' cannot name both the time and the table", mapping.time));
-  }
-  for (const std::string& tag : mapping.tags) {
-    const bool is_table = table.kind == TableTemplate::Kind::kField && tag == table.name;
-    if (tag == mapping.time || is_table) {
-      return invalid_argument(
-          fmt::format("tags: '{}' already names the {}", tag, is_table ? "table" : "time"));
-    }
-    if (tag.empty() || tag == kTimeColumn)
-      return invalid_argument(fmt::format("tags: '{}' cannot be a tag", tag));
-  }
-  return std::unique_ptr<Decoder>(
-      std::make_unique<JsonDecoder>(mapping, std::move(table), std::move(time_parser)));
+  VARVE_ASSIGN(auto mapper, RowMapper::make(mapping));
+  return std::unique_ptr<Decoder>(std::make_unique<JsonDecoder>(std::move(mapper)));
 }
 
 }  // namespace varve

@@ -12,9 +12,11 @@
 //   no_time, bad_time  the field `time` names         no_table           the field the table template names
 //   no_field           a row without any field        not_an_object      a message or array element that is
 //   none
+// Kafka Connect's {"schema":{...},"payload":...}, and no other key, is its payload, with the types of its schema
+// (connect_schema.h); bad_schema when it cannot be read.
 // What refuses the whole message (an array's elements, or lines, before the fault are kept):
 //   malformed_json (invalid UTF-8 included), too_deep, too_many_fields, message_too_large,
-//   empty_message (an empty or null payload: a tombstone deletes nothing here, but is counted)
+//   empty_message (an empty payload)
 // Threads: a decoder keeps scratch memory; one thread at a time.
 #pragma once
 

@@ -75,7 +75,7 @@ class LineParser {
 
   bool at_end() const { return at_ == end_; }
   // Reads one line and leaves the parser after it.
-  Line next(RowSet& rows, bool number_rows);
+  Line next(RowSet& rows);
 
   uint32_t line() const { return line_; }  // of the line read last, from 1
   const Fault& fault() const { return fault_; }
@@ -95,7 +95,7 @@ class LineParser {
   bool read_number(FieldItem& item);
   bool read_integer(FieldItem& item, std::string_view digits, bool negative, char suffix);
   bool read_double(FieldItem& item, std::string_view text);
-  bool add_row(RowSet& rows, bool number_rows);
+  bool add_row(RowSet& rows);
   void keep_last_of_each_field();
 
   bool ends_line(const char* p) const {
@@ -135,7 +135,7 @@ class LineParser {
   Fault fault_;
 };
 
-LineParser::Line LineParser::next(RowSet& rows, bool number_rows) {
+LineParser::Line LineParser::next(RowSet& rows) {
   line_ = next_line_++;
   while (at_ != end_ && (*at_ == ' ' || *at_ == '\t' || *at_ == '\0')) ++at_;
   line_start_ = at_;
@@ -151,7 +151,7 @@ LineParser::Line LineParser::next(RowSet& rows, bool number_rows) {
   at_ = line_end_;
   if (at_ != end_ && *at_ == '\r') ++at_;
   if (at_ != end_) ++at_;  // the LF
-  if (!ok || !add_row(rows, number_rows)) return Line::kRefused;
+  if (!ok || !add_row(rows)) return Line::kRefused;
   return Line::kRow;
 }
 
@@ -446,7 +446,7 @@ bool LineParser::read_time() {
   return true;
 }
 
-bool LineParser::add_row(RowSet& rows, bool number_rows) {
+bool LineParser::add_row(RowSet& rows) {
   if (!all_utf8_ && !simdjson::validate_utf8(text().data(), text().size())) {
     return refuse("invalid_utf8", "the line is not valid UTF-8");
   }
@@ -460,6 +460,12 @@ bool LineParser::add_row(RowSet& rows, bool number_rows) {
       culprit = name;
       is_tag = true;
       return outcome;
+    }
+    for (const auto& [name, value] : options_.more_tags) {
+      if (builder.tag(name, value) != Add::kTypeConflict) continue;
+      culprit = name;
+      is_tag = true;
+      return Add::kTypeConflict;
     }
     for (const FieldItem& item : fields_) {
       Add outcome = Add::kOk;
@@ -484,11 +490,12 @@ bool LineParser::add_row(RowSet& rows, bool number_rows) {
     }
     return Add::kOk;
   };
-  if (number_rows) rows.set_message(line_);
-  Add outcome = rows.add_row(options_.database, table_, time_ns_, fill);
+  if (options_.number_rows) rows.set_message(line_);
+  const std::string_view table = options_.table.empty() ? table_ : options_.table;
+  Add outcome = rows.add_row(options_.database, table, time_ns_, fill);
   if (outcome == Add::kDuplicate && !is_tag) {
     keep_last_of_each_field();
-    outcome = rows.add_row(options_.database, table_, time_ns_, fill);
+    outcome = rows.add_row(options_.database, table, time_ns_, fill);
   }
   if (outcome == Add::kOk) return true;
   if (outcome == Add::kDuplicate)
@@ -507,36 +514,6 @@ void LineParser::keep_last_of_each_field() {
   fields_.assign(kept.rbegin(), kept.rend());
 }
 
-class LineDecoder : public Decoder {
- public:
-  explicit LineDecoder(std::string database) { options_.database = std::move(database); }
-
-  void decode(std::string_view payload, const MessageContext& context, RowSet& rows,
-              std::vector<DecodeReject>& rejects) override {
-    if (payload.empty()) {
-      rejects.push_back({"empty_message", "the payload is empty or null (a tombstone)", 0});
-      return;
-    }
-    if (payload.size() > kMessageBytesMax) {
-      rejects.push_back({"message_too_large",
-                         fmt::format("{} bytes; a message may have {}", payload.size(), kMessageBytesMax),
-                         0});
-      return;
-    }
-    options_.now_ns = context.timestamp_ns;
-    size_t refused = 0;
-    for (LineParser parser(payload, options_); !parser.at_end();) {
-      if (parser.next(rows, false) != LineParser::Line::kRefused) continue;
-      if (++refused > kRejectsPerMessageMax) continue;
-      rejects.push_back({std::string(parser.fault().reason), parser.fault().detail, parser.line()});
-    }
-    if (refused > kRejectsPerMessageMax) rejects.push_back(more_refused(refused - kRejectsPerMessageMax));
-  }
-
- private:
-  LineProtocolOptions options_;
-};
-
 }  // namespace
 
 size_t parse_line_protocol(std::string_view body, const LineProtocolOptions& options, RowSet& rows,
@@ -544,7 +521,7 @@ size_t parse_line_protocol(std::string_view body, const LineProtocolOptions& opt
   size_t accepted = 0;
   size_t refused_count = 0;
   for (LineParser parser(body, options); !parser.at_end();) {
-    switch (parser.next(rows, true)) {
+    switch (parser.next(rows)) {
       case LineParser::Line::kRow:
         ++accepted;
         break;
@@ -569,10 +546,6 @@ std::optional<int64_t> precision_from_name(std::string_view name) {
   if (name == "m") return 60 * kNsPerSecond;
   if (name == "h") return 3600 * kNsPerSecond;
   return std::nullopt;
-}
-
-std::unique_ptr<Decoder> make_line_decoder(std::string database) {
-  return std::make_unique<LineDecoder>(std::move(database));
 }
 
 }  // namespace varve

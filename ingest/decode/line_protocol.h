@@ -22,6 +22,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ingest/decode/decoder.h"
@@ -34,8 +35,12 @@ constexpr size_t kLineRejectsMax = 1000;  // refused lines named per request; th
 
 struct LineProtocolOptions {
   std::string database = std::string(kDefaultDatabase);
-  int64_t precision_ns = 1;  // unit of timestamps
-  int64_t now_ns = 0;        // for lines without one
+  int64_t precision_ns = 1;     // unit of timestamps
+  int64_t now_ns = 0;           // for lines without one
+  std::string_view table = {};  // of all rows; empty = each line's measurement
+  std::vector<std::pair<std::string_view, std::string_view>> more_tags =
+      {};                   // of rows that do not have them themselves
+  bool number_rows = true;  // each row's message is its line number
 };
 
 struct LineReject {
@@ -53,8 +58,10 @@ size_t parse_line_protocol(std::string_view body, const LineProtocolOptions& opt
 // n ns u us ms s m h, in ns.
 std::optional<int64_t> precision_from_name(std::string_view name);
 
-// For Kafka messages of line protocol: the precision is ns, a missing timestamp is the message's.
-std::unique_ptr<Decoder> make_line_decoder(std::string database);
+// For Kafka messages of line protocol. Of the mapping: `table` is "{measurement}", or one for all; `tags`
+// may name parts of the message (a line's own tag of that name counts instead); `time_format` is the
+// precision, "auto" for ns. A missing timestamp is the message's. Threads: one at a time.
+Result<std::unique_ptr<Decoder>> make_line_decoder(const DecodeMapping& mapping);
 
 // Writes rows of one batch. What line protocol cannot say is left out and counted: NaN and infinite doubles,
 // and rows with no field left or with a name or tag value it has no escape for (LF in it, "\" at its end, a

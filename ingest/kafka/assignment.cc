@@ -73,6 +73,8 @@ void KafkaAssignment::assign(const std::vector<Start>& starts) {
     KafkaPartition& partition = *start.partition;
     partition.assigned = true;
     partition.halted.clear();
+    partition.waiting.clear();
+    partition.holding = false;
     partition.committed = start.committed;
     if (start.offset >= 0) {
       // The first time in this process, our own position comes from the store and is durable.
@@ -95,6 +97,7 @@ std::vector<PartitionOffset> KafkaAssignment::rewind() {
   for (auto& [id, partition] : partitions_) {
     const int64_t durable = partition->durable_offset.load();
     partition->next_read = std::min(partition->next_read, durable);
+    partition->holding = false;
     if (partition->assigned) from.push_back({id, durable > 0 ? durable : RD_KAFKA_OFFSET_BEGINNING, {}});
   }
   return from;
@@ -107,7 +110,7 @@ KafkaPartition* KafkaAssignment::find(const rd_kafka_message_t& message) {
     last_partition_ = message.partition;
     last_ = find({rd_kafka_topic_name(message.rkt), message.partition});
   }
-  return last_ != nullptr && last_->assigned && last_->halted.empty() ? last_ : nullptr;
+  return last_ != nullptr && last_->assigned && last_->is_read() ? last_ : nullptr;
 }
 
 KafkaPartition* KafkaAssignment::find(const TopicPartition& id) {

@@ -33,7 +33,7 @@ class KafkaAssignment {
   // What was read and is not durable counts as not read. The assigned partitions, and where to read on.
   std::vector<PartitionOffset> rewind();
 
-  // The partition a message belongs to; nullptr when it is not ours (any more) or halted.
+  // The partition a message belongs to; nullptr when it is not ours (any more), halted or held.
   KafkaPartition* find(const rd_kafka_message_t& message);
   KafkaPartition* find(const TopicPartition& id);
   const std::vector<KafkaPartition*>& assigned() const { return assigned_; }

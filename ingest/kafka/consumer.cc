@@ -174,6 +174,19 @@ void KafkaConsumer::resume(const std::vector<TopicPartition>& partitions) {
   rd_kafka_resume_partitions(client_.get(), to_list(partitions).get());
 }
 
+Result<void> KafkaConsumer::resume_at(const PartitionOffset& place) {
+  const KafkaPartitionList list = to_list(std::vector<PartitionOffset>{place});
+  // Resuming first, as it goes on behind the last message handed out; the seek makes what it fetches outdated.
+  rd_kafka_resume_partitions(client_.get(), list.get());
+  const KafkaOwned<rd_kafka_error_t> error(
+      rd_kafka_seek_partitions(client_.get(), list.get(), kQuestionTimeoutMs));
+  const auto code = error != nullptr ? rd_kafka_error_code(error.get()) : list->elems[0].err;
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  rd_kafka_pause_partitions(client_.get(), list.get());
+  return unavailable(fmt::format("going back to offset {} of {}[{}]: {}", place.offset, place.id.topic,
+                                 place.id.partition, kafka_error_text(code)));
+}
+
 Result<std::vector<PartitionOffset>> KafkaConsumer::answered(rd_kafka_resp_err_t code,
                                                              KafkaPartitionList list,
                                                              const char* question) const {

@@ -45,6 +45,9 @@ class KafkaConsumer {
   void pause(const std::vector<TopicPartition>& partitions);
   void resume(const std::vector<TopicPartition>& partitions);
 
+  // Ends a pause; what comes next is the message at this offset, and nothing polled before.
+  Result<void> resume_at(const PartitionOffset& place);
+
   // What the group has committed, in the order asked; offset -1 = nothing.
   Result<std::vector<PartitionOffset>> committed(const std::vector<TopicPartition>& partitions);
   // The first offset at or after a time, -1 = none yet.

@@ -29,6 +29,7 @@ constexpr int kFinalCommitMs = 2'000;           // the store's positions stand i
 constexpr int64_t kCommitIntervalNs = 500 * kNsPerMs;
 constexpr int64_t kPublishIntervalNs = 100 * kNsPerMs;
 constexpr int64_t kAssignRetryNs = 500 * kNsPerMs;
+constexpr int64_t kHeldRetryNs = kNsPerSecond;  // of a partition that waits for a schema (guessed)
 
 int64_t now_ns() {
   return real_clock().monotonic_ns();
@@ -49,6 +50,23 @@ bool loses_data(rd_kafka_resp_err_t code) {
       return false;
   }
 }
+
+class KafkaHeaders : public MessageHeaders {
+ public:
+  explicit KafkaHeaders(const rd_kafka_message_t& message) : message_(message) {}
+  std::optional<std::string_view> last(const std::string& name) const override {
+    rd_kafka_headers_t* headers = nullptr;  // parsed at the first call, and kept with the message
+    if (rd_kafka_message_headers(&message_, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;
+    const void* value = nullptr;
+    size_t bytes = 0;
+    const auto found = rd_kafka_header_get_last(headers, name.c_str(), &value, &bytes);
+    if (found != RD_KAFKA_RESP_ERR_NO_ERROR || value == nullptr) return std::nullopt;
+    return std::string_view(static_cast<const char*>(value), bytes);
+  }
+
+ private:
+  const rd_kafka_message_t& message_;
+};
 
 }  // namespace
 
@@ -105,6 +123,7 @@ void ConsumerLoop::step() {
   if (held_ && !paused_ && !failure_) {
     wait_out_pressure();
   } else {
+    retry_held_partitions();
     poll_round();
     seal_polled();
     append_held();
@@ -131,11 +150,21 @@ void ConsumerLoop::take_message(const rd_kafka_message_t& message) {
   KafkaPartition* partition = assignment_.find(message);
   if (partition == nullptr || failure_) return;
   const int64_t timestamp_ms = rd_kafka_message_timestamp(&message, nullptr);
-  pipeline_.add({.partition = partition,
-                 .offset = message.offset,
-                 .has_payload = message.payload != nullptr,
-                 .payload = {static_cast<const char*>(message.payload), message.len},
-                 .timestamp_ns = timestamp_ms >= 0 ? timestamp_ms * kNsPerMs : real_clock().wall_ns()});
+  const KafkaHeaders headers(message);
+  PolledMessage polled{.partition = partition,
+                       .offset = message.offset,
+                       .has_payload = message.payload != nullptr,
+                       .payload = {static_cast<const char*>(message.payload), message.len},
+                       .timestamp_ns = timestamp_ms >= 0 ? timestamp_ms * kNsPerMs : real_clock().wall_ns(),
+                       .headers = &headers};
+  if (message.key != nullptr) {
+    polled.key = std::string_view(static_cast<const char*>(message.key), message.key_len);
+  }
+  if (const auto ready = pipeline_.prepare(polled); !ready) {
+    return hold(*partition, message.offset, ready.error().message);
+  }
+  if (!partition->waiting.empty()) partition->waiting.clear();
+  pipeline_.add(polled);
 }
 
 void ConsumerLoop::take_error(const rd_kafka_message_t& message) {
@@ -170,6 +199,30 @@ void ConsumerLoop::halt(KafkaPartition& partition, std::string why) {
                                  partition.id.topic, partition.id.partition, partition.next_read, why);
   log_error(options_.name, partition.halted);
   consumer_->pause({partition.id});
+}
+
+void ConsumerLoop::hold(KafkaPartition& partition, int64_t offset, std::string why) {
+  const bool is_news = partition.waiting.empty();
+  partition.waiting =
+      fmt::format("{}[{}] waits at offset {}: {}", partition.id.topic, partition.id.partition, offset, why);
+  partition.holding = true;
+  partition.wait_offset = offset;
+  partition.retry_ns = now_ns() + kHeldRetryNs;
+  if (is_news) log_warn(options_.name, partition.waiting);
+  consumer_->pause({partition.id});
+}
+
+void ConsumerLoop::retry_held_partitions() {
+  if (paused_ || failure_) return;
+  for (KafkaPartition* partition : assignment_.assigned()) {
+    if (!partition->holding || !partition->halted.empty() || now_ns() < partition->retry_ns) continue;
+    if (const auto resumed = consumer_->resume_at({partition->id, partition->wait_offset, {}}); !resumed) {
+      partition->retry_ns = now_ns() + kHeldRetryNs;
+      if (oddity_log_.allow()) log_warn(options_.name, resumed.error().message);
+      continue;
+    }
+    partition->holding = false;
+  }
 }
 
 void ConsumerLoop::seal_polled() {
@@ -220,6 +273,12 @@ void ConsumerLoop::count(const SealedWrite& sealed) {
                  {{"source", options_.name}, {"reason", reason}})
         .add(n);
   }
+  if (sealed.tombstones > 0) {
+    metrics_
+        .counter("varve_ingest_tombstones_total", "Messages with a null value: no rows, not refused.",
+                 {{"source", options_.name}})
+        .add(sealed.tombstones);
+  }
   const std::lock_guard lock(status_mutex_);
   status_.messages_total += sealed.messages;
   status_.rows_total += sealed.rows;
@@ -243,7 +302,7 @@ void ConsumerLoop::set_paused(bool paused) {
   }
   std::vector<TopicPartition> readable;
   for (const KafkaPartition* partition : assignment_.assigned()) {
-    if (partition->halted.empty()) readable.push_back(partition->id);
+    if (partition->is_read()) readable.push_back(partition->id);
   }
   consumer_->resume(readable);
 }
@@ -390,6 +449,11 @@ bool ConsumerLoop::describe(SourceStatus& status) const {
     if (halted++ == 0) status.detail = partition->halted;
   }
   if (halted > 0) return say(halted == assigned.size() ? "halted" : "running", status.detail);
+  const auto waits = [](const KafkaPartition* partition) { return !partition->waiting.empty(); };
+  if (const auto first = std::find_if(assigned.begin(), assigned.end(), waits); first != assigned.end()) {
+    const bool all = std::all_of(first, assigned.end(), waits) && first == assigned.begin();
+    return say(all ? "paused" : "running", (*first)->waiting);
+  }
   if (!topic_problems_.empty()) {
     return say(assigned.empty() ? "connecting" : "running", topic_problems_.begin()->second);
   }

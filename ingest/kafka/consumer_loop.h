@@ -4,7 +4,8 @@
 // it); commits come last. Pressure: at most kAppendsInFlightMax writes; when the store refuses one, it is
 // held and tried again, and after a second the partitions are paused while polling goes on, so that the group
 // does not throw us out. A write the engine took and then could not keep (a full disk) is read again from Kafka, with
-// all that came after it. Threads: step() and shut_down() on one thread; status() from any.
+// all that came after it. A partition whose next message cannot be decoded yet (a schema registry is away) is paused by
+// itself and read again from that message, once a second. Threads: step() and shut_down() on one thread; status() from any.
 #pragma once
 
 #include <map>
@@ -44,6 +45,8 @@ class ConsumerLoop {
   void take_message(const rd_kafka_message_t& message);
   void take_error(const rd_kafka_message_t& message);
   void halt(KafkaPartition& partition, std::string why);
+  void hold(KafkaPartition& partition, int64_t offset, std::string why);
+  void retry_held_partitions();
 
   void seal_polled();
   void append_held();

@@ -27,11 +27,18 @@ struct KafkaPartition : std::enable_shared_from_this<KafkaPartition> {
   TopicPartition id;
   std::string stream;  // its name among the engine's positions: "kafka:GROUP:TOPIC"
   bool assigned = false;
-  std::string halted;      // why nothing more is read; empty = reading
+  std::string halted;  // why nothing more is read; empty = reading
+  // Why it cannot be decoded at the moment (a schema registry is away); empty = it can, as far as is known. While
+  // `holding`, it is paused and what still arrives is dropped: at retry_ns it is read again from wait_offset.
+  std::string waiting;
+  bool holding = false;
+  int64_t wait_offset = 0;
+  int64_t retry_ns = 0;
   int64_t next_read = 0;   // everything below was taken: a message below is a duplicate
   int64_t committed = -1;  // next offset the broker has confirmed; -1 = none yet
   std::optional<int64_t> last_event_time_ns;
   std::atomic<int64_t> durable_offset{0};  // the first offset not durable here
+  bool is_read() const { return halted.empty() && !holding; }
 };
 
 }  // namespace varve

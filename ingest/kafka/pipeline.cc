@@ -18,6 +18,25 @@ bool KafkaPipeline::full() const {
   return messages_.size() >= kWriteMessagesMax || bytes_ >= kWriteBytesMax || rows_.rows() >= kWriteRowsMax;
 }
 
+namespace {
+
+MessageContext context_of(const PolledMessage& message) {
+  const TopicPartition& id = message.partition->id;
+  return {.topic = id.topic,
+          .timestamp_ns = message.timestamp_ns,
+          .partition = id.partition,
+          .offset = message.offset,
+          .key = message.key,
+          .headers = message.headers};
+}
+
+}  // namespace
+
+Result<void> KafkaPipeline::prepare(const PolledMessage& message) {
+  if (!message.has_payload) return {};
+  return decoder_->prepare(message.payload, context_of(message));
+}
+
 bool KafkaPipeline::add(const PolledMessage& message) {
   KafkaPartition& partition = *message.partition;
   if (message.offset < partition.next_read) return false;
@@ -26,13 +45,14 @@ bool KafkaPipeline::add(const PolledMessage& message) {
 
   const auto index = static_cast<uint32_t>(messages_.size());
   messages_.push_back(message);
+  messages_.back().headers = nullptr;
   bytes_ += message.payload.size();
   if (!message.has_payload) {
-    refused_.push_back({index, {"null_value", "the message has no value (a tombstone)", 0}});
+    ++tombstones_;
     return true;
   }
   rows_.set_message(index);
-  decoder_->decode(message.payload, {partition.id.topic, message.timestamp_ns}, rows_, rejects_);
+  decoder_->decode(message.payload, context_of(message), rows_, rejects_);
   if (!rejects_.empty()) {
     for (auto& reject : rejects_) refused_.push_back({index, std::move(reject)});
     rejects_.clear();
@@ -74,6 +94,7 @@ SealedWrite KafkaPipeline::seal() {
 
   sealed.messages = messages_.size();
   sealed.bytes = bytes_;
+  sealed.tombstones = tombstones_;
   for (const auto& [partition, next_offset] : next_offsets_) {
     sealed.write.positions.push_back({partition->stream, partition->id.partition, next_offset});
   }
@@ -82,6 +103,7 @@ SealedWrite KafkaPipeline::seal() {
   messages_.clear();
   refused_.clear();
   bytes_ = 0;
+  tombstones_ = 0;
   return sealed;
 }
 

@@ -1,11 +1,14 @@
 // Turns polled messages into one write: decoded rows, the refused ones as rows of varve_quarantine, and the
-// positions of all of them, so that a message's outcome and its offset become durable together. Threads: one
-// thread.
+// positions of all of them, so that a message's outcome and its offset become durable together. A null value (a
+// tombstone: "this key is gone", for compacted topics) is counted: readings that were made stay made, so it is neither
+// a row nor refused.
+// Threads: one thread.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +30,8 @@ struct PolledMessage {
   bool has_payload = true;  // false: a null value (tombstone), which is not an empty one
   std::string_view payload;
   int64_t timestamp_ns = 0;
+  std::optional<std::string_view> key = {};
+  const MessageHeaders* headers = nullptr;  // needed only during the call it is given to
 };
 
 // One write, ready to append, and what becomes true with it.
@@ -36,6 +41,7 @@ struct SealedWrite {
   uint64_t messages = 0;
   uint64_t bytes = 0;                        // of payloads
   uint64_t rows = 0;                         // without those of the quarantine
+  uint64_t tombstones = 0;                   // messages with a null value
   std::map<std::string, uint64_t> rejected;  // by reason
 };
 
@@ -49,6 +55,8 @@ class KafkaPipeline {
   KafkaPipeline(std::string source, Engine& engine, std::unique_ptr<Decoder> decoder,
                 const Clock& clock = real_clock());
 
+  // Whether it can be decoded now; kUnavailable: nothing is taken, ask again later (see Decoder::prepare).
+  Result<void> prepare(const PolledMessage& message);
   // Decodes it now; false when the message was seen before (its offset is below the partition's next_read).
   // The payload must stay valid until seal().
   bool add(const PolledMessage& message);
@@ -79,6 +87,7 @@ class KafkaPipeline {
   std::vector<DecodeReject> rejects_;  // scratch of add()
   std::vector<std::pair<std::shared_ptr<KafkaPartition>, int64_t>> next_offsets_;
   uint64_t bytes_ = 0;
+  uint64_t tombstones_ = 0;
 };
 
 }  // namespace varve

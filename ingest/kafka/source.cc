@@ -35,7 +35,16 @@ Result<std::unique_ptr<KafkaSource>> start_kafka_source(KafkaSourceOptions optio
 
 Result<std::unique_ptr<KafkaSource>> KafkaSource::start(KafkaSourceOptions options, Engine& engine,
                                                         MetricsRegistry& metrics) {
-  VARVE_ASSIGN(auto decoder, with_context(make_decoder(options.mapping), options.name));
+  const StoredTypes stored_types = [&engine](std::string_view database, std::string_view table) {
+    std::vector<std::pair<std::string, FieldType>> types;
+    const auto info = engine.describe(database, table);
+    if (!info) return types;  // no such table yet
+    for (const ColumnInfo& column : info->columns) {
+      if (column.kind == ColumnKind::kField) types.emplace_back(column.name, column.type);
+    }
+    return types;
+  };
+  VARVE_ASSIGN(auto decoder, with_context(make_decoder(options.mapping, stored_types), options.name));
   return start_kafka_source(std::move(options), engine, metrics, std::move(decoder));
 }
 

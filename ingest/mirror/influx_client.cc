@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <mutex>
 
+#include "ingest/http_client.h"
 #include "storage/base/check.h"
 #include "storage/base/clock.h"
 
@@ -19,12 +19,6 @@ constexpr int64_t kRetryAfterMaxSeconds = 600;
 constexpr int kGzipLevel = 1;  // lines shrink 5 to 10 times even so; higher levels cost more than they save
 constexpr int kGzipWindow = 15 + 16;  // zlib: + 16 asks for the gzip frame
 constexpr int kGzipMemory = 8;        // zlib's default
-
-// Once per process, before any handle.
-void init_curl() {
-  static std::once_flag once;
-  std::call_once(once, [] { VARVE_CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK); });
-}
 
 struct CurlUrlDeleter {
   void operator()(CURLU* url) const { curl_url_cleanup(url); }
@@ -71,20 +65,6 @@ Result<void> check_url(const std::string& text) {
     return wrong(fmt::format("'{}' has a query or fragment", text));
   }
   return {};
-}
-
-std::string url_encoded(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       std::string_view("-._~").find(c) != std::string_view::npos;
-    if (plain) {
-      out.push_back(c);
-    } else {
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
 }
 
 // "1.6.7", "v2.7.1", "3.0.0-..." -> the first number.

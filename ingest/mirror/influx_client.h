@@ -1,5 +1,4 @@
-// The HTTP side of the mirror: one connection, kept alive, to one InfluxDB of any generation. The only owner
-// of libcurl. Bodies go out gzip'd. Redirects are not followed: the token is for the configured server alone,
+// The HTTP side of the mirror: one connection, kept alive, to one InfluxDB of any generation. Bodies go out gzip'd. Redirects are not followed: the token is for the configured server alone,
 // and is never logged. Errors: open: kInvalidArgument. Everything that happens on the wire is an
 // InfluxAnswer. Threads: one at a time; `should_abort` is called on the same thread, about once a second
 // while a request waits.

@@ -56,6 +56,15 @@ void replay(const std::string& name, Target target) {
 TEST(DecodeReplay, JsonSurvivesDamage) {
   replay("json", fuzz::json);
 }
+TEST(DecodeReplay, CsvSurvivesDamage) {
+  replay("csv", fuzz::csv);
+}
+TEST(DecodeReplay, AvroSurvivesDamage) {
+  replay("avro", fuzz::avro);
+}
+TEST(DecodeReplay, ConnectSurvivesDamage) {
+  replay("connect", fuzz::connect);
+}
 TEST(DecodeReplay, LineProtocolSurvivesDamage) {
   replay("line_protocol", fuzz::line_protocol);
 }

@@ -18,6 +18,10 @@ void segment(const uint8_t* data, size_t size);
 void tombstone(const uint8_t* data, size_t size);
 void json(const uint8_t* data, size_t size);
 void line_protocol(const uint8_t* data, size_t size);
+void csv(const uint8_t* data, size_t size);
+void avro(const uint8_t* data,
+          size_t size);  // 2 bytes: the length of the schema, which follows; then the record
+void connect(const uint8_t* data, size_t size);   // a line with the schema, then the payload
 void sql(const uint8_t* data, size_t size);       // a statement
 void influxql(const uint8_t* data, size_t size);  // the statements of a request
 

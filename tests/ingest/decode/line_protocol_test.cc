@@ -203,6 +203,7 @@ TEST(LineProtocol, DecodesKafkaMessages) {
   DecodeMapping mapping;
   mapping.format = InputFormat::kLine;
   mapping.database = "plant";
+  mapping.table = "{measurement}";
   const auto decoder = std::move(*make_decoder(mapping));
   RowSet rows;
   std::vector<DecodeReject> rejects;
@@ -225,6 +226,37 @@ TEST(LineProtocol, DecodesKafkaMessages) {
   rejects.clear();
   decoder->decode(std::string((16 << 20) + 1, ' '), {"topic", 77}, rows, rejects);
   EXPECT_EQ(rejects.at(0).reason, "message_too_large");
+}
+
+TEST(LineProtocol, TakesTableTagsAndPrecisionFromTheMappingOfAMessage) {
+  DecodeMapping mapping;
+  mapping.format = InputFormat::kLine;
+  mapping.table = "all";
+  mapping.tags = {"$key", "from=$topic", "$partition", "$header.site"};
+  mapping.time_format = "ms";
+  const auto decoder = std::move(*make_decoder(mapping));
+  RowSet rows;
+  std::vector<DecodeReject> rejects;
+  decoder->decode("m,key=own v=1 5\nn v=2\no from=3 7",
+                  {.topic = "readings", .timestamp_ns = 8'500'000, .partition = 3, .key = "k"}, rows,
+                  rejects);
+  EXPECT_THAT(take_texts(rows), ElementsAre("varve.all from=readings,key=own,partition=3 v=d:1 5000000",
+                                            "varve.all from=readings,key=k,partition=3 v=d:2 8000000"));
+  ASSERT_EQ(rejects.size(), 1U);
+  EXPECT_EQ(rejects[0].reason, "type_conflict");
+  EXPECT_EQ(rejects[0].line, 3U);
+  rejects.clear();
+  decoder->decode("m v=1", {.topic = "t", .key = std::string_view("\xff")}, rows, rejects);
+  const std::string long_key(4097, 'x');
+  decoder->decode("m v=1", {.topic = "t", .key = long_key}, rows, rejects);
+  ASSERT_EQ(rejects.size(), 2U);
+  EXPECT_EQ(rejects[0].reason, "invalid_utf8");
+  EXPECT_EQ(rejects[1].reason, "value_too_long");
+  EXPECT_EQ(rows.rows(), 0U);
+  mapping.table = "{topic}";
+  mapping.tags = {};
+  std::move(*make_decoder(mapping))->decode("m v=1 5", {.topic = "t"}, rows, rejects);
+  EXPECT_THAT(take_texts(rows), ElementsAre("varve.t  v=d:1 5000000"));
 }
 
 // ---- writing ----

@@ -1,8 +1,10 @@
 #include "ingest/kafka/pipeline.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/ingest/kafka/kafka_support.h"
+#include "tests/support/batch_text.h"
 #include "tests/support/fake_engine.h"
 
 namespace varve {
@@ -58,14 +60,66 @@ TEST_F(KafkaPipelineTest, PutsPositionsOfEveryPartitionIntoTheWrite) {
   EXPECT_TRUE(pipeline_.empty());
 }
 
-TEST_F(KafkaPipelineTest, QuarantinesANullValue) {
+TEST_F(KafkaPipelineTest, CountsANullValueAndMovesOn) {
   PolledMessage tombstone = message(1, "");
   tombstone.has_payload = false;
-  pipeline_.add(tombstone);
+  ASSERT_TRUE(pipeline_.prepare(tombstone).has_value());
+  EXPECT_TRUE(pipeline_.add(tombstone));
   SealedWrite sealed = pipeline_.seal();
-  EXPECT_EQ(sealed.rejected, (std::map<std::string, uint64_t>{{"null_value", 1}}));
+  EXPECT_EQ(sealed.messages, 1);
+  EXPECT_EQ(sealed.tombstones, 1);
+  EXPECT_TRUE(sealed.rejected.empty());
+  ASSERT_EQ(sealed.write.positions.size(), 1U);
+  EXPECT_EQ(sealed.write.positions[0].next_offset, 2);
   ASSERT_TRUE(engine_.append_and_wait(std::move(sealed.write)).has_value());
-  EXPECT_EQ(engine_.rows(kQuarantineTable), 1);
+  EXPECT_EQ(engine_.rows(kQuarantineTable), 0);
+  EXPECT_EQ(pipeline_.seal().tombstones, 0);
+}
+
+// Refuses to be ready for "later", and keeps what it was told about the last message.
+class ContextDecoder : public Decoder {
+ public:
+  Result<void> prepare(std::string_view payload, const MessageContext&) override {
+    if (payload == "later") return unavailable("the registry is away");
+    return {};
+  }
+  void decode(std::string_view, const MessageContext& context, RowSet& rows,
+              std::vector<DecodeReject>&) override {
+    rows.add_row("varve", "t", context.timestamp_ns, [&](RowBatchBuilder& row) {
+      row.tag("key", context.key.value_or("none"));
+      row.tag("header", context.headers == nullptr ? "none" : context.headers->last("h").value_or("absent"));
+      row.field_int("partition", context.partition);
+      return row.field_int("offset", context.offset);
+    });
+  }
+};
+
+struct OneHeader : MessageHeaders {
+  std::optional<std::string_view> last(const std::string& name) const override {
+    if (name != "h") return std::nullopt;
+    return "value";
+  }
+};
+
+TEST_F(KafkaPipelineTest, GivesDecodersTheWholeMessageAndTakesNothingThatMustWait) {
+  KafkaPipeline pipeline("kafka.0", engine_, std::make_unique<ContextDecoder>());
+  const auto later = pipeline.prepare(message(6, "later"));
+  ASSERT_FALSE(later.has_value());
+  EXPECT_EQ(later.error().code, ErrorCode::kUnavailable);
+  EXPECT_TRUE(pipeline.empty());
+  PolledMessage whole = message(7, "x");
+  const OneHeader header;
+  whole.key = "k";
+  whole.headers = &header;
+  whole.timestamp_ns = 99;
+  EXPECT_TRUE(pipeline.prepare(whole).has_value());
+  pipeline.add(whole);
+  pipeline.add(message(8, "x"));
+  SealedWrite sealed = pipeline.seal();
+  ASSERT_TRUE(engine_.append_and_wait(std::move(sealed.write)).has_value());
+  EXPECT_THAT(batch_texts(engine_.records().at(0).batches),
+              testing::ElementsAre("varve.t header=value,key=k offset=i:7,partition=i:3 99",
+                                   "varve.t header=none,key=none offset=i:8,partition=i:3 0"));
 }
 
 TEST_F(KafkaPipelineTest, CountsInputThatEvenTheQuarantineRefuses) {
