@@ -94,8 +94,8 @@ void fill_sensors(Engine& engine) {
 
 class Bench {
  public:
-  Bench(Engine& engine, QueryOptions options, MetricsRegistry& metrics)
-      : service_(engine, options, metrics) {}
+  Bench(Engine& engine, QueryOptions options, MetricsRegistry& metrics, std::string only)
+      : service_(engine, options, metrics), only_(std::move(only)) {}
 
   // `target_ms` 0 = none was set.
   void measure(std::string_view name, double target_ms, const std::string& sql) {
