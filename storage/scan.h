@@ -125,7 +125,7 @@ class Scan {
   // Where the rows of the request's time range lie, in any order; overlapping, and rows may be counted twice.
   virtual std::vector<ScanExtent> extents() const = 0;
   // Begins anew with another range of time, within the request's.
-  virtual Result<void> restart(TimeRange time) = 0;
+  virtual void restart(TimeRange time) = 0;
 
   // Takes the next `rows` rows or a few more off what is left, unread; null when nothing is left. With `whole_series`
   // no series is in two parts, unless part of it was cut or read before.

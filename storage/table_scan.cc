@@ -46,16 +46,16 @@ class TableScan : public Scan {
   TableScan(std::shared_ptr<const ScanSnapshot> snapshot, ScanRequest request)
       : snapshot_(std::move(snapshot)), request_(std::move(request)), tags_(snapshot_->series) {}
 
-  Result<void> open() {
+  void open() {
     make_sources();
     statistics_.resize(request_.fields.size());
     widened_.resize(request_.fields.size());
-    return begin();
   }
 
   std::span<const std::optional<FieldType>> field_types() const override { return snapshot_->field_types; }
 
   Result<bool> next(ScanBlock& block) override {
+    if (!begun_) VARVE_TRY(begin());
     block = {};
     while (true) {
       if (merging_) {
@@ -118,12 +118,13 @@ class TableScan : public Scan {
     return all;
   }
 
-  Result<void> restart(TimeRange time) override {
+  void restart(TimeRange time) override {
     request_.time = time;
-    return begin();
+    begun_ = false;
   }
 
   Result<std::unique_ptr<ScanPart>> cut(uint64_t rows, bool whole_series) override {
+    if (!begun_) VARVE_TRY(begin());
     auto part = std::make_unique<TablePart>();
     for (uint64_t taken = 0; taken < rows;) {
       if (next_cluster_ == part_.clusters.size() && !next_series()) break;
@@ -146,7 +147,8 @@ class TableScan : public Scan {
     ScanRequest request = request_;
     request.series_filter = nullptr;
     auto scan = std::make_unique<TableScan>(snapshot_, std::move(request));
-    VARVE_TRY(scan->open());
+    scan->open();
+    VARVE_TRY(scan->begin());
     scan->walk_ = nullptr;  // it reads parts only
     return std::unique_ptr<Scan>(std::move(scan));
   }
@@ -196,6 +198,7 @@ class TableScan : public Scan {
 
   // At the first series, with the sources that have rows in the time range.
   Result<void> begin() {
+    begun_ = true;
     sources_in_use_.clear();
     for (Source& source : sources_) {
       if (!request_.time.overlaps(source.time.min, source.time.max)) continue;
@@ -414,6 +417,7 @@ class TableScan : public Scan {
   TablePart part_;  // what is read now: a series, or a part that was given
   size_t next_cluster_ = 0;
   SeriesId current_ = 0;
+  bool begun_ = false;     // with the time range there is; what is not needed is not opened
   bool merging_ = false;   // more comes from merger_
   bool in_place_ = false;  // the last block lies in lone_rows_, else in rows_
   Piece lone_;             // of the last block, when it is one piece
@@ -430,7 +434,7 @@ Result<std::unique_ptr<Scan>> open_table_scan(const Table& table, ScanRequest re
     snapshot->field_indexes.push_back(field ? std::optional(field->index) : std::nullopt);
   }
   auto scan = std::make_unique<TableScan>(std::move(snapshot), std::move(request));
-  VARVE_TRY(scan->open());
+  scan->open();
   return std::unique_ptr<Scan>(std::move(scan));
 }
 

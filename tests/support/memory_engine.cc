@@ -141,12 +141,11 @@ class MemoryScan : public Scan {
     }
     return all;
   }
-  Result<void> restart(TimeRange time) override {
+  void restart(TimeRange time) override {
     request_.time = time;
     next_series_ = 0;
     blocks_.clear();
     next_block_ = 0;
-    return {};
   }
 
   Result<std::unique_ptr<ScanPart>> cut(uint64_t rows, bool whole_series) override {

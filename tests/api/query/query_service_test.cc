@@ -56,11 +56,12 @@ TEST(QueryService, AnswersFromStatisticsWhereTheySuffice) {
   };
   using Counts = std::pair<uint64_t, uint64_t>;
   EXPECT_EQ(blocks("SELECT avg(v), max(n), count(*) FROM t"), Counts(20, 0));
-  EXPECT_EQ(blocks("SELECT s, last(v) FROM t GROUP BY s"), Counts(20, 0));
+  EXPECT_EQ(blocks("SELECT s, last(v) FROM t GROUP BY s"), Counts(4, 0));  // a second block shows there is no need of it
   EXPECT_EQ(blocks("SELECT sum(v) FROM t GROUP BY time_bucket('20s', time)"), Counts(20, 0));
   EXPECT_EQ(blocks("SELECT sum(v) FROM t GROUP BY time_bucket('15s', time)"), Counts(14, 6));
   EXPECT_EQ(blocks("SELECT sum(v + 1) FROM t"), Counts(0, 20));
-  EXPECT_EQ(blocks("SELECT sum(v) FROM t WHERE n > 3"), Counts(0, 20));
+  EXPECT_EQ(blocks("SELECT sum(v) FROM t WHERE n > 3"), Counts(18, 2));
+  EXPECT_EQ(blocks("SELECT sum(v) FROM t WHERE n > 3 AND n < v"), Counts(0, 20));
   EXPECT_EQ(blocks("SELECT median(v) FROM t"), Counts(0, 20));
 }
 

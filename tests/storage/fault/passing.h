@@ -51,7 +51,7 @@ class PassingScan : public Scan {
   Result<void> load_rows(ScanBlock& block) override { return behind_->load_rows(block); }
   void skip_series() override { behind_->skip_series(); }
   std::vector<ScanExtent> extents() const override { return behind_->extents(); }
-  Result<void> restart(TimeRange time) override { return behind_->restart(time); }
+  void restart(TimeRange time) override { behind_->restart(time); }
   Result<std::unique_ptr<ScanPart>> cut(uint64_t rows, bool whole_series) override {
     return behind_->cut(rows, whole_series);
   }
