@@ -373,12 +373,21 @@ class Executor {
     WorkerPool* const pool = execution_.plan_again ? execution_.pool : nullptr;
     const size_t ahead = kPartsAhead * (1 + (pool != nullptr ? pool->helpers() : 0));
     const auto parts = std::make_shared<OrderedParts<T>>(pool, cut, make_worker, ahead);
+    const Ender<T> ender{*parts};  // also when the sink throws
     const QueryResult<void> outcome = take_all<T>(*parts, take);
     parts->stop();
     for (const Worker* worker : workers) add_rows_read(worker->counters(), stats_);
-    parts->clear();
     return outcome;
   }
+
+  template <class T>
+  struct Ender {
+    OrderedParts<T>& parts;
+    ~Ender() {
+      parts.stop();
+      parts.clear();
+    }
+  };
 
   template <class T, class Take>
   static QueryResult<void> take_all(OrderedParts<T>& parts, Take take) {

@@ -44,13 +44,14 @@ class OrderedParts : public WorkerPool::Job, public std::enable_shared_from_this
   QueryResult<std::unique_ptr<T>> next() {
     std::unique_lock lock(mutex_);
     while (true) {
+      const bool more = can_begin();  // first: a failing cut is a result
       if (const auto found = results_.find(taken_); found != results_.end()) {
         QueryResult<std::unique_ptr<T>> result = std::move(found->second);
         results_.erase(found);
         ++taken_;
         return result;
       }
-      if (can_begin()) {
+      if (more) {
         work_on_one(lock, own_worker_);
       } else if (taken_ == begun_) {
         return nullptr;

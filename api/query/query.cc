@@ -235,7 +235,6 @@ QueryService::QueryService(Engine& engine, QueryOptions options, MetricsRegistry
           Admission(admission_limits(options)),
           {},
           {},
-          {},
           1}) {
   add_system_table(segments_table(engine));
   add_system_table(queries_table(*this));
