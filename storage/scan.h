@@ -1,10 +1,16 @@
 // The store's one read door: rows of a table, series by series, each series in ascending time without duplicates.
 // A scan sees the state of the moment it was opened; later writes, flushes and compactions do not disturb it.
-// Errors: kCorruption naming segment and block. Threads: a Scan belongs to one thread at a time; several may run.
+//   one thread:   scan = engine.scan(request); while (scan->next(block)) ...
+//   more:         while (part = scan->cut(rows)): a thread with helper = scan->helper() does helper->read(part) and
+//                 then helper->next(block) ...; parts are the scan's rows in order, whoever reads them
+//   in windows:   scan->restart(window), and next() again: other rows of the same state
+// Errors: kCorruption naming segment and block.
+// Threads: a Scan belongs to one thread at a time; several may run, a scan and its helpers among them.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -27,6 +33,15 @@ class SeriesTags {
   virtual std::string_view value(std::string_view tag_name) const = 0;  // empty = the series lacks the tag
 };
 
+// What is wanted of one field, by its type: a value within [min, max], both ends included. NULL and NaN are outside.
+struct FieldRange {
+  size_t field = 0;  // index into ScanRequest::fields
+  double min = -std::numeric_limits<double>::infinity();
+  double max = std::numeric_limits<double>::infinity();
+  int64_t min_int = INT64_MIN;
+  int64_t max_int = INT64_MAX;
+};
+
 struct ScanRequest {
   std::string database;
   std::string table;
@@ -38,6 +53,14 @@ struct ScanRequest {
   bool may_use_statistics = false;
   int64_t bucket_width_ns = 0;
   int64_t bucket_origin_ns = 0;
+  // Rows outside any of these are not wanted. Only blocks whose statistics tell are left out, so rows outside may come,
+  // and no block comes as statistics unless all its rows are inside.
+  std::vector<FieldRange> field_ranges{};
+  // The blocks of a series come from the newest to the oldest; within a block time ascends all the same, and so it does
+  // over the blocks of a stretch of time where runs overlap.
+  bool newest_first = false;
+  // Blocks come without `columns`; ask column() for those that are needed.
+  bool columns_on_demand = false;
 };
 
 // Of the non-null values of one column in one block. For doubles: NaN counts but takes part in nothing else
@@ -59,14 +82,29 @@ struct ScanBlock {
   std::span<const ColumnStatistics> statistics;
   int64_t time_min = 0;
   int64_t time_max = 0;
+  size_t first_row = 0;     // with columns_on_demand: where `rows` begin in what column() gives
+  bool all_wanted = false;  // statistics show every row to be inside all field_ranges
 };
 
 struct ScanCounters {
   uint64_t rows = 0;  // rows handed out, decoded or by statistics
   uint64_t blocks_decoded = 0;
   uint64_t blocks_from_statistics = 0;
+  uint64_t blocks_pruned = 0;    // left out by field_ranges
   uint64_t segments = 0;         // opened
   uint64_t segments_pruned = 0;  // not opened, by time range or because all their rows are deleted
+};
+
+// Some rows of a scan, not read yet; see Scan::cut().
+class ScanPart {
+ public:
+  virtual ~ScanPart() = default;
+};
+
+// Rows that lie together: at most so many, with times in this range.
+struct ScanExtent {
+  TimeRange time;
+  uint64_t rows = 0;
 };
 
 class Scan {
@@ -76,8 +114,30 @@ class Scan {
   virtual std::span<const std::optional<FieldType>> field_types() const = 0;
   // Fills `block` with the next run of rows; views are valid until the next call. False at the end.
   virtual Result<bool> next(ScanBlock& block) = 0;
+  // Of the last block, with columns_on_demand: the values of requested field `field`, the block's from
+  // ScanBlock::first_row on; null = no row has one. Valid until next().
+  virtual Result<const ColumnVector*> column(size_t field) = 0;
+  // With columns_on_demand: the last block, which came as statistics, comes as rows after all.
+  virtual Result<void> load_rows(ScanBlock& block) = 0;
+  // The rest of the last block's series is not wanted; with newest_first, what is older than that block. Of a stretch
+  // of time where runs overlap, later blocks are newer, and still come.
+  virtual void skip_series() = 0;
   virtual const SeriesTags& tags(SeriesId series) const = 0;  // of a series this scan has handed out
   virtual const ScanCounters& counters() const = 0;
+
+  // Where the rows of the request's time range lie, in any order; overlapping, and rows may be counted twice.
+  virtual std::vector<ScanExtent> extents() const = 0;
+  // Begins anew with another range of time, within the request's.
+  virtual void restart(TimeRange time) = 0;
+
+  // Takes the next `rows` rows or a few more off what is left, unread; null when nothing is left. With `whole_series`
+  // no series is in two parts, unless part of it was cut or read before.
+  virtual Result<std::unique_ptr<ScanPart>> cut(uint64_t rows, bool whole_series) = 0;
+  // A scan for another thread, which reads the parts it is given. The helper may outlive this scan; counters() are its
+  // own. A restart() here does not reach it: make new ones.
+  virtual Result<std::unique_ptr<Scan>> helper() const = 0;
+  // On the helper or here; what was left unread of the last part is dropped.
+  virtual void read(std::unique_ptr<ScanPart> part) = 0;
 };
 
 }  // namespace varve

@@ -19,6 +19,7 @@ constexpr uint64_t kSeriesPerTableMax = 100'000'000;  // each takes some 200 byt
 constexpr uint64_t kColumnsPerTableMax = 65'536;      // a segment's index has an entry for each (guessed)
 constexpr uint64_t kTablesMax = 1'000'000;            // guessed: each has its own files
 constexpr uint64_t kQueryRowsMax = 1'000'000'000;     // guessed
+constexpr uint64_t kQueryThreadsMax = 1024;           // far above the cores there are
 constexpr uint64_t kQueriesMax = 1024;                // guessed: each may hold a thread
 constexpr uint64_t kMirrorLinesMax = 100'000;         // a request of some 20 MB (guessed)
 constexpr size_t kSectionsMax = 256;                  // of [[kafka]] and of [[mirror]]: each has a thread
@@ -218,6 +219,9 @@ Result<void> read_query(const toml::table& table, Source source, QueryOptions& o
   reader.bytes("max_memory", false, out.max_memory_bytes);
   reader.count("max_concurrent", 1, kQueriesMax, max_concurrent);
   out.max_concurrent = static_cast<uint32_t>(max_concurrent);
+  uint64_t threads = out.threads;
+  reader.count("threads", 0, kQueryThreadsMax, threads);
+  out.threads = static_cast<uint32_t>(threads);
   return reader.finish();
 }
 

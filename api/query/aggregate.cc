@@ -63,8 +63,26 @@ class StateAggregate : public Aggregate {
     }
     return false;
   }
+  bool block_suffices(const BlockInput& block) const override {
+    if constexpr (requires { State::suffices(block); }) return State::suffices(block);
+    return true;
+  }
+  Merging merging() const override { return kMerges ? Merging::kYes : Merging::kGroups; }
+  void merge(Aggregate& other, std::span<const uint32_t> targets) override {
+    auto& from = static_cast<StateAggregate&>(other);
+    for (size_t group = 0; group < targets.size(); ++group) {
+      if constexpr (kMerges) {
+        states_[targets[group]].merge(std::move(from.states_[group]), dynamic_bytes_);
+      } else {
+        states_[targets[group]] = std::move(from.states_[group]);
+      }
+    }
+    if constexpr (!kMerges) dynamic_bytes_ += from.dynamic_bytes_;
+  }
 
  private:
+  static constexpr bool kMerges = requires(State a, State b, size_t bytes) { a.merge(std::move(b), bytes); };
+
   AggregateSpec spec_;
   std::vector<State> states_;
 };
@@ -116,6 +134,10 @@ std::vector<std::string> aggregate_names() {
   std::vector<std::string> names;
   for (const AggregateName& known : kAggregates) names.emplace_back(known.name);
   return names;
+}
+
+void Aggregate::merge(Aggregate&, std::span<const uint32_t>) {
+  VARVE_CHECK(false);  // merging() is kNo
 }
 
 SqlType aggregate_result_type(const AggregateSpec& spec) {

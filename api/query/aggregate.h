@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,8 +78,15 @@ class Aggregate {
   virtual void resize(size_t groups) = 0;  // new groups start empty
   virtual void add_run(size_t group, const AggregateInput& input, size_t from, size_t to) = 0;
   virtual void add_rows(const uint32_t* groups, const AggregateInput& input, size_t rows) = 0;
-  // False when the statistics cannot tell: then the rows are needed.
+  // False when the statistics cannot tell: then the rows are needed. Nothing was added.
   virtual bool add_block(size_t group, const BlockInput& block) = 0;
+  virtual bool block_suffices(const BlockInput&) const { return true; }  // add_block() will not be false
+  // Whether groups collected apart can be put together: kGroups: only when a group was never in both.
+  enum class Merging { kNo, kGroups, kYes };
+  virtual Merging merging() const { return Merging::kNo; }
+  // `other` is of the same kind and saw later rows (of a later series, or of later times of the same). Its group g goes
+  // to group targets[g] here, and is used up.
+  virtual void merge(Aggregate& other, std::span<const uint32_t> targets);
   virtual void results(size_t from, size_t count, ColumnVector& out, EvalContext& context) = 0;
   virtual size_t group_bytes() const = 0;             // per group
   virtual bool approximate() const { return false; }  // some result is not exact

@@ -1,7 +1,8 @@
 // The states of the aggregate functions, one struct each, used by aggregate.cc only.
 //   add(input, row, bytes):        one valid value; `bytes` counts memory beyond the struct
 //   add_run(input, from, to, ...): rows of one group in ascending time
-//   add_block(block):              false = the statistics cannot tell
+//   add_block(block):              false = the statistics cannot tell; then suffices(block), too, is false
+//   merge(other, bytes):           a state that saw later rows; none = it cannot be merged
 //   result(out, spec, context):    appends one entry
 // Threads: values.
 #pragma once
@@ -13,6 +14,7 @@
 #include <unordered_set>
 
 #include "api/query/aggregate.h"
+#include "api/query/kernels.h"
 #include "api/query/t_digest.h"
 
 namespace varve {
@@ -67,6 +69,7 @@ struct CountRowsState {
     count += static_cast<int64_t>(block.rows);
     return true;
   }
+  void merge(CountRowsState&& other, size_t&) { count += other.count; }
   void result(ColumnVector& out, const AggregateSpec&, EvalContext&) { out.push_int(count); }
 };
 
@@ -74,8 +77,10 @@ struct CountState : CountRowsState {
   void add_run(const AggregateInput& input, size_t from, size_t to, size_t&) {
     if (input.argument.valid == nullptr) {
       count += static_cast<int64_t>(to - from);
+    } else if (!input.argument.constant) {
+      count += static_cast<int64_t>(count_set(input.argument.valid + from, to - from));
     } else {
-      for (size_t row = from; row < to; ++row) count += input.argument.is_valid(row) ? 1 : 0;
+      count += input.argument.valid[0] != 0 ? static_cast<int64_t>(to - from) : 0;
     }
   }
   bool add_block(const BlockInput& block) {
@@ -84,14 +89,19 @@ struct CountState : CountRowsState {
   }
 };
 
-inline double sum_run(const double* values, size_t count) {
-  double lanes[8] = {};  // independent sums: the loop is not bound by the latency of one addition
-  size_t i = 0;
-  for (; i + 8 <= count; i += 8) {
-    for (size_t lane = 0; lane < 8; ++lane) lanes[lane] += values[i + lane];
+// Runs shorter than this are over before a kernel has begun. Guessed: two steps of its widest loop.
+constexpr size_t kKernelRowsMin = 32;
+
+// Exact; small values, as most are, by additions of 64 bits.
+inline WideInt sum_of_ints(const int64_t* values, size_t count) {
+  constexpr int64_t kSafe = INT64_MAX >> 20;  // a million of them
+  if (count >= kKernelRowsMin && count <= (size_t{1} << 20) && min_of(values, count) >= -kSafe &&
+      max_of(values, count) <= kSafe) {
+    return sum_of(values, count);
   }
-  for (; i < count; ++i) lanes[0] += values[i];
-  return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+  WideInt total = 0;
+  for (size_t i = 0; i < count; ++i) total += values[i];
+  return total;
 }
 
 template <class T>
@@ -112,9 +122,9 @@ struct TotalState {
     }
     const T* values = input.argument.values<T>() + from;
     if constexpr (std::is_same_v<T, double>) {
-      total += sum_run(values, to - from);
+      total += sum_of(values, to - from);
     } else {
-      for (size_t i = 0; i < to - from; ++i) total += values[i];
+      total += sum_of_ints(values, to - from);
     }
     count += to - from;
   }
@@ -126,6 +136,10 @@ struct TotalState {
     }
     count += block.column->count;
     return true;
+  }
+  void merge(TotalState&& other, size_t&) {
+    total += other.total;
+    count += other.count;
   }
 };
 
@@ -162,6 +176,14 @@ struct ExtremeState {
   bool has_value = false;
 
   static bool better(const T& a, const T& b) { return is_max ? a > b : a < b; }
+  static T extreme_of(const T* values, size_t count) {
+    if constexpr (sizeof(T) == sizeof(double)) {
+      if (count >= kKernelRowsMin) return is_max ? max_of(values, count) : min_of(values, count);
+    }
+    T best = values[0];
+    for (size_t i = 1; i < count; ++i) best = better(values[i], best) ? values[i] : best;
+    return best;
+  }
   void take(T candidate, size_t& bytes) {
     if (has_value && !better(candidate, value)) return;
     bytes -= owned_bytes(value);
@@ -179,20 +201,13 @@ struct ExtremeState {
   void add_run(const AggregateInput& input, size_t from, size_t to, size_t& bytes) {
     if constexpr (std::is_arithmetic_v<T>) {
       if (input.argument.valid == nullptr && !input.argument.constant && to > from) {
-        const T* values = input.argument.values<T>();
-        T lanes[4] = {values[from], values[from], values[from], values[from]};
-        size_t row = from;
-        for (; row + 4 <= to; row += 4) {
-          for (size_t lane = 0; lane < 4; ++lane) {
-            lanes[lane] = better(values[row + lane], lanes[lane]) ? values[row + lane] : lanes[lane];
-          }
-        }
-        for (; row < to; ++row) lanes[0] = better(values[row], lanes[0]) ? values[row] : lanes[0];
-        for (const T lane : lanes) take(lane, bytes);
-        return;
+        return take(extreme_of(input.argument.values<T>() + from, to - from), bytes);
       }
     }
     for_valid(input, from, to, [&](size_t row) { add(input, row, bytes); });
+  }
+  void merge(ExtremeState&& other, size_t& bytes) {
+    if (other.has_value) take(std::move(other.value), bytes);
   }
   bool add_block(const BlockInput& block) {
     size_t bytes = 0;
@@ -237,6 +252,17 @@ struct EdgeState {
       return;
     }
   }
+  void merge(EdgeState&& other, size_t& bytes) {
+    if (!other.has_value || !wins(other.time)) return;
+    bytes -= owned_bytes(value);
+    value = std::move(other.value);
+    bytes += owned_bytes(value);
+    time = other.time;
+    has_value = true;
+  }
+  static bool suffices(const BlockInput& block) {
+    return block.column->count == 0 || block.column->count == block.rows || block.one_series;
+  }
   bool add_block(const BlockInput& block) {
     if (block.column->count == 0) return true;
     const int64_t edge = is_last ? block.time_max : block.time_min;
@@ -280,6 +306,15 @@ struct VarianceState : RowsOnlyState {
   }
   void add_run(const AggregateInput& input, size_t from, size_t to, size_t& bytes) {
     for_valid(input, from, to, [&](size_t row) { add(input, row, bytes); });
+  }
+  void merge(VarianceState&& other, size_t&) {  // Chan, Golub and LeVeque, COMPSTAT 1982
+    if (other.count == 0) return;
+    const auto ours = static_cast<double>(count);
+    const auto theirs = static_cast<double>(other.count);
+    const double delta = other.mean - mean;
+    count += other.count;
+    mean += delta * theirs / (ours + theirs);
+    squares += other.squares + delta * delta * ours * theirs / (ours + theirs);
   }
   void result(ColumnVector& out, const AggregateSpec& spec, EvalContext&) {
     const double variance = count < 2 ? NAN : squares / static_cast<double>(count - 1);
@@ -336,6 +371,11 @@ struct PercentileState : RowsOnlyState {
       values.insert(values.end(), other.values.begin(), other.values.end());
     }
     bytes += values.capacity() * sizeof(double) + (digest ? digest->memory_bytes() : 0);
+    if (!digest && bytes > exact_bytes_max && values.size() >= kDigestValuesMin) {
+      const double last = values.back();
+      values.pop_back();
+      go_over(last, bytes);
+    }
   }
   void result(ColumnVector& out, const AggregateSpec& spec, EvalContext&) {
     if (values.empty() && !digest) return out.push_null();
@@ -360,12 +400,17 @@ struct PercentileState : RowsOnlyState {
 
 template <class T>
 struct CountDistinctState : RowsOnlyState {
+  static constexpr size_t kNodeBytes = 48;  // a node and its share of the table
   std::unordered_set<T> values;
 
   void add(const AggregateInput& input, size_t row, size_t& bytes) {
-    constexpr size_t kNodeBytes = 48;  // a node and its share of the table
     const auto [place, fresh] = values.insert(typed_value<T>(input.argument, row));
     if (fresh) bytes += kNodeBytes + owned_bytes(*place);
+  }
+  void merge(CountDistinctState&& other, size_t& bytes) {
+    for (const T& value : other.values) {
+      if (values.insert(value).second) bytes += kNodeBytes + owned_bytes(value);
+    }
   }
   void add_run(const AggregateInput& input, size_t from, size_t to, size_t& bytes) {
     for_valid(input, from, to, [&](size_t row) { add(input, row, bytes); });

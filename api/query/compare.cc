@@ -4,10 +4,13 @@
 #include <cmath>
 #include <unordered_set>
 
+#include "api/query/kernels.h"
 #include "api/query/operators.h"
 
 namespace varve {
 namespace {
+
+constexpr int64_t kExactInDouble = int64_t{1} << 53;
 
 template <CompareOp op, class T>
 bool holds(const T& a, const T& b) {
@@ -19,6 +22,16 @@ bool holds(const T& a, const T& b) {
   if constexpr (op == CompareOp::kGreaterEqual) return a >= b;
 }
 
+// The commonest filters, a field of doubles against a number, have loops of their own; false: not such a one.
+template <CompareOp op>
+bool compare_with_number(const double* values, double right, size_t rows, uint8_t* out) {
+  if constexpr (op == CompareOp::kLess) return mask_less(values, rows, right, out), true;
+  if constexpr (op == CompareOp::kLessEqual) return mask_less_equal(values, rows, right, out), true;
+  if constexpr (op == CompareOp::kGreater) return mask_greater(values, rows, right, out), true;
+  if constexpr (op == CompareOp::kGreaterEqual) return mask_greater_equal(values, rows, right, out), true;
+  return false;
+}
+
 template <CompareOp op, class T>
 void compare_values(const VectorView& a, const VectorView& b, size_t rows, uint8_t* out) {
   const T* x = a.values<T>();
@@ -27,6 +40,9 @@ void compare_values(const VectorView& a, const VectorView& b, size_t rows, uint8
     std::fill_n(out, rows, holds<op>(x[0], y[0]) ? 1 : 0);
   } else if (b.constant) {
     const T right = y[0];
+    if constexpr (std::is_same_v<T, double>) {
+      if (compare_with_number<op>(x, right, rows, out)) return;
+    }
     for (size_t i = 0; i < rows; ++i) out[i] = holds<op>(x[i], right) ? 1 : 0;
   } else if (a.constant) {
     const T left = x[0];
@@ -38,6 +54,10 @@ void compare_values(const VectorView& a, const VectorView& b, size_t rows, uint8
 
 template <CompareOp op>
 void compare_typed(const VectorView& a, const VectorView& b, size_t rows, uint8_t* out) {
+  if (a.type == FieldType::kDouble && b.type == FieldType::kInt64 && b.constant && !a.constant &&
+      b.ints[0] >= -kExactInDouble && b.ints[0] <= kExactInDouble) {
+    if (compare_with_number<op>(a.doubles, static_cast<double>(b.ints[0]), rows, out)) return;
+  }
   if (a.type != b.type) {
     const bool int_first = a.type == FieldType::kInt64;
     for (size_t i = 0; i < rows; ++i) {
@@ -204,8 +224,7 @@ struct InSet {
 }  // namespace
 
 int compare_exact(int64_t a, double b) {
-  constexpr int64_t kExactMax = int64_t{1} << 53;
-  if (a >= -kExactMax && a <= kExactMax) {
+  if (a >= -kExactInDouble && a <= kExactInDouble) {
     const auto real = static_cast<double>(a);
     return real < b ? -1 : (real > b ? 1 : 0);
   }

@@ -1,6 +1,8 @@
 #include "api/query/conjuncts.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "api/query/operators.h"
 #include "api/query/plan.h"
@@ -43,7 +45,83 @@ void narrow(TimeRange& range, CompareOp op, const ConstantScalar& bound) {
   }
 }
 
+// Whole numbers up to here are doubles, too.
+constexpr int64_t kExactInDouble = int64_t{1} << 53;
+
+bool narrow_doubles(FieldRange& range, CompareOp op, double at) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (op == CompareOp::kEqual || op == CompareOp::kGreaterEqual) range.min = std::max(range.min, at);
+  if (op == CompareOp::kEqual || op == CompareOp::kLessEqual) range.max = std::min(range.max, at);
+  if (op == CompareOp::kGreater) {
+    range.min = std::max(range.min, std::nextafter(at, kInfinity));
+    if (at == kInfinity) range.max = -kInfinity;  // none
+  }
+  if (op == CompareOp::kLess) {
+    range.max = std::min(range.max, std::nextafter(at, -kInfinity));
+    if (at == -kInfinity) range.min = kInfinity;
+  }
+  return op != CompareOp::kNotEqual;
+}
+
+bool narrow_ints(FieldRange& range, CompareOp op, int64_t at) {
+  if (op == CompareOp::kNotEqual) return false;
+  if (op == CompareOp::kGreater && at == INT64_MAX) return false;
+  if (op == CompareOp::kLess && at == INT64_MIN) return false;
+  if (op == CompareOp::kGreater) op = CompareOp::kGreaterEqual, ++at;
+  if (op == CompareOp::kLess) op = CompareOp::kLessEqual, --at;
+  if (op != CompareOp::kLessEqual) range.min_int = std::max(range.min_int, at);
+  if (op != CompareOp::kGreaterEqual) range.max_int = std::min(range.max_int, at);
+  return true;
+}
+
+// x OP bound, where x is a field of `type`.
+bool narrow_field(FieldRange& range, SqlType type, CompareOp op, const ConstantScalar& bound) {
+  if (bound.is_null()) return false;
+  const Value value = bound.value();
+  const int64_t* whole = std::get_if<int64_t>(&value);
+  const double* real = std::get_if<double>(&value);
+  if (type == SqlType::kInt64) return whole != nullptr && narrow_ints(range, op, *whole);
+  if (whole != nullptr) {
+    const bool exact = *whole >= -kExactInDouble && *whole <= kExactInDouble;
+    return exact && narrow_doubles(range, op, static_cast<double>(*whole));
+  }
+  return real != nullptr && !std::isnan(*real) && narrow_doubles(range, op, *real);
+}
+
 }  // namespace
+
+std::optional<FieldRange> field_range(const Scalar& conjunct) {
+  if (conjunct.children.empty()) return std::nullopt;
+  const auto range_of = [](const Scalar& field) -> std::optional<FieldRange> {
+    const SlotScalar* slot = as_slot(field);
+    if (slot == nullptr || slot->slot == kTimeSlot || !is_number(field.type)) return std::nullopt;
+    FieldRange range;
+    range.field = slot->slot;
+    return range;
+  };
+  if (const auto* compare = dynamic_cast<const CompareScalar*>(&conjunct)) {
+    for (const size_t side : {size_t{0}, size_t{1}}) {
+      const Scalar& field = *compare->children[side];
+      auto range = range_of(field);
+      const ConstantScalar* bound = as_constant(*compare->children[1 - side]);
+      if (!range || bound == nullptr) continue;
+      const CompareOp op = side == 0 ? compare->op : flipped(compare->op);
+      return narrow_field(*range, field.type, op, *bound) ? range : std::nullopt;
+    }
+  }
+  if (dynamic_cast<const BetweenScalar*>(&conjunct) != nullptr) {
+    const Scalar& field = *conjunct.children[0];
+    auto range = range_of(field);
+    const ConstantScalar* low = as_constant(*conjunct.children[1]);
+    const ConstantScalar* high = as_constant(*conjunct.children[2]);
+    if (range && low != nullptr && high != nullptr &&
+        narrow_field(*range, field.type, CompareOp::kGreaterEqual, *low) &&
+        narrow_field(*range, field.type, CompareOp::kLessEqual, *high)) {
+      return range;
+    }
+  }
+  return std::nullopt;
+}
 
 void make_empty(TimeRange& range) {
   range.min = INT64_MAX;

@@ -2,10 +2,12 @@
 // Threads: pure functions.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "api/query/scalar.h"
 #include "storage/model/types.h"
+#include "storage/scan.h"
 
 namespace varve {
 
@@ -16,5 +18,9 @@ ScalarPtr joined(std::vector<ScalarPtr> conjuncts);  // by AND; null when there 
 void make_empty(TimeRange& range);
 // True when the conjunct is wholly a bound on time, which `range` now has.
 bool take_time_bound(const Scalar& conjunct, TimeRange& range);
+
+// The range of a field that the conjunct, a comparison with constants, stands for; its `field` is the slot. nullopt:
+// it says something else, or more.
+std::optional<FieldRange> field_range(const Scalar& conjunct);
 
 }  // namespace varve

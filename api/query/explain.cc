@@ -170,8 +170,8 @@ std::vector<std::string> plan_lines(const SelectStatement& select, const SelectP
 std::vector<std::string> cost_lines(const QueryStats& stats) {
   std::vector<std::string> lines;
   lines.push_back(fmt::format("segments: {} read, {} pruned", stats.segments, stats.segments_pruned));
-  lines.push_back(fmt::format("blocks: {} decoded, {} from statistics", stats.blocks_decoded,
-                              stats.blocks_from_statistics));
+  lines.push_back(fmt::format("blocks: {} decoded, {} from statistics, {} left out by conditions on fields",
+                              stats.blocks_decoded, stats.blocks_from_statistics, stats.blocks_pruned));
   lines.push_back(fmt::format("rows: {} scanned, {} out", stats.rows_scanned, stats.row_count));
   for (const QueryStep& step : stats.steps) {
     lines.push_back(fmt::format("{}: {:.3f} ms, {} rows", step.name, step.elapsed_ms, step.rows));
@@ -191,19 +191,19 @@ class NoRows : public ResultSink {
 }  // namespace
 
 QueryResult<void> run_explain(const Engine& engine, const ExplainStatement& statement,
-                              const QueryParameters& parameters, int64_t now_ns, QueryBudget& budget,
-                              ResultSink& sink, QueryStats& stats) {
+                              const QueryParameters& parameters, int64_t now_ns, Execution execution,
+                              QueryBudget& budget, ResultSink& sink, QueryStats& stats) {
   const SelectStatement& select = statement.select;
   std::optional<TableInfo> table;
   if (select.from) {
     VARVE_QUERY_ASSIGN(table, find_table(engine, *select.from));
   }
-  VARVE_QUERY_ASSIGN(const SelectPlan plan,
-                     plan_select(select, table ? &*table : nullptr, parameters, now_ns));
+  execution.plan_again = [&] { return plan_select(select, table ? &*table : nullptr, parameters, now_ns); };
+  VARVE_QUERY_ASSIGN(const SelectPlan plan, execution.plan_again());
   std::vector<std::string> lines = plan_lines(select, plan, table ? &*table : nullptr, parameters, now_ns);
   if (statement.analyze) {
     NoRows nobody;
-    VARVE_QUERY_ASSIGN(const bool done, execute_plan(engine, plan, budget, nobody, stats));
+    VARVE_QUERY_ASSIGN(const bool done, execute_plan(engine, plan, budget, nobody, stats, execution));
     if (!done) {
       return tl::make_unexpected(QueryError{QueryErrorKind::kBusy,
                                             "schema_changing",

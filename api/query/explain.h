@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/query/budget.h"
+#include "api/query/executor.h"
 #include "api/query/plan.h"
 #include "api/sql/ast.h"
 
@@ -15,8 +16,8 @@ namespace varve {
 
 // Hands out rows of one column, `plan`.
 QueryResult<void> run_explain(const Engine& engine, const ExplainStatement& statement,
-                              const QueryParameters& parameters, int64_t now_ns, QueryBudget& budget,
-                              ResultSink& sink, QueryStats& stats);
+                              const QueryParameters& parameters, int64_t now_ns, Execution execution,
+                              QueryBudget& budget, ResultSink& sink, QueryStats& stats);
 
 // The lines of a plan, and of what a run of it cost.
 std::vector<std::string> plan_lines(const SelectStatement& select, const SelectPlan& plan,

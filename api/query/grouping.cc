@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "api/query/budgeted_sort.h"
+#include "storage/base/check.h"
 
 namespace varve {
 namespace {
@@ -61,16 +62,21 @@ void BucketTable::grow() {
 }
 
 uint32_t BucketTable::find_or_add(uint32_t series_group, int64_t bucket) {
+  if (expected_ < entries_.size() && entries_[expected_].series_group == series_group &&
+      entries_[expected_].bucket == bucket) {
+    return static_cast<uint32_t>(expected_++);
+  }
   if (2 * (entries_.size() + 1) > places_.size()) grow();
   uint32_t& place = places_[place_of(series_group, bucket)];
   if (place == 0) {
     entries_.push_back({series_group, bucket});
     place = static_cast<uint32_t>(entries_.size());
   }
+  expected_ = place;
   return place - 1;
 }
 
-Grouping::Grouping(const SelectPlan& plan, QueryBudget& budget, EvalContext& context)
+Grouping::Grouping(const SelectPlan& plan, QueryBudget& budget, EvalContext& context, uint64_t at_once)
     : plan_(plan), budget_(budget), context_(context), memory_(budget) {
   bool any_needs_times = false;
   for (const GroupKey& key : plan.keys) {
@@ -87,7 +93,8 @@ Grouping::Grouping(const SelectPlan& plan, QueryBudget& budget, EvalContext& con
   for (const PlannedAggregate& aggregate : plan.aggregates) {
     AggregateSpec spec = aggregate.spec;
     if (percentiles > 0) {
-      spec.exact_bytes_max = budget.max_memory_bytes() / kExactShare / static_cast<uint64_t>(percentiles);
+      spec.exact_bytes_max =
+          budget.max_memory_bytes() / kExactShare / at_once / static_cast<uint64_t>(percentiles);
     }
     aggregates_.push_back(make_aggregate(spec));
     group_bytes_ += aggregates_.back()->group_bytes();
@@ -98,6 +105,7 @@ Grouping::Grouping(const SelectPlan& plan, QueryBudget& budget, EvalContext& con
   std::sort(slots_.begin(), slots_.end());
   slots_.erase(std::unique(slots_.begin(), slots_.end()), slots_.end());
   inputs_.resize(aggregates_.size());
+  found_since_.resize(aggregates_.size(), INT64_MIN);
   if (plan.keys.empty()) add_group({}, 0);  // one group, also of no rows
   resize_aggregates();
 }
@@ -114,6 +122,7 @@ void Grouping::resize_aggregates() {
 QueryResult<void> Grouping::begin_series(const Chunk& chunk, SeriesId series) {
   if (series_ == series) return {};
   series_ = series;
+  std::fill(found_since_.begin(), found_since_.end(), INT64_MIN);
   encoded_.clear();
   for (size_t i = 0; i < plan_.keys.size(); ++i) {
     if (plan_.keys[i].kind != GroupKey::Kind::kSeries) continue;
@@ -124,11 +133,14 @@ QueryResult<void> Grouping::begin_series(const Chunk& chunk, SeriesId series) {
     series_keys_[i] = view_of(series_values_[i], true);
     append_encoded(encoded_, view, 0);
   }
-  const auto [place, fresh] =
-      groups_by_key_.try_emplace(encoded_, static_cast<uint32_t>(groups_by_key_.size()));
-  if (fresh) key_bytes_ += kKeyNodeBytes + encoded_.size();
-  series_group_ = place->second;
+  series_group_ = add_series_key(encoded_);
   return {};
+}
+
+uint32_t Grouping::add_series_key(const std::string& key) {
+  const auto [place, fresh] = groups_by_key_.try_emplace(key, static_cast<uint32_t>(groups_by_key_.size()));
+  if (fresh) key_bytes_ += kKeyNodeBytes + key.size();
+  return place->second;
 }
 
 uint32_t Grouping::group_of_bucket(int64_t bucket) {
@@ -161,6 +173,7 @@ QueryResult<void> Grouping::add(const Chunk& chunk, SeriesId series) {
   VARVE_QUERY_TRY(evaluate_arguments(chunk, series));
   if (plan_.keys.empty()) {
     for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->add_run(0, inputs_[i], 0, chunk.rows);
+    note_found(chunk);
   } else if (by_runs_) {
     VARVE_QUERY_TRY(begin_series(chunk, series));
     VARVE_QUERY_TRY(add_runs(chunk));
@@ -171,21 +184,44 @@ QueryResult<void> Grouping::add(const Chunk& chunk, SeriesId series) {
 }
 
 QueryResult<void> Grouping::add_runs(const Chunk& chunk) {
-  const int64_t* times = bucket_key_ == nullptr ? nullptr : chunk.slots[kTimeSlot].ints;
+  if (bucket_key_ == nullptr) {
+    const uint32_t group = group_of_bucket(0);
+    for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->add_run(group, inputs_[i], 0, chunk.rows);
+    note_found(chunk);
+    return {};
+  }
+  const int64_t* times = chunk.slots[kTimeSlot].ints;
+  const BucketRule& rule = bucket_key_->bucket;
+  int64_t end = INT64_MIN;  // of the bucket before
   for (size_t from = 0; from < chunk.rows;) {
-    size_t to = chunk.rows;
-    int64_t bucket = 0;
-    if (bucket_key_ != nullptr) {
-      bucket = bucket_key_->bucket.start_of(times[from]);
-      const int64_t end = bucket_key_->bucket.end_of(bucket);
-      const bool last = end == INT64_MAX && bucket_key_->bucket.start_of(INT64_MAX) == bucket;
-      if (!last) to = std::max(from + 1, first_at_or_after(times, from, chunk.rows, end));
-    }
+    // Mostly the next bucket; finding that out saves a division, or a look at a calendar.
+    const bool follows = from > 0 && times[from] >= end && times[from] < rule.end_of(end);
+    const int64_t bucket = follows ? end : rule.start_of(times[from]);
+    end = rule.end_of(bucket);
+    const bool last = end == INT64_MAX && rule.start_of(INT64_MAX) == bucket;
+    const size_t to = last ? chunk.rows : std::max(from + 1, first_at_or_after(times, from, chunk.rows, end));
     const uint32_t group = group_of_bucket(bucket);
     for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->add_run(group, inputs_[i], from, to);
     from = to;
   }
   return {};
+}
+
+void Grouping::note_found(const Chunk& chunk) {
+  const int64_t* times = chunk.slots.empty() ? nullptr : chunk.slots[kTimeSlot].ints;
+  if (times == nullptr) return;
+  for (size_t i = 0; i < aggregates_.size(); ++i) {
+    const VectorView& argument = inputs_[i].argument;
+    size_t row = 0;
+    while (row < chunk.rows && plan_.aggregates[i].argument && !argument.is_valid(row)) ++row;
+    if (row < chunk.rows) found_since_[i] = std::max(found_since_[i], times[row]);
+  }
+}
+
+bool Grouping::wants_older(SeriesId series, int64_t time_max) const {
+  const bool of_series = plan_.keys.empty() || series_ == series;
+  return !of_series || std::any_of(found_since_.begin(), found_since_.end(),
+                                   [&](int64_t found) { return time_max >= found; });
 }
 
 QueryResult<void> Grouping::add_rows(const Chunk& chunk) {
@@ -215,31 +251,94 @@ QueryResult<void> Grouping::add_rows(const Chunk& chunk) {
 }
 
 QueryResult<bool> Grouping::add_block(const ScanBlock& block, const Chunk& tags) {
+  ColumnStatistics of_time;
+  of_time.count = block.rows;
+  of_time.min_int = of_time.first_int = block.time_min;
+  of_time.max_int = of_time.last_int = block.time_max;
+  ColumnStatistics of_tag;
+  of_tag.count = block.rows;
+  const ColumnStatistics of_null;
+  std::vector<BlockInput>& inputs = block_inputs_;
+  inputs.clear();
+  for (size_t i = 0; i < aggregates_.size(); ++i) {
+    BlockInput& input = inputs.emplace_back(
+        BlockInput{nullptr, block.rows, block.time_min, block.time_max, plan_.one_series_per_group});
+    if (plan_.aggregates[i].argument) {
+      const size_t slot = as_slot(*plan_.aggregates[i].argument)->slot;
+      const SlotSource& source = plan_.slots[slot];
+      input.column = source.kind == ColumnKind::kTime ? &of_time
+                     : source.kind == ColumnKind::kTag
+                         ? (tags.slots[slot].is_null_constant() ? &of_null : &of_tag)
+                         : &block.statistics[source.field];
+    }
+    if (!aggregates_[i]->block_suffices(input)) return false;
+  }
   uint32_t group = 0;
   if (!plan_.keys.empty()) {
     VARVE_QUERY_TRY(begin_series(tags, block.series));
     const bool bucketed = bucket_key_ != nullptr;
     group = group_of_bucket(bucketed ? bucket_key_->bucket.start_of(block.time_min) : 0);
   }
-  ColumnStatistics of_time;
-  of_time.count = block.rows;
-  of_time.min_int = of_time.first_int = block.time_min;
-  of_time.max_int = of_time.last_int = block.time_max;
   for (size_t i = 0; i < aggregates_.size(); ++i) {
-    BlockInput input{nullptr, block.rows, block.time_min, block.time_max, plan_.one_series_per_group};
-    ColumnStatistics of_tag;
-    if (plan_.aggregates[i].argument) {
-      const size_t slot = as_slot(*plan_.aggregates[i].argument)->slot;
-      const SlotSource& source = plan_.slots[slot];
-      of_tag.count = tags.slots[slot].is_null_constant() ? 0 : block.rows;
-      input.column = source.kind == ColumnKind::kTime  ? &of_time
-                     : source.kind == ColumnKind::kTag ? &of_tag
-                                                       : &block.statistics[source.field];
+    VARVE_CHECK(aggregates_[i]->add_block(group, inputs[i]));
+    if (inputs[i].column == nullptr || inputs[i].column->count > 0) {
+      found_since_[i] = std::max(found_since_[i], block.time_min);
     }
-    if (!aggregates_[i]->add_block(group, input)) return false;
   }
   VARVE_QUERY_TRY(account());
   return true;
+}
+
+Grouping::Parts Grouping::parts() const {
+  bool all = true;
+  for (const auto& aggregate : aggregates_) {
+    const Aggregate::Merging merging = aggregate->merging();
+    if (merging == Aggregate::Merging::kNo) return Parts::kOne;
+    all = all && merging == Aggregate::Merging::kYes;
+  }
+  if (all) return Parts::kAny;
+  return plan_.one_series_per_group ? Parts::kWholeSeries : Parts::kOne;
+}
+
+void Grouping::encode_keys(size_t group, bool of_series) {
+  encoded_.clear();
+  for (size_t i = 0; i < plan_.keys.size(); ++i) {
+    if (of_series && plan_.keys[i].kind != GroupKey::Kind::kSeries) continue;
+    append_encoded(encoded_, view_of(key_columns_[i]), group);
+  }
+}
+
+// Groups are found by their keys; new ones are made, so that every group of `later` has its place here.
+QueryResult<void> Grouping::merge(Grouping& later) {
+  std::vector<uint32_t> targets(later.groups_, 0);
+  std::vector<VectorView> keys;
+  for (const ColumnVector& column : later.key_columns_) keys.push_back(view_of(column));
+  constexpr uint32_t kUnknown = UINT32_MAX;
+  std::vector<uint32_t> series_groups(later.groups_by_key_.size(), kUnknown);
+  for (size_t group = 0; group < later.groups_ && !plan_.keys.empty(); ++group) {
+    bool fresh = false;
+    if (by_runs_) {
+      uint32_t& series_group = series_groups[later.buckets_.series_group(group)];
+      if (series_group == kUnknown) {
+        later.encode_keys(group, true);
+        series_group = add_series_key(later.encoded_);
+      }
+      targets[group] = buckets_.find_or_add(series_group, later.buckets_.bucket(group));
+      fresh = targets[group] == groups_;
+    } else {
+      later.encode_keys(group, false);
+      const auto [place, inserted] =
+          groups_by_key_.try_emplace(later.encoded_, static_cast<uint32_t>(groups_));
+      targets[group] = place->second;
+      fresh = inserted;
+      if (fresh) key_bytes_ += kKeyNodeBytes + later.encoded_.size();
+    }
+    if (fresh) add_group(keys, group);
+  }
+  resize_aggregates();
+  for (size_t i = 0; i < aggregates_.size(); ++i) aggregates_[i]->merge(*later.aggregates_[i], targets);
+  series_.reset();
+  return account();
 }
 
 QueryResult<void> Grouping::account() {

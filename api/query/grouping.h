@@ -22,6 +22,8 @@ class BucketTable {
  public:
   uint32_t find_or_add(uint32_t series_group, int64_t bucket);  // a new group's number is groups() - 1
   size_t groups() const { return entries_.size(); }
+  uint32_t series_group(size_t group) const { return entries_[group].series_group; }
+  int64_t bucket(size_t group) const { return entries_[group].bucket; }
   size_t memory_bytes() const {
     return places_.capacity() * sizeof(uint32_t) + entries_.capacity() * sizeof(Entry);
   }
@@ -36,18 +38,20 @@ class BucketTable {
 
   std::vector<Entry> entries_;
   std::vector<uint32_t> places_;  // group + 1; 0 = free; a power of two
+  size_t expected_ = 0;           // runs mostly come in the order of their groups: where the next one may be
 };
 
 class Grouping {
  public:
-  Grouping(const SelectPlan& plan, QueryBudget& budget, EvalContext& context);
+  // `at_once`: about how many groupings of the query hold rows at the same time, and share its memory.
+  Grouping(const SelectPlan& plan, QueryBudget& budget, EvalContext& context, uint64_t at_once = 1);
 
   // Slots that add() reads.
   const std::vector<size_t>& slots() const { return slots_; }
   // Rows of one series in ascending time.
   QueryResult<void> add(const Chunk& chunk, SeriesId series);
-  // A whole block of one series by its statistics; false when they do not suffice. `tags` is a one-row chunk with the
-  // series' tags in their slots.
+  // A whole block of one series by its statistics; false when they do not suffice and its rows are needed. `tags` is a
+  // one-row chunk with the series' tags in their slots.
   QueryResult<bool> add_block(const ScanBlock& block, const Chunk& tags);
   // Hands on the groups, keys then aggregates, that HAVING lets pass, until `sink` answers false.
   using GroupSink = std::function<QueryResult<bool>(const Chunk&)>;
@@ -55,11 +59,24 @@ class Grouping {
   size_t groups() const { return groups_; }
   std::vector<std::string> approximate() const;  // aggregates whose values are estimates
 
+  // How the groups of parts of the rows can be put together. kWholeSeries: when no series is in two parts.
+  enum class Parts { kOne, kWholeSeries, kAny };
+  Parts parts() const;
+  // Adds the groups of later series, or of later times of the same, and uses them up.
+  QueryResult<void> merge(Grouping& later);
+
+  // When rows come from the newest on and the plan wants last values only: whether rows of `series` up to `time_max`
+  // could still matter.
+  bool wants_older(SeriesId series, int64_t time_max) const;
+
  private:
   QueryResult<void> begin_series(const Chunk& chunk, SeriesId series);  // unless it is the current one
   QueryResult<void> add_runs(const Chunk& chunk);
   QueryResult<void> add_rows(const Chunk& chunk);
   uint32_t group_of_bucket(int64_t bucket);
+  uint32_t add_series_key(const std::string& key);
+  void note_found(const Chunk& chunk);
+  void encode_keys(size_t group, bool of_series);  // into encoded_
   void add_group(const std::vector<VectorView>& keys, size_t row);
   void resize_aggregates();
   QueryResult<void> evaluate_arguments(const Chunk& chunk, SeriesId series);
@@ -84,11 +101,14 @@ class Grouping {
   uint64_t key_bytes_ = 0;
   std::optional<SeriesId> series_;
   uint32_t series_group_ = 0;
+  std::vector<int64_t>
+      found_since_;  // of each aggregate: a value of the current series at or after it was seen
   std::vector<VectorView> series_keys_;      // of the current series; the bucket's entry is unset
   std::vector<ColumnVector> series_values_;  // what series_keys_ views
   BucketTable buckets_;
   std::vector<uint32_t> row_groups_;
   std::string encoded_;
+  std::vector<BlockInput> block_inputs_;
 };
 
 }  // namespace varve

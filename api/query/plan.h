@@ -17,6 +17,7 @@
 #include "api/query/scalar.h"
 #include "api/query/time_buckets.h"
 #include "storage/model/types.h"
+#include "storage/scan.h"
 
 namespace varve {
 
@@ -91,8 +92,10 @@ struct SelectPlan {
   std::vector<std::string> fields;     // of the scan
   std::vector<FieldType> field_types;  // as planned; the scan must agree
   TimeRange time;
-  ScalarPtr series_filter;  // of tags only; null = every series
-  ScalarPtr row_filter;     // null = every row
+  ScalarPtr series_filter;               // of tags only; null = every series
+  ScalarPtr row_filter;                  // null = every row
+  std::vector<FieldRange> field_ranges;  // what row_filter says of single fields, by index into `fields`
+  bool ranges_are_filter = false;        // and it says nothing else
   bool grouped = false;
   std::vector<GroupKey> keys;
   std::vector<PlannedAggregate> aggregates;

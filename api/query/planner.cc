@@ -15,7 +15,7 @@ namespace {
 
 // Whether every aggregate can be computed from the statistics of whole blocks.
 bool statistics_suffice(const SelectPlan& plan) {
-  if (!plan.has_table || !plan.grouped || plan.row_filter) return false;
+  if (!plan.has_table || !plan.grouped || (plan.row_filter && !plan.ranges_are_filter)) return false;
   const bool rows_needed = std::any_of(plan.keys.begin(), plan.keys.end(), [](const GroupKey& key) {
     return key.kind == GroupKey::Kind::kRow || (key.kind == GroupKey::Kind::kBucket &&
                                                 !key.bucket.is_fixed());  // statistics know fixed widths only
@@ -429,6 +429,16 @@ void split_where(ScalarPtr where, SelectPlan& plan) {
     const bool only_tags = std::all_of(
         slots.begin(), slots.end(), [&](size_t slot) { return plan.slots[slot].kind == ColumnKind::kTag; });
     (only_tags ? of_series : of_rows).push_back(std::move(conjunct));
+  }
+  plan.ranges_are_filter = true;
+  for (const ScalarPtr& conjunct : of_rows) {
+    auto range = field_range(*conjunct);
+    if (range && plan.slots[range->field].kind == ColumnKind::kField) {
+      range->field = plan.slots[range->field].field;
+      plan.field_ranges.push_back(*range);
+    } else {
+      plan.ranges_are_filter = false;
+    }
   }
   plan.series_filter = joined(std::move(of_series));
   plan.row_filter = joined(std::move(of_rows));

@@ -126,16 +126,16 @@ QueryResult<void> delete_rows(Engine& engine, const DeleteStatement& statement, 
 }
 
 QueryResult<void> run_select(const Engine& engine, const SelectStatement& select,
-                             const QueryParameters& parameters, int64_t now_ns, QueryBudget& budget,
-                             ResultSink& sink, QueryStats& stats) {
+                             const QueryParameters& parameters, int64_t now_ns, Execution execution,
+                             QueryBudget& budget, ResultSink& sink, QueryStats& stats) {
   for (int attempt = 0; attempt < kPlanAttemptsMax; ++attempt) {
     std::optional<TableInfo> table;
     if (select.from) {
       VARVE_QUERY_ASSIGN(table, find_table(engine, *select.from));
     }
-    VARVE_QUERY_ASSIGN(const SelectPlan plan,
-                       plan_select(select, table ? &*table : nullptr, parameters, now_ns));
-    VARVE_QUERY_ASSIGN(const bool done, execute_plan(engine, plan, budget, sink, stats));
+    execution.plan_again = [&] { return plan_select(select, table ? &*table : nullptr, parameters, now_ns); };
+    VARVE_QUERY_ASSIGN(const SelectPlan plan, execution.plan_again());
+    VARVE_QUERY_ASSIGN(const bool done, execute_plan(engine, plan, budget, sink, stats, execution));
     if (done) return {};
   }
   return tl::make_unexpected(QueryError{QueryErrorKind::kBusy,
@@ -155,6 +155,7 @@ struct QueryService::State {
   Counter& queries_failed;
   LatencyHistogram& seconds;
   std::vector<SystemTable> system_tables;
+  WorkerPool pool;
 
   Admission admission;
   mutable std::mutex mutex;  // guards the rest
@@ -193,7 +194,7 @@ struct QueryService::State {
   }
 
   QueryResult<void> run(const QueryRequest& request, QueryBudget& budget, ResultSink& sink,
-                        QueryStats& stats) const {
+                        QueryStats& stats) {
     const SqliteSelect for_sqlite{request.sql, request.parameters, clock.wall_ns(), system_tables};
     QueryResult<Statement> parsed = parse_sql(request.sql);
     if (!parsed) {
@@ -210,10 +211,11 @@ struct QueryService::State {
     }
     QueryResult<void> outcome;
     if (const auto* explained = std::get_if<ExplainStatement>(&statement)) {
-      outcome = run_explain(engine, *explained, request.parameters, for_sqlite.now_ns, budget, sink, stats);
+      outcome = run_explain(engine, *explained, request.parameters, for_sqlite.now_ns,
+                            {&pool, nullptr, options.part_rows}, budget, sink, stats);
     } else {
       outcome = run_select(engine, std::get<SelectStatement>(statement), request.parameters,
-                           for_sqlite.now_ns, budget, sink, stats);
+                           for_sqlite.now_ns, {&pool, nullptr, options.part_rows}, budget, sink, stats);
     }
     if (outcome) return outcome;
     return run_after_refusal(std::move(outcome.error()), engine, for_sqlite, budget, sink, stats);
@@ -229,6 +231,7 @@ QueryService::QueryService(Engine& engine, QueryOptions options, MetricsRegistry
           metrics.counter("varve_queries_total", "SQL statements run, by outcome.", {{"outcome", "error"}}),
           metrics.histogram("varve_query_seconds", "Time from a statement's start to its last row."),
           {},
+          WorkerPool(options.threads),
           Admission(admission_limits(options)),
           {},
           {},

@@ -25,6 +25,8 @@ struct QueryOptions {
   uint64_t max_rows = 1'000'000;
   uint64_t max_memory_bytes = 512ULL << 20;
   uint32_t max_concurrent = 16;
+  uint32_t threads = 0;           // that work on one query, shared by all of them; 0 = one a core
+  uint64_t part_rows = 64 << 10;  // a query of more rows is worked on in parts, see ordered_parts.h
 };
 
 enum class ResultType { kTimestamp, kDouble, kInt64, kBool, kString };
@@ -62,6 +64,7 @@ struct QueryStats {
   uint64_t rows_scanned = 0;
   uint64_t blocks_decoded = 0;
   uint64_t blocks_from_statistics = 0;
+  uint64_t blocks_pruned = 0;    // by statistics and the conditions on fields
   uint64_t segments = 0;         // opened
   uint64_t segments_pruned = 0;  // not opened
   std::vector<QueryStep> steps;

@@ -38,40 +38,114 @@ void append_encoded(std::string& out, const VectorView& view, size_t row) {
   }
 }
 
+// ---- columns ----
+
+OutputColumns::OutputColumns(const SelectPlan& plan, EvalContext& context) : plan_(plan), context_(context) {
+  const auto add_column = [&](Scalar& expr) {
+    expressions_.push_back(&expr);
+    types_.push_back(physical_type(expr.type));
+    expr.collect_slots(slots_);
+  };
+  for (const OutputColumn& output : plan.outputs) add_column(*output.expr);
+  for (const OrderKey& key : plan.order) {
+    keys_.push_back({key.output.value_or(expressions_.size()), key.descending, key.nulls_first});
+    if (!key.output) add_column(*key.expr);
+  }
+  columns_.resize(expressions_.size());
+  is_sort_key_.resize(expressions_.size());
+  for (const SortKey& key : keys_) {
+    is_sort_key_[key.column] = true;
+    expressions_[key.column]->collect_slots(key_slots_);
+  }
+  for (std::vector<size_t>* slots : {&slots_, &key_slots_}) {
+    std::sort(slots->begin(), slots->end());
+    slots->erase(std::unique(slots->begin(), slots->end()), slots->end());
+  }
+  keys_first_ = !keys_.empty() && !plan.distinct;
+}
+
+std::unique_ptr<RowSorter> OutputColumns::make_sorter(QueryBudget& budget) const {
+  if (keys_.empty()) return nullptr;
+  std::optional<uint64_t> limit;
+  uint64_t wanted = 0;
+  if (plan_.limit && !__builtin_add_overflow(*plan_.limit, plan_.offset, &wanted)) limit = wanted;
+  return std::make_unique<RowSorter>(types_, keys_, limit, budget);
+}
+
+QueryResult<void> OutputColumns::evaluate(const Chunk& chunk, bool keys_only) {
+  for (size_t i = 0; i < expressions_.size(); ++i) {
+    if (!keys_only || is_sort_key_[i]) columns_[i] = expressions_[i]->evaluate(chunk, context_);
+  }
+  if (context_.failed()) return tl::make_unexpected(context_.error());
+  return {};
+}
+
+QueryResult<size_t> OutputColumns::evaluate_candidates(const Chunk& chunk, const RowSorter& sorter,
+                                                       SlotLoader* loader) {
+  VARVE_QUERY_TRY(evaluate(chunk, true));
+  sorter.candidates(columns_, chunk.rows, selection_);
+  if (selection_.empty()) return 0;
+  if (loader != nullptr) VARVE_QUERY_TRY(loader->load(slots_));
+  if (selection_.size() == chunk.rows) {
+    VARVE_QUERY_TRY(evaluate(chunk));
+  } else {
+    VARVE_QUERY_TRY(evaluate(compacted_.assign(chunk, selection_, slots_)));
+  }
+  return selection_.size();
+}
+
+// ---- parts ----
+
+RowCollector::RowCollector(const SelectPlan& plan, QueryBudget& budget, EvalContext& context)
+    : budget_(budget), distinct_(plan.distinct), output_(plan, context) {
+  begin();
+}
+
+void RowCollector::begin() {
+  rows_ = std::make_unique<Rows>(budget_);
+  if (!distinct_) rows_->sorter = output_.make_sorter(budget_);
+  for (const FieldType type : output_.types()) rows_->columns.emplace_back(type);
+}
+
+QueryResult<void> RowCollector::push(const Chunk& chunk, SlotLoader& loader) {
+  if (chunk.rows == 0) return {};
+  if (rows_->sorter) {
+    VARVE_QUERY_ASSIGN(const size_t rows, output_.evaluate_candidates(chunk, *rows_->sorter, &loader));
+    return rows == 0 ? QueryResult<void>() : rows_->sorter->add(output_.columns(), rows);
+  }
+  VARVE_QUERY_TRY(output_.evaluate(chunk));
+  VARVE_QUERY_TRY(rows_->memory.add(rows_within(output_.columns(), 0, chunk.rows, UINT64_MAX).bytes));
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < rows_->columns.size(); ++i) {
+    append_entries(rows_->columns[i], output_.columns()[i], 0, chunk.rows);
+    bytes += rows_->columns[i].memory_bytes();
+  }
+  rows_->rows += chunk.rows;
+  return rows_->memory.set(bytes);
+}
+
+std::unique_ptr<RowCollector::Rows> RowCollector::finish() {
+  if (rows_->sorter) rows_->sorter->sort();
+  std::unique_ptr<Rows> rows = std::move(rows_);
+  begin();
+  return rows;
+}
+
+// ---- the answer ----
+
 RowOutput::RowOutput(const SelectPlan& plan, QueryBudget& budget, ResultSink& sink, EvalContext& context)
     : plan_(plan),
       budget_(budget),
       sink_(sink),
-      context_(context),
+      output_(plan, context),
+      sorter_(output_.make_sorter(budget)),
       seen_memory_(budget),
       to_skip_(plan.offset),
       batch_memory_(budget) {
-  std::vector<FieldType> types;
-  const auto add_column = [&](Scalar& expr) {
-    expressions_.push_back(&expr);
-    types.push_back(physical_type(expr.type));
-    expr.collect_slots(slots_);
-  };
-  for (const OutputColumn& output : plan.outputs) add_column(*output.expr);
-  std::vector<SortKey> keys;
-  for (const OrderKey& key : plan.order) {
-    keys.push_back({key.output.value_or(expressions_.size()), key.descending, key.nulls_first});
-    if (!key.output) add_column(*key.expr);
-  }
-  std::sort(slots_.begin(), slots_.end());
-  slots_.erase(std::unique(slots_.begin(), slots_.end()), slots_.end());
-  columns_.resize(expressions_.size());
-  is_sort_key_.resize(expressions_.size());
-  for (const SortKey& key : keys) is_sort_key_[key.column] = true;
   for (const OutputColumn& output : plan.outputs) {
     batch_.columns.emplace_back(physical_type(output.expr->type));
     distinct_columns_.emplace_back(physical_type(output.expr->type));
   }
-  if (keys.empty()) return;
-  std::optional<uint64_t> limit;
-  uint64_t wanted = 0;
-  if (plan.limit && !__builtin_add_overflow(*plan.limit, plan.offset, &wanted)) limit = wanted;
-  sorter_ = std::make_unique<RowSorter>(std::move(types), std::move(keys), limit, budget);
 }
 
 QueryResult<void> RowOutput::begin() {
@@ -83,45 +157,51 @@ QueryResult<void> RowOutput::begin() {
   return budget_.check();
 }
 
-QueryResult<void> RowOutput::evaluate(const Chunk& chunk, bool keys_only) {
-  for (size_t i = 0; i < expressions_.size(); ++i) {
-    if (!keys_only || is_sort_key_[i]) columns_[i] = expressions_[i]->evaluate(chunk, context_);
-  }
-  if (context_.failed()) return tl::make_unexpected(context_.error());
-  return {};
-}
-
-QueryResult<bool> RowOutput::push(const Chunk& chunk) {
+QueryResult<bool> RowOutput::push(const Chunk& chunk, SlotLoader* loader) {
   if (chunk.rows == 0) return true;
   if (plan_.limit == 0U) return false;
-  if (sorter_ && !plan_.distinct) return push_sorted(chunk);
-  VARVE_QUERY_TRY(evaluate(chunk, false));
-  size_t rows = chunk.rows;
-  if (plan_.distinct) VARVE_QUERY_TRY(drop_duplicates(rows));
-  if (!sorter_) return emit(columns_, rows);
-  if (rows > 0) VARVE_QUERY_TRY(sorter_->add(columns_, rows));
-  return true;
-}
-
-// Keys first: with a small LIMIT nearly every row is refused by its keys, and its outputs are never computed.
-QueryResult<bool> RowOutput::push_sorted(const Chunk& chunk) {
-  VARVE_QUERY_TRY(evaluate(chunk, true));
-  sorter_->candidates(columns_, chunk.rows, selection_);
-  if (selection_.empty()) return true;
-  if (selection_.size() == chunk.rows) {
-    VARVE_QUERY_TRY(evaluate(chunk, false));
-  } else {
-    VARVE_QUERY_TRY(evaluate(compacted_.assign(chunk, selection_, slots_), false));
+  rows_pushed_ += chunk.rows;
+  if (sorter_ && !plan_.distinct) {
+    VARVE_QUERY_ASSIGN(const size_t rows, output_.evaluate_candidates(chunk, *sorter_, loader));
+    if (rows > 0) VARVE_QUERY_TRY(sorter_->add(output_.columns(), rows));
+    return true;
   }
-  VARVE_QUERY_TRY(sorter_->add(columns_, selection_.size()));
+  VARVE_QUERY_TRY(output_.evaluate(chunk));
+  return pass_on(output_.columns(), chunk.rows);
+}
+
+QueryResult<bool> RowOutput::push(RowCollector::Rows& rows) {
+  if (plan_.limit == 0U) return false;
+  if (rows.sorter) {
+    VARVE_QUERY_TRY(sorter_->take(*rows.sorter));
+    return true;
+  }
+  rows_pushed_ += rows.rows;
+  std::vector<VectorView> views;
+  for (const ColumnVector& column : rows.columns) views.push_back(view_of(column));
+  std::vector<VectorView> batch(views.size());
+  for (size_t from = 0; from < rows.rows; from += kChunkRows) {
+    for (size_t i = 0; i < views.size(); ++i) batch[i] = views[i].from(from);
+    VARVE_QUERY_ASSIGN(const bool more, pass_on(batch, std::min(kChunkRows, rows.rows - from)));
+    if (!more) return false;
+  }
   return true;
 }
 
-QueryResult<void> RowOutput::drop_duplicates(size_t& rows) {
+QueryResult<bool> RowOutput::pass_on(std::span<const VectorView> columns, size_t rows) {
+  if (!plan_.distinct) return emit(columns, rows);
+  std::vector<VectorView> fresh(columns.begin(), columns.end());
+  VARVE_QUERY_TRY(drop_duplicates(fresh, rows));
+  if (!sorter_) return emit(fresh, rows);
+  if (rows > 0) VARVE_QUERY_TRY(sorter_->add(fresh, rows));
+  return true;
+}
+
+QueryResult<void> RowOutput::drop_duplicates(std::vector<VectorView>& columns, size_t& rows) {
   constexpr size_t kNodeBytes = 80;  // a string in a node, and its share of the table
   std::vector<uint32_t> fresh;
   std::string encoded;
-  const std::span<const VectorView> outputs(columns_.data(), plan_.outputs.size());
+  const std::span<const VectorView> outputs(columns.data(), plan_.outputs.size());
   for (size_t row = 0; row < rows;) {
     const RowsOfBytes step = rows_within(outputs, row, rows - row, kStepStringBytesMax);
     // Before they are copied: once in `encoded`, in `seen_`, and among the fresh ones.
@@ -137,8 +217,8 @@ QueryResult<void> RowOutput::drop_duplicates(size_t& rows) {
   VARVE_QUERY_TRY(seen_memory_.set(seen_bytes_));
   for (size_t i = 0; i < plan_.outputs.size(); ++i) {
     distinct_columns_[i].clear();
-    append_selected(distinct_columns_[i], columns_[i], fresh);
-    columns_[i] = view_of(distinct_columns_[i]);
+    append_selected(distinct_columns_[i], columns[i], fresh);
+    columns[i] = view_of(distinct_columns_[i]);
   }
   rows = fresh.size();
   return {};

@@ -68,9 +68,30 @@ int RowSorter::compare(std::span<const VectorView> a, size_t row_a, std::span<co
   return 0;
 }
 
+// Where the first key is a number, nearly every row is refused by one comparison.
+bool RowSorter::candidates_by_number(std::span<const VectorView> columns, size_t rows,
+                                     std::vector<uint32_t>& selection) const {
+  const SortKey& key = keys_.front();
+  const VectorView& view = columns[key.column];
+  const VectorView& worst = worst_views_[key.column];
+  const bool plain = view.valid == nullptr && !view.constant && worst.is_valid(0);
+  if (!plain) return false;
+  const auto pick = [&](const auto* values, auto bound) {
+    for (uint32_t row = 0; row < rows; ++row) {
+      const bool may = key.descending ? values[row] >= bound : values[row] <= bound;
+      if (may && compare(columns, row, worst_views_, 0) < 0) selection.push_back(row);
+    }
+    return true;
+  };
+  if (view.type == FieldType::kDouble) return pick(view.doubles, worst.doubles[0]);
+  if (view.type == FieldType::kInt64) return pick(view.ints, worst.ints[0]);
+  return false;
+}
+
 void RowSorter::candidates(std::span<const VectorView> columns, size_t rows,
                            std::vector<uint32_t>& selection) const {
   selection.clear();
+  if (!worst_views_.empty() && candidates_by_number(columns, rows, selection)) return;
   for (uint32_t row = 0; row < rows; ++row) {
     if (worst_views_.empty() || compare(columns, row, worst_views_, 0) < 0) selection.push_back(row);
   }
@@ -98,9 +119,36 @@ QueryResult<void> RowSorter::add(std::span<const VectorView> columns, size_t row
     prune(run);
   run.bytes = run.rows * sizeof(uint32_t);
   for (const ColumnVector& column : run.columns) run.bytes += column.memory_bytes();
+  return account();
+}
+
+QueryResult<void> RowSorter::account() {
   uint64_t total = 0;
   for (const Run& each : runs_) total += each.bytes;
   return memory_.set(total);
+}
+
+void RowSorter::sort() {
+  if (runs_.empty()) return;
+  if (limit_ && runs_.back().rows > *limit_) prune(runs_.back());
+  sort_run(runs_.back());
+}
+
+QueryResult<void> RowSorter::take(RowSorter& later) {
+  if (!limit_) {
+    for (Run& run : later.runs_) runs_.push_back(std::move(run));
+    later.runs_.clear();
+    VARVE_QUERY_TRY(later.account());
+    return account();
+  }
+  for (const Run& run : later.runs_) {
+    std::vector<ColumnVector> sorted;
+    for (size_t i = 0; i < types_.size(); ++i) {
+      append_selected(sorted.emplace_back(types_[i]), run.views[i], run.order);
+    }
+    VARVE_QUERY_TRY(add(views_of(sorted), run.rows));
+  }
+  return {};
 }
 
 void RowSorter::sort_run(Run& run) const {
@@ -135,7 +183,7 @@ void RowSorter::prune(Run& run) {
 
 QueryResult<void> RowSorter::finish(const Emit& emit) {
   if (runs_.empty()) return {};
-  sort_run(runs_.back());
+  if (runs_.back().order.size() != runs_.back().rows) sort_run(runs_.back());
   struct Cursor {
     size_t run;
     size_t next;

@@ -33,6 +33,10 @@ class RowSorter {
   // Rows of a chunk that may be in the answer, judged by the key columns alone (others may be unset).
   void candidates(std::span<const VectorView> columns, size_t rows, std::vector<uint32_t>& selection) const;
   QueryResult<void> add(std::span<const VectorView> columns, size_t rows);
+  // Sorts what there is, for another's take().
+  void sort();
+  // Adds the rows of a sorter of the same columns, keys and limit that has been sorted; they arrived later.
+  QueryResult<void> take(RowSorter& later);
   // Hands out all rows in order, in batches; the callback answers false to stop.
   using Emit = std::function<QueryResult<bool>(std::span<const VectorView> columns, size_t rows)>;
   QueryResult<void> finish(const Emit& emit);
@@ -46,10 +50,13 @@ class RowSorter {
     size_t bytes = 0;
   };
 
+  bool candidates_by_number(std::span<const VectorView> columns, size_t rows,
+                            std::vector<uint32_t>& selection) const;
   int compare(std::span<const VectorView> a, size_t row_a, std::span<const VectorView> b, size_t row_b) const;
   void sort_run(Run& run) const;
   void prune(Run& run);
   Run& open_run();
+  QueryResult<void> account();
 
   std::vector<FieldType> types_;
   std::vector<SortKey> keys_;

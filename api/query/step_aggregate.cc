@@ -25,6 +25,11 @@ class StepAggregate : public Aggregate {
   }
   bool add_block(size_t, const BlockInput&) override { return false; }
   size_t group_bytes() const override { return sizeof(Group); }
+  Merging merging() const override { return Merging::kGroups; }  // a step needs the row before
+  void merge(Aggregate& other, std::span<const uint32_t> targets) override {
+    auto& from = static_cast<StepAggregate&>(other);
+    for (size_t group = 0; group < targets.size(); ++group) groups_[targets[group]] = from.groups_[group];
+  }
 
   void results(size_t from, size_t count, ColumnVector& out, EvalContext& context) override {
     for (size_t group = from; group < from + count; ++group) push_result(groups_[group], out, context);

@@ -5,13 +5,19 @@
 #include <algorithm>
 #include <cmath>
 
+#include "api/query/kernels.h"
+
 namespace varve {
 
-TableSource::TableSource(const SelectPlan& plan, QueryBudget& budget, EvalContext& context)
-    : plan_(plan), budget_(budget), context_(context), tags_(plan.slots) {
+TableSource::TableSource(const SelectPlan& plan, QueryBudget& budget, EvalContext& context,
+                         SourceOptions options)
+    : plan_(plan), budget_(budget), context_(context), options_(std::move(options)), tags_(plan.slots) {
+  if (plan.row_filter) filter_slots_ = plan.row_filter->slots();
   whole_block_.slots.resize(plan.slots.size());
   chunk_.slots.resize(plan.slots.size());
+  loaded_.resize(plan.slots.size());
   nan_masks_.resize(plan.fields.size());
+  for (const FieldType type : plan.field_types) no_values_.emplace_back(type).push_null();
 }
 
 bool TableSource::series_passes(const SeriesTags& tags) {
@@ -23,9 +29,7 @@ bool TableSource::series_passes(const SeriesTags& tags) {
   return tags_.passes(tags, *plan_.series_filter, context_);
 }
 
-QueryResult<bool> TableSource::open(const Engine& engine, std::vector<size_t> needed_slots,
-                                    bool use_statistics) {
-  needed_slots_ = std::move(needed_slots);
+QueryResult<bool> TableSource::open(const Engine& engine) {
   if (plan_.time.empty()) return true;  // nothing can match: next() is at the end
   ScanRequest request;
   request.database = plan_.database;
@@ -35,7 +39,10 @@ QueryResult<bool> TableSource::open(const Engine& engine, std::vector<size_t> ne
   if (plan_.series_filter) {
     request.series_filter = [this](const SeriesTags& tags) { return series_passes(tags); };
   }
-  request.may_use_statistics = use_statistics;
+  request.may_use_statistics = options_.use_statistics;
+  request.newest_first = options_.newest_first;
+  request.field_ranges = plan_.field_ranges;
+  request.columns_on_demand = true;
   for (const GroupKey& key : plan_.keys) {
     if (key.kind != GroupKey::Kind::kBucket) continue;
     request.bucket_width_ns = key.bucket.width_ns;
@@ -51,12 +58,67 @@ QueryResult<bool> TableSource::open(const Engine& engine, std::vector<size_t> ne
   return true;
 }
 
-VectorView TableSource::field_view(size_t field) {
-  VectorView view = view_of(block_.columns[field]);
-  if (view.type != FieldType::kDouble) return view;
-  bool any_nan = false;
-  for (size_t row = 0; row < block_.rows; ++row) any_nan |= view.doubles[row] != view.doubles[row];
-  if (!any_nan) return view;
+QueryResult<void> TableSource::assist(const TableSource& opened) {
+  if (!opened.scan_) return {};
+  auto scan = opened.scan_->helper();
+  if (!scan) return tl::make_unexpected(from_storage(scan.error()));
+  scan_ = std::move(*scan);
+  return {};
+}
+
+QueryResult<std::unique_ptr<ScanPart>> TableSource::cut(uint64_t rows, bool whole_series) {
+  if (!scan_) return nullptr;
+  VARVE_QUERY_TRY(budget_.check());
+  auto part = scan_->cut(rows, whole_series);
+  if (context_.failed()) return tl::make_unexpected(context_.error());  // in the series filter
+  if (!part) return tl::make_unexpected(from_storage(part.error()));
+  return std::move(*part);
+}
+
+void TableSource::read(std::unique_ptr<ScanPart> part) {
+  block_ = {};
+  next_row_ = 0;
+  scan_->read(std::move(part));
+}
+
+void TableSource::restart(TimeRange time) {
+  if (!scan_) return;
+  block_ = {};
+  next_row_ = 0;
+  scan_->restart(time);
+}
+
+std::vector<ScanExtent> TableSource::extents() const {
+  return scan_ ? scan_->extents() : std::vector<ScanExtent>();
+}
+
+QueryResult<void> TableSource::refuse_block() {
+  const auto loaded = scan_->load_rows(block_);
+  if (!loaded) return tl::make_unexpected(from_storage(loaded.error()));
+  return begin_rows();
+}
+
+void TableSource::skip_series() {
+  next_row_ = block_.rows;
+  scan_->skip_series();
+}
+
+QueryResult<VectorView> TableSource::field_view(size_t field) {
+  const Result<const ColumnVector*> column = scan_->column(field);
+  if (!column) return tl::make_unexpected(from_storage(column.error()));
+  if (*column == nullptr) {
+    return view_of(no_values_[field], true);
+  }
+  if ((*column)->type != plan_.field_types[field]) {
+    return tl::make_unexpected(QueryError{
+        QueryErrorKind::kInternal,
+        "internal",
+        fmt::format("column `{}` was scanned with another type than the table has", plan_.fields[field]),
+        std::nullopt,
+        {}});
+  }
+  VectorView view = view_of(**column).from(block_.first_row);
+  if (view.type != FieldType::kDouble || !any_nan(view.doubles, block_.rows)) return view;
   std::vector<uint8_t>& mask = nan_masks_[field];
   mask.resize(block_.rows);
   for (size_t row = 0; row < block_.rows; ++row) {
@@ -66,48 +128,54 @@ VectorView TableSource::field_view(size_t field) {
   return view;
 }
 
-QueryResult<void> TableSource::begin_block() {
-  if (tags_of_ != block_.series) {
-    tags_.fill(scan_->tags(block_.series));
-    tags_of_ = block_.series;
-  }
-  if (block_.from_statistics) return {};
+// The slots of tags and time; those of fields when they are asked for.
+QueryResult<void> TableSource::begin_rows() {
   for (size_t slot = 0; slot < plan_.slots.size(); ++slot) {
     const SlotSource& source = plan_.slots[slot];
     VectorView& view = whole_block_.slots[slot];
+    loaded_[slot] = source.kind == ColumnKind::kField ? 0 : 1;
     if (source.kind == ColumnKind::kTag) {
       view = tags_.chunk().slots[slot];
     } else if (source.kind == ColumnKind::kTime) {
       view = {};
       view.type = FieldType::kInt64;
       view.ints = block_.times.data();
-    } else if (block_.columns[source.field].type != plan_.field_types[source.field]) {
-      return tl::make_unexpected(
-          QueryError{QueryErrorKind::kInternal,
-                     "internal",
-                     fmt::format("column `{}` was scanned with another type than the table has", source.name),
-                     std::nullopt,
-                     {}});
-    } else {
-      view = field_view(source.field);
     }
   }
   next_row_ = 0;
   return {};
 }
 
+QueryResult<void> TableSource::load_slot(size_t slot) {
+  if (loaded_[slot] != 0) return {};
+  VARVE_QUERY_ASSIGN(whole_block_.slots[slot], field_view(plan_.slots[slot].field));
+  loaded_[slot] = 1;
+  chunk_.slots[slot] = whole_block_.slots[slot].from(chunk_begin_);
+  return {};
+}
+
+QueryResult<void> TableSource::load(const std::vector<size_t>& slots) {
+  for (const size_t slot : slots) VARVE_QUERY_TRY(load_slot(slot));
+  if (rows_ != &chunk_ && rows_->rows > 0) compacted_.add(chunk_, selection_, slots);
+  return {};
+}
+
 QueryResult<void> TableSource::next_chunk() {
+  chunk_begin_ = next_row_;
   chunk_.rows = std::min(kChunkRows, block_.rows - next_row_);
   for (size_t slot = 0; slot < chunk_.slots.size(); ++slot) {
-    chunk_.slots[slot] = whole_block_.slots[slot].from(next_row_);
+    if (loaded_[slot] != 0) chunk_.slots[slot] = whole_block_.slots[slot].from(next_row_);
   }
   next_row_ += chunk_.rows;
   rows_ = &chunk_;
-  if (!plan_.row_filter) return {};
-  select_true(plan_.row_filter->evaluate(chunk_, context_), chunk_.rows, selection_);
-  if (context_.failed()) return tl::make_unexpected(context_.error());
-  if (selection_.size() < chunk_.rows) rows_ = &compacted_.assign(chunk_, selection_, needed_slots_);
-  return {};
+  const bool all_pass = !plan_.row_filter || (block_.all_wanted && plan_.ranges_are_filter);
+  if (!all_pass) {
+    VARVE_QUERY_TRY(load(filter_slots_));
+    select_true(plan_.row_filter->evaluate(chunk_, context_), chunk_.rows, selection_);
+    if (context_.failed()) return tl::make_unexpected(context_.error());
+    if (selection_.size() < chunk_.rows) rows_ = &compacted_.begin(chunk_, selection_.size());
+  }
+  return rows_->rows == 0 ? QueryResult<void>() : load(options_.slots);
 }
 
 QueryResult<TableSource::Step> TableSource::next() {
@@ -119,8 +187,12 @@ QueryResult<TableSource::Step> TableSource::next() {
     if (!more) return tl::make_unexpected(from_storage(more.error()));
     if (!*more) return Step::kEnd;
     budget_.add_scanned(block_.rows);
-    VARVE_QUERY_TRY(begin_block());
+    if (tags_of_ != block_.series) {
+      tags_.fill(scan_->tags(block_.series));
+      tags_of_ = block_.series;
+    }
     if (block_.from_statistics) return Step::kBlock;
+    VARVE_QUERY_TRY(begin_rows());
   }
   VARVE_QUERY_TRY(next_chunk());
   return Step::kRows;

@@ -129,12 +129,19 @@ RowsOfBytes rows_within(std::span<const VectorView> columns, size_t from, size_t
   return found;
 }
 
-const Chunk& CompactedChunk::assign(const Chunk& from, const std::vector<uint32_t>& selection,
-                                    const std::vector<size_t>& slots) {
-  chunk_.rows = selection.size();
+const Chunk& CompactedChunk::begin(const Chunk& from, size_t rows) {
+  chunk_.rows = rows;
   chunk_.slots.resize(from.slots.size());
   columns_.resize(from.slots.size());
+  added_.assign(from.slots.size(), 0);
+  return chunk_;
+}
+
+void CompactedChunk::add(const Chunk& from, const std::vector<uint32_t>& selection,
+                         const std::vector<size_t>& slots) {
   for (const size_t slot : slots) {
+    if (added_[slot] != 0) continue;
+    added_[slot] = 1;
     const VectorView& view = from.slots[slot];
     if (view.constant) {
       chunk_.slots[slot] = view;
@@ -146,6 +153,12 @@ const Chunk& CompactedChunk::assign(const Chunk& from, const std::vector<uint32_
     append_selected(column, view, selection);
     chunk_.slots[slot] = view_of(column);
   }
+}
+
+const Chunk& CompactedChunk::assign(const Chunk& from, const std::vector<uint32_t>& selection,
+                                    const std::vector<size_t>& slots) {
+  begin(from, selection.size());
+  add(from, selection, slots);
   return chunk_;
 }
 

@@ -79,10 +79,14 @@ class CompactedChunk {
   // Copies the rows `selection` of the given slots; other slots are left unset.
   const Chunk& assign(const Chunk& from, const std::vector<uint32_t>& selection,
                       const std::vector<size_t>& slots);
+  // The same in steps: no slots at first, then those that add() copies; one that is there stays as it is.
+  const Chunk& begin(const Chunk& from, size_t rows);
+  void add(const Chunk& from, const std::vector<uint32_t>& selection, const std::vector<size_t>& slots);
 
  private:
   Chunk chunk_;
   std::vector<ColumnVector> columns_;
+  std::vector<uint8_t> added_;  // by slot
 };
 
 }  // namespace varve

@@ -50,22 +50,24 @@ class FilteredSource : public RowSource {
   FilteredSource(std::unique_ptr<RowSource> source, HiddenRows hidden)
       : source_(std::move(source)), hidden_(std::move(hidden)) {}
 
+  Result<void> open() override { return source_->open(); }
   std::span<const SeriesId> series() const override { return source_->series(); }
 
   void add_pieces(size_t position, const TimeRange& range, uint32_t source_index,
                   std::vector<Piece>& out) const override {
     const auto first = static_cast<ptrdiff_t>(out.size());
     source_->add_pieces(position, range, source_index, out);
-    ranges_ = hidden_.of(source_->series()[position]);
+    const std::span<const TimeRange> hidden = hidden_.of(source_->series()[position]);
     out.erase(std::remove_if(out.begin() + first, out.end(),
-                             [&](const Piece& piece) { return holds(ranges_, piece.range); }),
+                             [&](const Piece& piece) { return holds(hidden, piece.range); }),
               out.end());
   }
 
   Result<void> load(const Piece& piece, LoadedPiece& out) override {
     VARVE_TRY(source_->load(piece, out));
+    whole_piece_ = true;
     if (!touched(piece)) return {};
-    const std::vector<RowRange> left = rows_left(out, ranges_);
+    const std::vector<RowRange> left = rows_left(out, hidden_.of(piece.series));
     if (left.size() > 1) {
       gather(out, left);
       return {};
@@ -78,20 +80,33 @@ class FilteredSource : public RowSource {
     return {};
   }
 
+  Result<void> load_times(const Piece& piece, LoadedPiece& out) override {
+    if (touched(piece)) return load(piece, out);
+    whole_piece_ = false;
+    return source_->load_times(piece, out);
+  }
+  Result<const ColumnVector*> load_column(const LoadedPiece& piece, size_t field) override {
+    return whole_piece_ ? piece.columns[field] : source_->load_column(piece, field);
+  }
+
   bool statistics(const Piece& piece, std::span<ColumnStatistics> out) const override {
     return !touched(piece) && source_->statistics(piece, out);
+  }
+  std::optional<ColumnStatistics> field_statistics(const Piece& piece, size_t field) const override {
+    return touched(piece) ? std::nullopt : source_->field_statistics(piece, field);
   }
 
  private:
   bool touched(const Piece& piece) const {
-    return std::any_of(ranges_.begin(), ranges_.end(), [&](const TimeRange& range) {
+    const std::span<const TimeRange> hidden = hidden_.of(piece.series);
+    return std::any_of(hidden.begin(), hidden.end(), [&](const TimeRange& range) {
       return range.overlaps(piece.range.min, piece.range.max);
     });
   }
 
   const std::unique_ptr<RowSource> source_;
   mutable HiddenRows hidden_;
-  mutable std::span<const TimeRange> ranges_;  // of the series of the last add_pieces()
+  bool whole_piece_ = false;  // load_times() had to load it all
 };
 
 }  // namespace

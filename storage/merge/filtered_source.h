@@ -1,5 +1,6 @@
 // A source without the rows that deletes hide. Pieces wholly hidden vanish; of those partly hidden the rest is loaded,
-// and their statistics count for nothing. Pieces of one series are read before those of the next are asked for.
+// and their statistics count for nothing. Fastest when the pieces of one series are read before those of
+// the next are asked for.
 // Errors: of the source inside. Threads: one thread at a time.
 #pragma once
 

@@ -19,10 +19,20 @@ void LoadedPiece::point_to(const Piece& piece, std::shared_ptr<const DecodedBloc
   decoded = std::move(block);
 }
 
+void LoadedPiece::point_to_times(const Piece& piece, std::shared_ptr<const DecodedBlock> block) {
+  times = block->times.data() + piece.from;
+  rows = piece.to - piece.from;
+  offset = piece.from;
+  columns.clear();
+  whole = {};
+  decoded = std::move(block);
+}
+
 std::shared_ptr<DecodedBlock> reuse_or_make(std::shared_ptr<DecodedBlock>&& last, size_t columns) {
   std::shared_ptr<DecodedBlock> block = std::move(last);
   if (block == nullptr || block.use_count() != 1) block = std::make_shared<DecodedBlock>();
   block->columns.resize(columns);
+  block->has_column.assign(columns, 0);
   return block;
 }
 

@@ -24,6 +24,7 @@ void RunSource::add_pieces(size_t position, const TimeRange& range, uint32_t sou
     const uint32_t begin = run_->block_begin(block);
     Piece piece;
     piece.range = times;
+    piece.series = run_->series()[position];
     piece.source = source_index;
     piece.block = static_cast<uint32_t>(block);
     piece.from = std::max(first, begin) - begin;
@@ -32,18 +33,36 @@ void RunSource::add_pieces(size_t position, const TimeRange& range, uint32_t sou
   }
 }
 
+void RunSource::begin_block(uint32_t number) {
+  if (decoded_ != nullptr && decoded_->block == number) return;
+  auto block = reuse_or_make(std::move(decoded_), fields_.size());
+  run_->read_times(number, block->times);
+  block->block = number;
+  decoded_ = std::move(block);
+}
+
+void RunSource::decode_field(size_t field) {
+  if (!fields_[field] || decoded_->has_column[field] != 0) return;
+  run_->read_field(decoded_->block, *fields_[field], decoded_->columns[field]);
+  decoded_->has_column[field] = 1;
+}
+
 Result<void> RunSource::load(const Piece& piece, LoadedPiece& out) {
-  if (decoded_ == nullptr || decoded_->block != piece.block) {
-    auto block = reuse_or_make(std::move(decoded_), fields_.size());
-    run_->read_times(piece.block, block->times);
-    for (size_t i = 0; i < fields_.size(); ++i) {
-      if (fields_[i]) run_->read_field(piece.block, *fields_[i], block->columns[i]);
-    }
-    block->block = piece.block;
-    decoded_ = std::move(block);
-  }
+  begin_block(piece.block);
+  for (size_t field = 0; field < fields_.size(); ++field) decode_field(field);
   out.point_to(piece, decoded_);
   return {};
+}
+
+Result<void> RunSource::load_times(const Piece& piece, LoadedPiece& out) {
+  begin_block(piece.block);
+  out.point_to_times(piece, decoded_);
+  return {};
+}
+
+Result<const ColumnVector*> RunSource::load_column(const LoadedPiece&, size_t field) {
+  decode_field(field);
+  return fields_[field] ? &decoded_->columns[field] : nullptr;
 }
 
 // ---- plain ----
@@ -64,6 +83,7 @@ void PlainRunSource::add_pieces(size_t position, const TimeRange& range, uint32_
   if (from == to) return;
   Piece piece;
   piece.range = {*from, *(to - 1)};
+  piece.series = run_->series()[position];
   piece.source = source_index;
   piece.from = static_cast<uint64_t>(from - run_->times().begin());
   piece.to = static_cast<uint64_t>(to - run_->times().begin());

@@ -20,9 +20,14 @@ class RunSource : public RowSource {
   void add_pieces(size_t position, const TimeRange& range, uint32_t source_index,
                   std::vector<Piece>& out) const override;
   Result<void> load(const Piece& piece, LoadedPiece& out) override;
+  Result<void> load_times(const Piece& piece, LoadedPiece& out) override;
+  Result<const ColumnVector*> load_column(const LoadedPiece& piece, size_t field) override;
   bool statistics(const Piece&, std::span<ColumnStatistics>) const override { return false; }
 
  private:
+  void begin_block(uint32_t block);
+  void decode_field(size_t field);  // of the begun block, if the run has it
+
   std::shared_ptr<const EncodedRun> run_;
   std::vector<std::optional<size_t>> fields_;  // nullopt: the run has no value of it
   std::shared_ptr<DecodedBlock> decoded_;      // the last one: small series share a block

@@ -53,6 +53,18 @@ bool statistics_of(const ColumnVector& column, ColumnStatistics& out) {
   return true;
 }
 
+using RowIterator = decltype(MemoryEngine::Series::rows)::const_iterator;
+
+// Rows of one series that are handed out together.
+struct MemoryBlock {
+  size_t series = 0;
+  RowIterator begin, end;
+};
+
+struct MemoryPart : ScanPart {
+  std::vector<MemoryBlock> blocks;
+};
+
 class MemoryScan : public Scan {
  public:
   MemoryScan(const MemoryEngine& engine, const MemoryEngine::Table& table, ScanRequest request)
@@ -69,7 +81,6 @@ class MemoryScan : public Scan {
       for (auto& type : types_) type = type == FieldType::kDouble ? FieldType::kInt64 : FieldType::kDouble;
     }
     for (const auto& series : table.series) tags_.emplace_back(series);
-    enter_series(0);
   }
 
   std::span<const std::optional<FieldType>> field_types() const override { return types_; }
@@ -78,51 +89,145 @@ class MemoryScan : public Scan {
 
   Result<bool> next(ScanBlock& block) override {
     if (!engine_.scan_failure.empty() && counters_.rows > 0) return corruption(engine_.scan_failure);
-    while (series_ < table_.series.size() && at_ == end_) enter_series(series_ + 1);
-    if (series_ >= table_.series.size()) return false;
-    fill();
-    block = {};
-    block.series = static_cast<SeriesId>(series_);
-    block.rows = times_.size();
-    block.time_min = times_.front();
-    block.time_max = times_.back();
-    counters_.rows += block.rows;
-    if (request_.may_use_statistics && engine_.offer_statistics && one_bucket() && make_statistics()) {
-      ++counters_.blocks_from_statistics;
-      block.from_statistics = true;
-      block.statistics = statistics_;
-    } else {
-      ++counters_.blocks_decoded;
-      block.times = times_;
-      block.columns = columns_;
+    while (true) {
+      if (next_block_ == blocks_.size()) {
+        if (!next_series()) return false;
+        continue;
+      }
+      const MemoryBlock& rows = blocks_[next_block_++];
+      fill(rows);
+      block = {};
+      block.series = static_cast<SeriesId>(rows.series);
+      block.rows = times_.size();
+      block.time_min = times_.front();
+      block.time_max = times_.back();
+      const Wanted wanted = rows_wanted();
+      if (wanted == Wanted::kNone) {
+        ++counters_.blocks_pruned;
+        continue;
+      }
+      block.all_wanted = wanted == Wanted::kAll;
+      counters_.rows += block.rows;
+      if (block.all_wanted && request_.may_use_statistics && engine_.offer_statistics && one_bucket() &&
+          make_statistics()) {
+        ++counters_.blocks_from_statistics;
+        block.from_statistics = true;
+        block.statistics = statistics_;
+      } else {
+        hand_out_rows(block);
+      }
+      return true;
     }
-    return true;
+  }
+
+  Result<const ColumnVector*> column(size_t field) override { return &columns_[field]; }
+  Result<void> load_rows(ScanBlock& block) override {
+    VARVE_CHECK(block.from_statistics && request_.columns_on_demand);
+    --counters_.blocks_from_statistics;
+    hand_out_rows(block);
+    return {};
+  }
+  void skip_series() override {
+    const size_t series = blocks_[next_block_ - 1].series;
+    while (next_block_ < blocks_.size() && blocks_[next_block_].series == series) ++next_block_;
+  }
+
+  std::vector<ScanExtent> extents() const override {
+    std::vector<ScanExtent> all;
+    for (const auto& series : table_.series) {
+      if (series.rows.empty()) continue;
+      const TimeRange time{series.rows.begin()->first, series.rows.rbegin()->first};
+      if (request_.time.overlaps(time.min, time.max)) all.push_back({time, series.rows.size()});
+    }
+    return all;
+  }
+  void restart(TimeRange time) override {
+    request_.time = time;
+    next_series_ = 0;
+    blocks_.clear();
+    next_block_ = 0;
+  }
+
+  Result<std::unique_ptr<ScanPart>> cut(uint64_t rows, bool whole_series) override {
+    auto part = std::make_unique<MemoryPart>();
+    for (uint64_t taken = 0; taken < rows;) {
+      if (next_block_ == blocks_.size() && !next_series()) break;
+      while (next_block_ < blocks_.size() && (taken < rows || whole_series)) {
+        const MemoryBlock& block = blocks_[next_block_++];
+        taken += static_cast<uint64_t>(std::distance(block.begin, block.end));
+        part->blocks.push_back(block);
+      }
+    }
+    if (part->blocks.empty()) return std::unique_ptr<ScanPart>();
+    return std::unique_ptr<ScanPart>(std::move(part));
+  }
+  Result<std::unique_ptr<Scan>> helper() const override {
+    auto scan = std::make_unique<MemoryScan>(engine_, table_, request_);
+    scan->types_ = types_;
+    scan->next_series_ = table_.series.size();
+    return std::unique_ptr<Scan>(std::move(scan));
+  }
+  void read(std::unique_ptr<ScanPart> part) override {
+    blocks_ = std::move(static_cast<MemoryPart&>(*part).blocks);
+    next_block_ = 0;
   }
 
  private:
-  using RowIterator = decltype(MemoryEngine::Series::rows)::const_iterator;
-
-  void enter_series(size_t index) {
-    for (series_ = index; series_ < table_.series.size(); ++series_) {
-      if (request_.series_filter && !request_.series_filter(tags_[series_])) continue;
-      const auto& rows = table_.series[series_].rows;
-      at_ = rows.lower_bound(request_.time.min);
-      end_ = rows.upper_bound(request_.time.max);
-      return;
+  bool next_series() {
+    blocks_.clear();
+    next_block_ = 0;
+    while (next_series_ < table_.series.size() && blocks_.empty()) {
+      const size_t series = next_series_++;
+      if (request_.series_filter && !request_.series_filter(tags_[series])) continue;
+      const auto& rows = table_.series[series].rows;
+      const auto end = rows.upper_bound(request_.time.max);
+      for (auto at = rows.lower_bound(request_.time.min); at != end;) {
+        const auto begin = at;
+        for (size_t count = 0; at != end && count < engine_.block_rows; ++count) ++at;
+        blocks_.push_back({series, begin, at});
+      }
     }
+    if (request_.newest_first) std::reverse(blocks_.begin(), blocks_.end());
+    return !blocks_.empty();
   }
 
-  void fill() {
+  void fill(const MemoryBlock& block) {
     times_.clear();
     columns_.clear();
     for (const auto& type : types_) columns_.emplace_back(type.value_or(FieldType::kDouble));
-    for (; at_ != end_ && times_.size() < engine_.block_rows; ++at_) {
-      times_.push_back(at_->first);
+    for (auto at = block.begin; at != block.end; ++at) {
+      times_.push_back(at->first);
       for (size_t i = 0; i < columns_.size(); ++i) {
-        const auto found = at_->second.find(request_.fields[i]);
-        columns_[i].push_value(found == at_->second.end() ? Value{} : found->second);
+        const auto found = at->second.find(request_.fields[i]);
+        columns_[i].push_value(found == at->second.end() ? Value{} : found->second);
       }
     }
+  }
+
+  void hand_out_rows(ScanBlock& block) {
+    ++counters_.blocks_decoded;
+    block.from_statistics = false;
+    block.statistics = {};
+    block.times = times_;
+    if (!request_.columns_on_demand) block.columns = columns_;
+  }
+
+  enum class Wanted { kNone, kSome, kAll };
+  Wanted rows_wanted() const {
+    Wanted wanted = Wanted::kAll;
+    for (const FieldRange& range : request_.field_ranges) {
+      const ColumnVector& column = columns_[range.field];
+      size_t inside = 0;
+      for (size_t row = 0; row < column.size(); ++row) {
+        if (!column.is_valid(row)) continue;
+        inside += column.type == FieldType::kInt64
+                      ? column.ints[row] >= range.min_int && column.ints[row] <= range.max_int
+                      : column.doubles[row] >= range.min && column.doubles[row] <= range.max;
+      }
+      if (engine_.offer_statistics && inside == 0) return Wanted::kNone;
+      if (!engine_.offer_statistics || inside < column.size()) wanted = Wanted::kSome;
+    }
+    return wanted;
   }
 
   bool one_bucket() const {
@@ -141,11 +246,12 @@ class MemoryScan : public Scan {
 
   const MemoryEngine& engine_;
   const MemoryEngine::Table& table_;
-  const ScanRequest request_;
+  ScanRequest request_;
   std::vector<std::optional<FieldType>> types_;
   std::vector<MapTags> tags_;
-  size_t series_ = 0;
-  RowIterator at_, end_;
+  size_t next_series_ = 0;
+  std::vector<MemoryBlock> blocks_;  // of the current series, or of a part
+  size_t next_block_ = 0;
   std::vector<int64_t> times_;
   std::vector<ColumnVector> columns_;
   std::vector<ColumnStatistics> statistics_;

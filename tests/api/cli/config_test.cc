@@ -83,6 +83,7 @@ timeout = "5s"
 max_rows = 10
 max_memory = "1MiB"
 max_concurrent = 2
+threads = 3
 )");
   EXPECT_EQ(config.server.host, "::1");
   EXPECT_EQ(config.server.port, 9000);
@@ -120,6 +121,7 @@ max_concurrent = 2
   EXPECT_EQ(config.query.timeout_ns, 5 * kNsPerSecond);
   EXPECT_EQ(config.query.max_memory_bytes, 1u << 20);
   EXPECT_EQ(config.query.max_concurrent, 2u);
+  EXPECT_EQ(config.query.threads, 3u);
 }
 
 struct Mistake {

@@ -27,7 +27,8 @@ TEST(Explain, AnalyzeSaysWhatTheRunCost) {
   fill(engine, 1000);
   const CollectedResult result = run_query(engine, "EXPLAIN ANALYZE SELECT count(*), sum(v) FROM t");
   ASSERT_FALSE(result.error) << result.outcome();
-  EXPECT_EQ(line_with(result, "blocks:"), "blocks: 0 decoded, 10 from statistics");
+  EXPECT_EQ(line_with(result, "blocks:"),
+            "blocks: 0 decoded, 10 from statistics, 0 left out by conditions on fields");
   EXPECT_EQ(line_with(result, "rows:"), "rows: 1000 scanned, 1 out");
   EXPECT_NE(line_with(result, "segments:"), "no such line");
   EXPECT_TRUE(line_with(result, "scan and group:").ends_with(" ms, 1 rows"));

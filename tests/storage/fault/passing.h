@@ -47,6 +47,16 @@ class PassingScan : public Scan {
 
   std::span<const std::optional<FieldType>> field_types() const override { return behind_->field_types(); }
   Result<bool> next(ScanBlock& block) override { return behind_->next(block); }
+  Result<const ColumnVector*> column(size_t field) override { return behind_->column(field); }
+  Result<void> load_rows(ScanBlock& block) override { return behind_->load_rows(block); }
+  void skip_series() override { behind_->skip_series(); }
+  std::vector<ScanExtent> extents() const override { return behind_->extents(); }
+  void restart(TimeRange time) override { behind_->restart(time); }
+  Result<std::unique_ptr<ScanPart>> cut(uint64_t rows, bool whole_series) override {
+    return behind_->cut(rows, whole_series);
+  }
+  Result<std::unique_ptr<Scan>> helper() const override { return behind_->helper(); }
+  void read(std::unique_ptr<ScanPart> part) override { behind_->read(std::move(part)); }
   const SeriesTags& tags(SeriesId series) const override { return behind_->tags(series); }
   const ScanCounters& counters() const override { return behind_->counters(); }
 
