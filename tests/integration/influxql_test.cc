@@ -50,8 +50,9 @@ class BothServers : public ::testing::Test {
     const HttpAnswer varve = ask(varve_url_, statement, more);
     EXPECT_EQ(varve.status, influx.status) << statement;
     EXPECT_EQ(varve.body, influx.body) << statement << more;
-    if (!influx.body.empty())
+    if (!influx.body.empty()) {
       EXPECT_EQ(varve.header("Content-Type"), influx.header("Content-Type")) << statement;
+    }
     EXPECT_EQ(varve.header("X-Influxdb-Error"), influx.header("X-Influxdb-Error")) << statement;
   }
 
