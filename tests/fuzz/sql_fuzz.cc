@@ -15,7 +15,7 @@ const MemoryEngine& engine() {
     MemoryEngine made;
     made.block_rows = 5;
     for (int row = 0; row < 40; ++row) {
-      MemoryEngine::Fields fields{{"ph", row % 7 == 0 ? Value(std::nan("")) : Value(row / 4.0)},
+      MemoryEngine::Fields fields{{"ph", Value(row % 7 == 0 ? std::nan("") : row / 4.0)},
                                   {"n", int64_t{row % 5 == 0 ? INT64_MAX : row}},
                                   {"ok", row % 3 == 0},
                                   {"note", std::string(row % 11, 'x')}};
