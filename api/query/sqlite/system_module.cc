@@ -1,7 +1,6 @@
 #include <sqlite3.h>
 
-#include <new>
-
+#include "api/query/sqlite/guarded.h"
 #include "api/query/sqlite/table_module.h"
 #include "api/query/sqlite/table_plan.h"
 #include "api/query/sqlite/token_text.h"
@@ -99,15 +98,6 @@ int give_column(sqlite3_vtab_cursor* cursor, sqlite3_context* context, int index
 int give_rowid(sqlite3_vtab_cursor* cursor, sqlite3_int64* rowid) {
   *rowid = static_cast<sqlite3_int64>(static_cast<Cursor*>(cursor)->row);
   return SQLITE_OK;
-}
-
-template <auto f, class... Arguments>
-int guarded(Arguments... arguments) {
-  try {
-    return f(arguments...);
-  } catch (const std::bad_alloc&) {
-    return SQLITE_NOMEM;
-  }
 }
 
 sqlite3_module system_module() {

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <cstring>
 #include <map>
-#include <new>
 
+#include "api/query/sqlite/guarded.h"
 #include "api/query/sqlite/table_plan.h"
 #include "api/query/sqlite/table_rows.h"
 #include "api/query/sqlite/token_text.h"
@@ -298,16 +298,6 @@ int give_rowid(sqlite3_vtab_cursor* vtab_cursor, sqlite3_int64* rowid) {
   if (added && !table.data->context.memory.take(kBytesPerRowid)) return SQLITE_NOMEM;
   *rowid = place->second;
   return SQLITE_OK;
-}
-
-// C++ exceptions must not pass through SQLite.
-template <auto f, class... Arguments>
-int guarded(Arguments... arguments) {
-  try {
-    return f(arguments...);
-  } catch (const std::bad_alloc&) {
-    return SQLITE_NOMEM;
-  }
 }
 
 sqlite3_module table_module() {
