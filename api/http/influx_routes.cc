@@ -228,12 +228,7 @@ std::string InfluxqlRoute::new_request_id() {
 
 HttpResponse InfluxqlRoute::failed(const HttpError& error, AnswerOptions::Format format) {
   HttpResponse response = influx_error_response(error);
-  // A header is one line.
-  std::string header = error.message.substr(0, kErrorHeaderBytesMax);
-  for (char& c : header) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  }
-  response.headers.emplace_back("X-Influxdb-Error", std::move(header));
+  response.headers.push_back(influx_error_header(error.message));
   if (format == AnswerOptions::Format::kPrettyJson) {
     response.body = "{\n    \"error\": ";
     influxql::append_json_string(response.body, error.message);
@@ -327,6 +322,15 @@ HttpResponse health() {
 // Clients choose their dialect by the version: ours is InfluxDB 1.8's.
 std::vector<std::pair<std::string, std::string>> influx_headers() {
   return {{"X-Influxdb-Version", std::string(kInfluxVersion)}, {"X-Influxdb-Build", "varve " VARVE_VERSION}};
+}
+
+// A header is one line.
+std::pair<std::string, std::string> influx_error_header(std::string_view message) {
+  std::string header(message.substr(0, kErrorHeaderBytesMax));
+  for (char& c : header) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  return {"X-Influxdb-Error", std::move(header)};
 }
 
 void add_influx_routes(Router& router, const HttpServices& services) {

@@ -25,6 +25,11 @@ const Route* Router::find(const HttpRequest& request, HttpResponse& refusal) con
       allowed += route.method == "GET" ? "GET, HEAD" : route.method;
     }
   }
+  if (!allowed.empty() && request.method == "OPTIONS") {
+    refusal.status = 204;
+    refusal.headers.emplace_back("Allow", allowed);
+    return nullptr;
+  }
   if (!allowed.empty()) {
     refusal = error_response({405,
                               "method_not_allowed",

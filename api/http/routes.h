@@ -1,5 +1,5 @@
 // The table of routes: exact paths, and prefixes ending in "/" for routes with a name behind it.
-// Unknown paths get 404 with the nearest route, known paths with another method 405 with Allow.
+// Unknown paths get 404 with the nearest route, known paths with another method 405 with Allow, OPTIONS 204 with it.
 // Threads: built once; dispatch() from any thread.
 #pragma once
 
@@ -23,7 +23,7 @@ struct Route {
 class Router {
  public:
   void add(Route route) { routes_.push_back(std::move(route)); }
-  // The route, or null and `refusal` (404, 405) filled in.
+  // The route, or null and `refusal` (404, 405, the answer to OPTIONS) filled in.
   const Route* find(const HttpRequest& request, HttpResponse& refusal) const;
 
  private:
@@ -50,6 +50,8 @@ HttpResponse json_response(std::string body);
 // What every answer of the Influx family carries.
 constexpr std::string_view kInfluxVersion = "1.8.10";
 std::vector<std::pair<std::string, std::string>> influx_headers();
+// What 1.x adds to an error: its message again, as X-Influxdb-Error.
+std::pair<std::string, std::string> influx_error_header(std::string_view message);
 
 // Lines and rows of /write sent to quarantine since start.
 Counter& http_rows_rejected(MetricsRegistry& metrics);

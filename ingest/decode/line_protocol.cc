@@ -46,6 +46,13 @@ constexpr double kExactPowers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7
                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 constexpr uint64_t kExactMantissaMax = uint64_t{1} << 53;
 
+// Of a timestamp's absolute value, for kAutoPrecision.
+int64_t unit_of(int64_t time) {
+  if (time < 5'000'000'000) return kNsPerSecond;
+  if (time < 5'000'000'000'000) return kNsPerMs;
+  return time < 5'000'000'000'000'000 ? kNsPerUs : 1;
+}
+
 struct FieldItem {
   std::string_view name;
   FieldType type = FieldType::kDouble;
@@ -415,8 +422,9 @@ bool LineParser::read_double(FieldItem& item, std::string_view text) {
 bool LineParser::read_time() {
   while (at_ != end_ && *at_ == ' ') ++at_;
   if (ends_line(at_)) {
-    const int64_t rest = options_.now_ns % options_.precision_ns;
-    time_ns_ = options_.now_ns - (rest < 0 ? rest + options_.precision_ns : rest);
+    const int64_t unit = std::max<int64_t>(options_.precision_ns, 1);
+    const int64_t rest = options_.now_ns % unit;
+    time_ns_ = options_.now_ns - (rest < 0 ? rest + unit : rest);
     return true;
   }
   const char* const start = at_;
@@ -433,7 +441,8 @@ bool LineParser::read_time() {
   const char* after = p;
   while (after != end_ && *after == ' ') ++after;
   if (p == digits || !ends_line(after)) return refuse("bad_time", "the timestamp is not a whole number");
-  overflow |= __builtin_mul_overflow(value, options_.precision_ns, &value);
+  const int64_t unit = options_.precision_ns == kAutoPrecision ? unit_of(value) : options_.precision_ns;
+  overflow |= __builtin_mul_overflow(value, unit, &value);
   if (overflow || value > kTimeNsMax) {
     const std::string_view text(start, static_cast<size_t>(p - start));
     return refuse("bad_time",

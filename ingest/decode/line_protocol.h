@@ -33,9 +33,12 @@ namespace varve {
 
 constexpr size_t kLineRejectsMax = 1000;  // refused lines named per request; the rest is counted
 
+// As a precision: each timestamp by its size, as InfluxDB 3 does: |t| < 5e9 is s, < 5e12 ms, < 5e15 us, else ns.
+constexpr int64_t kAutoPrecision = 0;
+
 struct LineProtocolOptions {
   std::string database = std::string(kDefaultDatabase);
-  int64_t precision_ns = 1;     // unit of timestamps
+  int64_t precision_ns = 1;     // unit of timestamps, or kAutoPrecision
   int64_t now_ns = 0;           // for lines without one
   std::string_view table = {};  // of all rows; empty = each line's measurement
   std::vector<std::pair<std::string_view, std::string_view>> more_tags =

@@ -182,5 +182,166 @@ TEST_F(Http, BrokenBodiesAreRefusedWhole) {
   EXPECT_EQ(engine_.appends(), 0u);
 }
 
+// ---- InfluxDB 2.x and 3.x ----
+
+TEST_F(Http, V2WritesToABucketAsADatabase) {
+  EXPECT_EQ(post(port(), "/api/v2/write?org=o&bucket=plant&precision=ms", "m v=1 5").status, 204);
+  EXPECT_EQ(post(port(), "/api/v2/write?org=&bucket=plant/autogen&precision=&consistency=", "m v=2 6").status,
+            204);
+  EXPECT_EQ(post(port(), "/api/v2/write?bucket=plant", "\n").status, 204);
+  const auto records = engine_.records();
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(records[0].batches[0].database, "plant");
+  EXPECT_EQ(records[0].batches[0].times[0], 5'000'000);
+  EXPECT_EQ(records[1].batches[0].database, "plant");
+  EXPECT_EQ(records[1].batches[0].times[0], 6);
+}
+
+TEST_F(Http, V2ErrorsHaveItsCodesAndLine) {
+  const RawAnswer answer = post(port(), "/api/v2/write?bucket=b", "m v=1 1\nm v= 2\n");
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(answer.headers.at("x-platform-error-code"), "invalid");
+  EXPECT_EQ(json_of(answer)["code"], "invalid");
+  EXPECT_EQ(json_of(answer)["line"], 2);
+  EXPECT_THAT(json_of(answer)["message"].get<std::string>(), HasSubstr("unable to parse 'm v= 2': "));
+  EXPECT_EQ(engine_.rows("m"), 1u);
+  EXPECT_EQ(engine_.rows("varve_quarantine"), 1u);
+  for (const char* query : {"?bucket=", "?bucket=b&precision=h", "?bucket=b&precision=n", "?bucket=/rp"}) {
+    const RawAnswer wrong = post(port(), std::string("/api/v2/write") + query, "m v=1 1");
+    EXPECT_EQ(wrong.status, 400) << query;
+    EXPECT_EQ(json_of(wrong)["code"], "invalid") << query;
+    EXPECT_FALSE(json_of(wrong).contains("line")) << query;
+  }
+  EXPECT_EQ(engine_.rows("m"), 1u);
+}
+
+TEST_F(Http, V2AnswersWhatTheStoreRefusesWith422AndKeepsTheRest) {
+  engine_.refuse_rows(
+      [](const RowBatch& batch, size_t row) -> std::optional<std::pair<std::string, std::string>> {
+        if (batch.table != "m" || batch.times[row] != 2) return std::nullopt;
+        return std::pair<std::string, std::string>("type_conflict", "field `v` is a double");
+      });
+  const RawAnswer answer = post(port(), "/api/v2/write?bucket=b", "m v=1 1\nm v=2 2\n");
+  EXPECT_EQ(answer.status, 422);
+  EXPECT_EQ(json_of(answer)["code"], "unprocessable entity");
+  EXPECT_EQ(json_of(answer)["line"], 2);
+  EXPECT_THAT(json_of(answer)["message"].get<std::string>(),
+              HasSubstr("failure writing points to database: partial write: field type conflict: "));
+  EXPECT_EQ(engine_.rows("m"), 1u);
+}
+
+TEST_F(Http, V2OverloadAndSizeHaveItsCodes) {
+  engine_.fail_next_appends(1, unavailable("the memtable is full"));
+  const RawAnswer refused = post(port(), "/api/v2/write?bucket=b", "m v=1 1");
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_TRUE(refused.headers.contains("retry-after"));
+  EXPECT_EQ(json_of(refused)["code"], "unavailable");
+  RawClient plain(port());
+  plain.send("POST /api/v2/write?bucket=b HTTP/1.1\r\nHost: h\r\nContent-Length: 25000001\r\n\r\n");
+  const RawAnswer large = plain.answer();
+  EXPECT_EQ(large.status, 413);
+  EXPECT_EQ(json_of(large)["code"], "request too large");
+  EXPECT_EQ(json_of(large)["maxLength"], 25'000'000);
+}
+
+TEST_F(Http, V3GuessesTheUnitOfTimesUnlessToldAndTakesTheNamesOfUnits) {
+  EXPECT_EQ(
+      post(port(), "/api/v3/write_lp?db=d",
+           "m v=1 4999999999\nm v=2 5000000000\nm v=3 5000000000000\nm v=4 5000000000000000\nm v=5 -1\n")
+          .status,
+      204);
+  const auto records = engine_.records();
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].batches[0].times,
+            (std::vector<int64_t>{4'999'999'999'000'000'000, 5'000'000'000'000'000, 5'000'000'000'000'000,
+                                  5'000'000'000'000'000, -1'000'000'000}));
+  const std::pair<std::string, int64_t> units[] = {{"nanosecond", 1},
+                                                   {"ns", 1},
+                                                   {"n", 1},
+                                                   {"microsecond", 1000},
+                                                   {"us", 1000},
+                                                   {"u", 1000},
+                                                   {"ms", 1'000'000},
+                                                   {"millisecond", 1'000'000},
+                                                   {"s", 1'000'000'000},
+                                                   {"second", 1'000'000'000}};
+  for (const auto& [name, unit] : units) {
+    ASSERT_EQ(post(port(), "/api/v3/write_lp?db=d&no_sync=true&precision=" + name, "m v=1 7").status, 204)
+        << name;
+    EXPECT_EQ(engine_.records().back().batches[0].times[0], 7 * unit) << name;
+  }
+  for (const char* query : {"", "?db=", "?db=d&precision=h", "?db=d&accept_partial=1", "?db=d&no_sync=yes"}) {
+    EXPECT_EQ(post(port(), std::string("/api/v3/write_lp") + query, "m v=1 1").status, 400) << query;
+  }
+  EXPECT_EQ(post(port(), "/api/v3/write_lp?db=d", "").status, 400);  // as InfluxDB 3
+}
+
+TEST_F(Http, V3NamesEachBadLineAndKeepsTheRest) {
+  const RawAnswer answer = post(port(), "/api/v3/write_lp?db=d", "m v=1 1\nm v= 2\nm v=3 3\nnonsense\n");
+  EXPECT_EQ(answer.status, 400);
+  const Json body = json_of(answer);
+  EXPECT_EQ(body["error"], "partial write of line protocol occurred");
+  ASSERT_EQ(body["data"].size(), 2u);
+  EXPECT_EQ(body["data"][0]["line_number"], 2);
+  EXPECT_EQ(body["data"][0]["original_line"], "m v= 2");
+  EXPECT_FALSE(body["data"][0]["error_message"].get<std::string>().empty());
+  EXPECT_EQ(body["data"][1]["line_number"], 4);
+  EXPECT_EQ(engine_.rows("m"), 2u);
+}
+
+TEST_F(Http, V3TakesNothingOfABadBodyWhenPartsAreNotAccepted) {
+  const RawAnswer unparsed = post(port(), "/api/v3/write_lp?db=d&accept_partial=false", "m v=1 1\nm v= 2\n");
+  EXPECT_EQ(unparsed.status, 400);
+  EXPECT_EQ(json_of(unparsed)["error"], "line protocol parsing error");
+  EXPECT_EQ(json_of(unparsed)["data"]["line_number"], 2);
+  engine_.refuse_rows([](const RowBatch&, size_t row) -> std::optional<std::pair<std::string, std::string>> {
+    if (row != 1) return std::nullopt;
+    return std::pair<std::string, std::string>("series_limit", "too many");
+  });
+  const RawAnswer refused = post(port(), "/api/v3/write_lp?db=d&accept_partial=false", "m v=1 1\nm v=2 2\n");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(json_of(refused)["data"]["error_message"], "too many");
+  EXPECT_EQ(engine_.appends(), 0u);
+}
+
+TEST_F(Http, V1RepeatsItsErrorInAHeader) {
+  const RawAnswer answer = post(port(), "/write", "nonsense\n");
+  EXPECT_EQ(answer.headers.at("x-influxdb-error"), write_error(answer));
+}
+
+TEST_F(Http, OptionsSaysWhatARouteTakes) {
+  for (const char* path : {"/write", "/api/v2/write", "/api/v3/write_lp"}) {
+    const RawAnswer answer = ask(port(), std::string("OPTIONS ") + path + " HTTP/1.1\r\nHost: h\r\n\r\n");
+    EXPECT_EQ(answer.status, 204) << path;
+    EXPECT_EQ(answer.headers.at("allow"), "POST") << path;
+  }
+  EXPECT_EQ(ask(port(), "OPTIONS /nowhere HTTP/1.1\r\nHost: h\r\n\r\n").status, 404);
+}
+
+// What Telegraf's three outputs send (its plugins' http.go): chunked gzip, each with its own authorization.
+TEST_F(Http, TakesTelegrafsRequestsAsTheyAre) {
+  const std::string lines = "cpu,host=a usage_idle=99.5,n=3i,up=true 1735689600000000000\n";
+  const auto telegraf = [&](const std::string& target, const std::string& authorization) {
+    return ask(port(), "POST " + target +
+                           " HTTP/1.1\r\nHost: 127.0.0.1:8086\r\nUser-Agent: Telegraf/1.30.0 Go/1.22.0\r\n"
+                           "Transfer-Encoding: chunked\r\n" +
+                           authorization +
+                           "Content-Encoding: gzip\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                           "Accept-Encoding: gzip\r\n\r\n" +
+                           chunked(gzip(lines)))
+        .status;
+  };
+  EXPECT_EQ(post(port(), "/query", "q=CREATE+DATABASE+%22telegraf%22",
+                 "Content-Type: application/x-www-form-urlencoded\r\n")
+                .status,
+            200);
+  EXPECT_EQ(telegraf("/write?consistency=any&db=telegraf&rp=", "Authorization: Basic dTpw\r\n"), 204);
+  EXPECT_EQ(telegraf("/write?db=telegraf", ""), 204);
+  EXPECT_EQ(telegraf("/api/v2/write?bucket=telegraf&org=plant", "Authorization: Token secret\r\n"), 204);
+  EXPECT_EQ(telegraf("/api/v3/write_lp?db=telegraf&no_sync=false", "Authorization: Bearer secret\r\n"), 204);
+  EXPECT_EQ(engine_.rows("cpu"), 4u);
+  for (const LogRecord& record : engine_.records()) EXPECT_EQ(record.batches[0].database, "telegraf");
+}
+
 }  // namespace
 }  // namespace varve
