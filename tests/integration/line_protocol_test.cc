@@ -19,7 +19,6 @@ const std::vector<std::string> kSame = {
     R"(m\ x,t=a v=1 1)",
     R"(m\,x,t=a v=1 1)",
     R"(m=x,t=a v=1 1)",
-    R"(m\=x,t=a v=1 1)",
     R"(m\\x,t=a v=1 1)",
     R"(m\nx,t=a v=1 1)",
     R"(m"x",t=a v=1 1)",
@@ -54,7 +53,6 @@ const std::vector<std::string> kSame = {
     R"(m v="#" 1)",
     R"(m v='a' 1)",
     R"(m v="a" "b" 1)",
-    R"(m v="a"b 1)",
     R"(m v=a 1)",
     // numbers
     "m v=1 1",
@@ -172,7 +170,7 @@ const std::vector<std::string> kSame = {
     "m v=1 1\nm v=2 1",
 };
 
-// Refused by one of the two only, and why.
+// Refused by one of the two only, or read otherwise, and why.
 struct Differs {
   std::string body;
   int influxd;
@@ -180,6 +178,9 @@ struct Differs {
   std::string_view why;
 };
 const std::vector<Differs> kDifferent = {
+    {R"(m v="a"b 1)", 204, 400, "InfluxDB 1.x stores the string a\" and is silent about the rest"},
+    {R"(m\=x v=1 1)", 204, 204,
+     "InfluxDB 1.6 reads it as m=x, against the specification: \\ is a byte there"},
     {"m v=1u 1", 400, 204, "InfluxDB 1.x is built without unsigned integers; later ones take them"},
     {"m v=1 1\r\n", 400, 204, "lines of Windows are lines"},
     {"m,t=a\xff v=1 1", 204, 400, "what is stored is UTF-8"},
