@@ -217,6 +217,7 @@ Result<void> read_query(const toml::table& table, Source source, QueryOptions& o
   reader.duration("timeout", false, out.timeout_ns);
   reader.count("max_rows", 1, kQueryRowsMax, out.max_rows);
   reader.bytes("max_memory", false, out.max_memory_bytes);
+  reader.bytes("total_memory", false, out.total_memory_bytes);
   reader.count("max_concurrent", 1, kQueriesMax, max_concurrent);
   out.max_concurrent = static_cast<uint32_t>(max_concurrent);
   uint64_t threads = out.threads;

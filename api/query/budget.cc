@@ -6,11 +6,13 @@
 
 namespace varve {
 
-QueryBudget::QueryBudget(const QueryOptions& options, const Clock& clock, StopSwitch stop)
+QueryBudget::QueryBudget(const QueryOptions& options, const Clock& clock, StopSwitch stop,
+                         SharedBytes* all_bytes)
     : options_(options),
       clock_(clock),
       started_ns_(clock.monotonic_ns()),
-      stop_(stop ? std::move(stop) : std::make_shared<std::atomic<bool>>(false)) {}
+      stop_(stop ? std::move(stop) : std::make_shared<std::atomic<bool>>(false)),
+      all_bytes_(all_bytes) {}
 
 QueryResult<void> QueryBudget::check() const {
   if (stop_->load(std::memory_order_relaxed)) {
@@ -34,16 +36,39 @@ QueryResult<void> QueryBudget::count_rows(uint64_t rows) {
   return tl::make_unexpected(std::move(error));
 }
 
+QueryResult<void> QueryBudget::take_memory(uint64_t bytes) {
+  const uint64_t own = memory_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  const uint64_t all =
+      all_bytes_ == nullptr ? 0 : all_bytes_->fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  if (own <= options_.max_memory_bytes && all <= options_.total_memory_bytes) return {};
+  give_back_memory(bytes);  // this query ends; the others keep their room
+  if (own > options_.max_memory_bytes) {
+    QueryError error =
+        limit_error("memory_limit", fmt::format("the query needs more than query.max_memory = {}",
+                                                format_bytes(options_.max_memory_bytes)));
+    error.hint = "group by fewer values, add LIMIT, or raise query.max_memory";
+    return tl::make_unexpected(std::move(error));
+  }
+  return tl::make_unexpected(
+      QueryError{QueryErrorKind::kBusy, "total_memory_limit",
+                 fmt::format("all queries together need more than query.total_memory = {}, {} of it this one",
+                             format_bytes(options_.total_memory_bytes), format_bytes(own)),
+                 std::nullopt, "try again when fewer run, or raise query.total_memory"});
+}
+
+void QueryBudget::give_back_memory(uint64_t bytes) {
+  memory_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  if (all_bytes_ != nullptr) all_bytes_->fetch_sub(bytes, std::memory_order_relaxed);
+}
+
 QueryResult<void> MemoryUse::set(uint64_t bytes) {
-  const uint64_t change = bytes - bytes_;  // modulo 2^64 when it shrinks
-  const uint64_t total = budget_.memory_bytes_.fetch_add(change, std::memory_order_relaxed) + change;
+  if (bytes > bytes_) {
+    VARVE_QUERY_TRY(budget_.take_memory(bytes - bytes_));
+  } else {
+    budget_.give_back_memory(bytes_ - bytes);
+  }
   bytes_ = bytes;
-  if (total <= budget_.options_.max_memory_bytes) return {};
-  QueryError error =
-      limit_error("memory_limit", fmt::format("the query needs more than query.max_memory = {}",
-                                              format_bytes(budget_.options_.max_memory_bytes)));
-  error.hint = "group by fewer values, add LIMIT, or raise query.max_memory";
-  return tl::make_unexpected(std::move(error));
+  return {};
 }
 
 }  // namespace varve

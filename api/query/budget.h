@@ -1,7 +1,8 @@
 // What one query may use: time, memory, result rows; the switch that stops it; and what it has used so far.
+// Queries of one service share what all of them together may take: the one whose growth passes that ends.
 // Memory is what operators report (groups, sort buffers, distinct rows, collected values, strings that expressions
 // make), not every allocation: a query's true growth stays near the limit, not below it to the byte.
-// Errors:  timeout, cancelled, memory_limit, row_limit, each naming the configuration key.
+// Errors:  timeout, cancelled, memory_limit, total_memory_limit, row_limit, each naming the configuration key.
 // Threads: any; a query's threads share one budget.
 #pragma once
 
@@ -12,10 +13,14 @@
 
 namespace varve {
 
+// Bytes that all queries of a service have taken.
+using SharedBytes = std::atomic<uint64_t>;
+
 class QueryBudget {
  public:
-  // `stop` is the switch others hold as well; null = one of our own.
-  QueryBudget(const QueryOptions& options, const Clock& clock, StopSwitch stop = nullptr);
+  // `stop` is the switch others hold as well; null = one of our own. `all_bytes` outlives the budget; null = it is alone.
+  QueryBudget(const QueryOptions& options, const Clock& clock, StopSwitch stop = nullptr,
+              SharedBytes* all_bytes = nullptr);
   QueryBudget(const QueryBudget&) = delete;
   QueryBudget& operator=(const QueryBudget&) = delete;
 
@@ -34,10 +39,13 @@ class QueryBudget {
 
  private:
   friend class MemoryUse;
+  QueryResult<void> take_memory(uint64_t bytes);  // nothing is taken when it does not fit
+  void give_back_memory(uint64_t bytes);
   const QueryOptions options_;
   const Clock& clock_;
   const int64_t started_ns_;
   const StopSwitch stop_;
+  SharedBytes* const all_bytes_;
   std::atomic<uint64_t> memory_bytes_{0};
   std::atomic<uint64_t> rows_{0};
   std::atomic<uint64_t> rows_scanned_{0};
@@ -49,7 +57,7 @@ class QueryBudget {
 class MemoryUse {
  public:
   explicit MemoryUse(QueryBudget& budget) : budget_(budget) {}
-  ~MemoryUse() { budget_.memory_bytes_.fetch_sub(bytes_, std::memory_order_relaxed); }
+  ~MemoryUse() { budget_.give_back_memory(bytes_); }
   MemoryUse(const MemoryUse&) = delete;
   MemoryUse& operator=(const MemoryUse&) = delete;
   QueryResult<void> set(uint64_t bytes);

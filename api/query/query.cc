@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <mutex>
 #include <new>
+#include <span>
+#include <variant>
 
 #include "api/query/admission.h"
 #include "api/query/budget.h"
@@ -87,19 +89,30 @@ QueryResult<void> show_tables(const Engine& engine, QueryBudget& budget, ResultS
   return hand_out(columns, batch, budget, sink, stats);
 }
 
-QueryResult<void> describe(const Engine& engine, const TableName& name, QueryBudget& budget, ResultSink& sink,
-                           QueryStats& stats) {
-  VARVE_QUERY_ASSIGN(const TableInfo table, find_table(engine, name));
+// The columns of a table of the store; of a system table, when the store has none of that name.
+QueryResult<void> describe(const Engine& engine, std::span<const SystemTable> system_tables,
+                           const TableName& name, QueryBudget& budget, ResultSink& sink, QueryStats& stats) {
   const std::vector<ResultColumn> columns{string_column("name"), string_column("kind"),
                                           string_column("type")};
   ResultBatch batch = empty_batch(columns);
-  for (const ColumnInfo& column : table.columns) {
-    batch.columns[0].push_string(column.name);
-    batch.columns[1].push_string(column_kind_name(column.kind));
-    batch.columns[2].push_string(column.kind == ColumnKind::kTime  ? "timestamp"
-                                 : column.kind == ColumnKind::kTag ? "string"
-                                                                   : field_type_name(column.type));
+  const auto add = [&](std::string_view column, std::string_view kind, std::string_view type) {
+    batch.columns[0].push_string(column);
+    batch.columns[1].push_string(kind);
+    batch.columns[2].push_string(type);
     ++batch.rows;
+  };
+  VARVE_QUERY_ASSIGN(const NamedTable table, find_any_table(engine, system_tables, name));
+  if (const auto* const system = std::get_if<const SystemTable*>(&table)) {
+    for (const ResultColumn& column : (*system)->columns) {
+      add(column.name, column_kind_name(ColumnKind::kField), result_type_name(column.type));
+    }
+    return hand_out(columns, batch, budget, sink, stats);
+  }
+  for (const ColumnInfo& column : std::get<TableInfo>(table).columns) {
+    add(column.name, column_kind_name(column.kind),
+        column.kind == ColumnKind::kTime  ? "timestamp"
+        : column.kind == ColumnKind::kTag ? "string"
+                                          : field_type_name(column.type));
   }
   return hand_out(columns, batch, budget, sink, stats);
 }
@@ -156,6 +169,7 @@ struct QueryService::State {
   LatencyHistogram& seconds;
   std::vector<SystemTable> system_tables;
   WorkerPool pool;
+  SharedBytes memory_bytes = 0;  // of all queries
 
   Admission admission;
   mutable std::mutex mutex;  // guards the rest
@@ -204,7 +218,7 @@ struct QueryService::State {
     if (std::holds_alternative<ShowTablesStatement>(statement))
       return show_tables(engine, budget, sink, stats);
     if (const auto* wanted = std::get_if<DescribeStatement>(&statement)) {
-      return describe(engine, wanted->table, budget, sink, stats);
+      return describe(engine, system_tables, wanted->table, budget, sink, stats);
     }
     if (const auto* rows = std::get_if<DeleteStatement>(&statement)) {
       return delete_rows(engine, *rows, request, clock.wall_ns(), budget, sink, stats);
@@ -232,6 +246,7 @@ QueryService::QueryService(Engine& engine, QueryOptions options, MetricsRegistry
           metrics.histogram("varve_query_seconds", "Time from a statement's start to its last row."),
           {},
           WorkerPool(options.threads),
+          0,
           Admission(admission_limits(options)),
           {},
           {},
@@ -254,7 +269,7 @@ QueryResult<QueryStats> QueryService::run(const QueryRequest& request, ResultSin
 
 QueryResult<QueryStats> QueryService::run_work(const QueryRequest& request, const QueryWork& work) {
   const StopSwitch stop = request.stop ? request.stop : std::make_shared<std::atomic<bool>>(false);
-  QueryBudget budget(state_->options, state_->clock, stop);
+  QueryBudget budget(state_->options, state_->clock, stop, &state_->memory_bytes);
   const uint64_t id = state_->enlist(request, budget);
   if (auto place = state_->take_place(id, request.client, *stop, budget); !place) {
     state_->strike(id);

@@ -24,6 +24,7 @@ struct QueryOptions {
   int64_t timeout_ns = 30 * kNsPerSecond;
   uint64_t max_rows = 1'000'000;
   uint64_t max_memory_bytes = 512ULL << 20;
+  uint64_t total_memory_bytes = 2ULL << 30;  // of all queries together; guessed: four of the largest
   uint32_t max_concurrent = 16;
   uint32_t threads = 0;           // that work on one query, shared by all of them; 0 = one a core
   uint64_t part_rows = 64 << 10;  // a query of more rows is worked on in parts, see ordered_parts.h

@@ -39,6 +39,8 @@ Written read(std::string_view sql) {
 // Of equal errors, and of syntax errors, the one further into the statement has understood more of it. A clause or
 // function that SQLite lacks was for the native engine, which says what is wrong with it; so does a hint.
 QueryError more_helpful(QueryError refusal, QueryError error) {
+  // The native engine knows no system tables, so it cannot mean one.
+  if (error.code == "unknown_table" && error.hint.starts_with("did you mean `varve_")) return error;
   constexpr size_t kSamePlace = 2;  // bytes: one engine points at an operator's first byte, one at its second
   if (error.code == "unsupported" && refusal.code != "unsupported") return refusal;
   const bool hinted = refusal.code == "sql_syntax" && !refusal.hint.empty() && error.hint.empty();

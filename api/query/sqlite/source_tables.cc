@@ -45,12 +45,21 @@ void SourceTable::reference_all() {
   for (SourceColumn& column : columns) column.referenced = true;
 }
 
-const SystemTable* find_system_table(std::span<const SystemTable> tables, const TableName& name) {
-  if (!name.database.empty() && !equal_ignoring_case(name.database, kDefaultDatabase)) return nullptr;
-  const auto found = std::find_if(tables.begin(), tables.end(), [&](const SystemTable& table) {
-    return equal_ignoring_case(table.name, name.name);
-  });
-  return found == tables.end() ? nullptr : &*found;
+QueryResult<NamedTable> find_any_table(const Engine& engine, std::span<const SystemTable> system_tables,
+                                       const TableName& name) {
+  QueryResult<TableInfo> info = find_table(engine, name);
+  if (info) return NamedTable(std::move(*info));
+  QueryError& error = info.error();
+  const bool may_be_system = name.database.empty() || equal_ignoring_case(name.database, kDefaultDatabase);
+  if (error.code != "unknown_table" || !may_be_system) return tl::make_unexpected(std::move(error));
+  std::vector<std::string> names;
+  for (const SystemTable& table : system_tables) {
+    if (equal_ignoring_case(table.name, name.name)) return NamedTable(&table);
+    names.push_back(table.name);
+  }
+  const std::string hint = nearest_hint(name.name, names);
+  if (!hint.empty() && !error.hint.starts_with("did you mean")) error.hint = hint;
+  return tl::make_unexpected(std::move(error));
 }
 
 QueryResult<SourceTable*> SourceTables::add(std::unique_ptr<SourceTable> table) {
@@ -61,17 +70,16 @@ QueryResult<SourceTable*> SourceTables::add(std::unique_ptr<SourceTable> table) 
 
 QueryResult<SourceTable*> SourceTables::find(const TableName& name) {
   auto table = std::make_unique<SourceTable>();
-  QueryResult<TableInfo> info = find_table(engine_, name);
-  if (!info) {
-    table->system = info.error().code == "unknown_table" ? find_system_table(system_tables_, name) : nullptr;
-    if (table->system == nullptr) return tl::make_unexpected(std::move(info.error()));
+  VARVE_QUERY_ASSIGN(NamedTable found, find_any_table(engine_, system_tables_, name));
+  if (const auto* const system = std::get_if<const SystemTable*>(&found)) {
+    table->system = *system;
     table->module = table->system->name;
     for (const ResultColumn& column : table->system->columns) {
       table->columns.push_back({column.name, column.name, type_of(column.type), ColumnKind::kField, false});
     }
     return add(std::move(table));
   }
-  table->info = std::move(*info);
+  table->info = std::move(std::get<TableInfo>(found));
   table->module = fmt::format("{}.{}", table->info.database, table->info.name);
   std::set<std::string> folded;
   for (const ColumnInfo& column : table->info.columns) {

@@ -10,6 +10,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "api/query/scalar.h"
@@ -57,7 +58,10 @@ class SourceTables {
   std::set<std::string> functions_;
 };
 
-// The system table of this name, bare or in the default database; null when there is none.
-const SystemTable* find_system_table(std::span<const SystemTable> tables, const TableName& name);
+// The table of this name in the store, else the system table: bare or in the default database. The one found lives as
+// long as `system_tables`.
+using NamedTable = std::variant<TableInfo, const SystemTable*>;
+QueryResult<NamedTable> find_any_table(const Engine& engine, std::span<const SystemTable> system_tables,
+                                       const TableName& name);
 
 }  // namespace varve

@@ -82,6 +82,7 @@ tables = ["water"]
 timeout = "5s"
 max_rows = 10
 max_memory = "1MiB"
+total_memory = "3MiB"
 max_concurrent = 2
 threads = 3
 )");
@@ -120,6 +121,7 @@ threads = 3
   EXPECT_EQ(config.mirrors[0].batch_lines, 10u);
   EXPECT_EQ(config.query.timeout_ns, 5 * kNsPerSecond);
   EXPECT_EQ(config.query.max_memory_bytes, 1u << 20);
+  EXPECT_EQ(config.query.total_memory_bytes, 3u << 20);
   EXPECT_EQ(config.query.max_concurrent, 2u);
   EXPECT_EQ(config.query.threads, 3u);
 }

@@ -284,6 +284,45 @@ TEST(Budget, ListsWhatQueriesUseAndWhoWaits) {
   EXPECT_EQ(sink.on_rows, nullptr);
 }
 
+// One query holds a sorted table in memory; a second one like it would go over the limit of both together.
+TEST(Budget, BoundsTheMemoryOfAllQueriesTogether) {
+  MemoryEngine engine;
+  fill_texts(engine, 3000, 1000);
+  QueryOptions options;
+  options.total_memory_bytes = 6 << 20;
+  MetricsRegistry metrics;
+  QueryService service(engine, options, metrics);
+  struct Sink : ResultSink {
+    std::function<void()> on_rows;
+    bool begin(const std::vector<ResultColumn>&) override { return true; }
+    bool rows(const ResultBatch&) override {
+      if (on_rows) std::exchange(on_rows, nullptr)();
+      return true;
+    }
+  } sink;
+  const std::vector<std::string> statements{"SELECT s FROM t ORDER BY n DESC",
+                                            "SELECT s, row_number() OVER (ORDER BY s) FROM t"};
+  sink.on_rows = [&] {
+    ASSERT_GT(service.running().at(0).memory_bytes, 3U << 20);
+    for (const std::string& sql : statements) {
+      CollectedResult unread;
+      const auto outcome = service.run({sql, {}}, unread);
+      ASSERT_FALSE(outcome) << sql;
+      EXPECT_EQ(outcome.error().kind, QueryErrorKind::kBusy);
+      EXPECT_EQ(outcome.error().code, "total_memory_limit");
+      EXPECT_NE(outcome.error().message.find("query.total_memory = 6.0 MiB"), std::string::npos)
+          << outcome.error().message;
+    }
+  };
+  const auto first = service.run({statements[0], {}}, sink);  // goes on as if nothing had been
+  EXPECT_TRUE(first) << first.error().message;
+  EXPECT_EQ(sink.on_rows, nullptr);
+  for (const std::string& sql : statements) {  // and has given everything back
+    CollectedResult read;
+    EXPECT_TRUE(service.run({sql, {}}, read)) << sql;
+  }
+}
+
 TEST(Budget, RefusesWhenTheQueueIsFullAndSaysSo) {
   MemoryEngine engine;
   fill_texts(engine, 10, 10);
