@@ -223,6 +223,10 @@ QueryResult<bool> Fill::look_back(const RunGroups& run) {
     plan.series_filter =
         std::make_unique<LackingSeries<decltype(wanted.groups)>>(std::move(own), plan, wanted.groups);
   }
+  // A step begins at the row before, which a slice's first row lacks: then all that is earlier is one slice.
+  const bool steps =
+      std::any_of(plan.aggregates.begin(), plan.aggregates.end(),
+                  [](const PlannedAggregate& aggregate) { return is_step_aggregate(aggregate.spec.kind); });
   int64_t end = plan_.time.min - 1;
   int64_t buckets = kSliceBuckets;
   while (!wanted.groups.empty() && end >= fill_.oldest) {
@@ -230,7 +234,7 @@ QueryResult<bool> Fill::look_back(const RunGroups& run) {
         std::max<int64_t>(kSliceBuckets, kSliceGroupsMax / static_cast<int64_t>(wanted.groups.size()));
     buckets = std::min(buckets, most);
     int64_t length = 0;
-    if (__builtin_mul_overflow(buckets, rule_.mean_width_ns(), &length)) length = INT64_MAX;
+    if (steps || __builtin_mul_overflow(buckets, rule_.mean_width_ns(), &length)) length = INT64_MAX;
     plan.time = {std::max(fill_.oldest, rule_.start_of(saturating_subtract(end, length))), end};
     VARVE_QUERY_ASSIGN(const bool types_agree, run_slice(run, wanted));
     if (!types_agree) return false;
@@ -366,18 +370,20 @@ bool Fill::append_linear(Group& group, size_t item, int64_t bucket, ColumnVector
   const int64_t left_time = keys_[fill_.bucket_key].ints[group.before[item]];
   const auto length =
       static_cast<long double>(group.places[after].bucket) - static_cast<long double>(left_time);
-  const long double share = (static_cast<long double>(bucket) - static_cast<long double>(left_time)) / length;
+  const long double passed = static_cast<long double>(bucket) - static_cast<long double>(left_time);
   const uint32_t right = group.places[after].row;
   const uint32_t left = group.before[item];
   if (values.type == FieldType::kInt64) {
     const auto low = static_cast<long double>(values.ints[left]);
-    out.push_int(std::llround(low + (static_cast<long double>(values.ints[right]) - low) * share));
+    // Divided last, so that a half is one and is rounded away from zero.
+    out.push_int(std::llround(low + (static_cast<long double>(values.ints[right]) - low) * passed / length));
     return true;
   }
-  const double value =
-      values.doubles[left] + (values.doubles[right] - values.doubles[left]) * static_cast<double>(share);
-  if (std::isnan(value)) return false;  // between infinities
-  out.push_double(value);
+  const double low = values.doubles[left];
+  const double high = values.doubles[right];
+  if (!std::isfinite(low) || !std::isfinite(high))
+    return false;  // a line to or from an infinity has no points
+  out.push_double(low + (high - low) * static_cast<double>(passed / length));
   return true;
 }
 

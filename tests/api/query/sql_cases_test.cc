@@ -4,7 +4,9 @@
 //   parameter NAME VALUE                                    ($NAME of the statements below; values as above)
 //   query            followed by SQL lines, ----, the column names, the rows; a blank line ends it
 //   error            followed by SQL lines, ----, the outcome
-// Every statement runs with blocks of 1, 3 and 1024 rows, with statistics and without; all must agree.
+//   restart          (the store is flushed, closed and opened again)
+// Lines take effect in their order. Every statement runs with blocks of 1, 3 and 1024 rows, with statistics and without;
+// all must agree. In a file with `restart` it also runs on a store on disk, which the rows are written to as well.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,6 +17,7 @@
 #include "storage/base/timestamp.h"
 #include "tests/support/memory_engine.h"
 #include "tests/support/query_result.h"
+#include "tests/support/temp_dir.h"
 
 namespace varve {
 namespace {
@@ -26,29 +29,86 @@ Value parse_value(const std::string& text) {
   return std::stod(text);
 }
 
-void insert(MemoryEngine& engine, const std::string& line) {
-  std::istringstream in(line);
-  std::string word;
+struct Row {
+  std::string database{kDefaultDatabase};
   std::string table;
-  std::string time;
-  in >> word >> table >> time;
-  const size_t dot = table.find('.');
-  const std::string database =
-      dot == std::string::npos ? std::string(kDefaultDatabase) : table.substr(0, dot);
-  if (dot != std::string::npos) table.erase(0, dot + 1);
+  int64_t time = 0;
   MemoryEngine::Tags tags;
   MemoryEngine::Fields fields;
+};
+
+Row parse_row(const std::string& line) {
+  Row row;
+  std::istringstream in(line);
+  std::string word;
+  std::string time;
+  in >> word >> row.table >> time;
+  if (const size_t dot = row.table.find('.'); dot != std::string::npos) {
+    row.database = row.table.substr(0, dot);
+    row.table.erase(0, dot + 1);
+  }
+  row.time = parse_timestamp(time).value();
   while (in >> word) {
     const size_t equals = word.find('=');
     const std::string value = word.substr(equals + 1);
     if (word.starts_with("tag:")) {
-      tags.emplace_back(word.substr(4, equals - 4), value);
+      row.tags.emplace_back(word.substr(4, equals - 4), value);
     } else {
-      fields.emplace_back(word.substr(0, equals), parse_value(value));
+      row.fields.emplace_back(word.substr(0, equals), parse_value(value));
     }
   }
-  engine.insert(database, table, parse_timestamp(time).value(), tags, fields);
+  return row;
 }
+
+// The store on disk of a file with `restart`.
+class DiskStore {
+ public:
+  DiskStore() { open(); }
+
+  Engine& engine() { return *engine_; }
+
+  void insert(const Row& row) {
+    RowBatchBuilder builder(row.database, row.table);
+    builder.begin_row();
+    for (const auto& [name, value] : row.tags) builder.tag(name, value);
+    for (const auto& [name, value] : row.fields) {
+      if (const auto* real = std::get_if<double>(&value)) builder.field_double(name, *real);
+      if (const auto* whole = std::get_if<int64_t>(&value)) builder.field_int(name, *whole);
+      if (const auto* flag = std::get_if<bool>(&value)) builder.field_bool(name, *flag);
+      if (const auto* text = std::get_if<std::string>(&value)) builder.field_string(name, *text);
+    }
+    builder.end_row(row.time);
+    std::vector<RowBatch> batches;
+    batches.push_back(builder.finish());
+    AdmittedWrite admitted = engine_->admit(std::move(batches));
+    ASSERT_TRUE(admitted.rejected().empty()) << admitted.rejected()[0].detail;
+    const auto lsn = engine_->append_and_wait(std::move(admitted));
+    ASSERT_TRUE(lsn) << lsn.error().message;
+  }
+
+  void restart() {
+    const auto flushed = engine_->flush();
+    ASSERT_TRUE(flushed) << flushed.error().message;
+    engine_->close();
+    engine_.reset();
+    open();
+  }
+
+ private:
+  void open() {
+    EngineOptions options;
+    options.data_directory = directory_.path().string();
+    options.compaction = false;
+    options.metrics = &metrics_;
+    auto engine = Engine::open(options);
+    ASSERT_TRUE(engine) << engine.error().message;
+    engine_ = std::move(*engine);
+  }
+
+  test::TempDir directory_;
+  MetricsRegistry metrics_;
+  std::unique_ptr<Engine> engine_;
+};
 
 void list_segment(MemoryEngine& engine, const std::string& line) {
   std::istringstream in(line);
@@ -86,7 +146,7 @@ std::string answer(const CollectedResult& result) {
   return text;
 }
 
-void run_case(MemoryEngine& engine, const Case& one) {
+void run_case(MemoryEngine& engine, DiskStore* disk, const Case& one) {
   for (const size_t block_rows : {size_t{1024}, size_t{3}, size_t{1}}) {
     for (const bool statistics : {true, false}) {
       engine.block_rows = block_rows;
@@ -97,21 +157,45 @@ void run_case(MemoryEngine& engine, const Case& one) {
       EXPECT_EQ(result.error.has_value(), one.is_error) << one.place;
     }
   }
+  if (disk == nullptr) return;
+  EXPECT_EQ(answer(run_query(disk->engine(), one.sql, one.parameters)), one.expected)
+      << one.place << ": " << one.sql << "\non disk";
 }
 
-void run_file(const std::filesystem::path& path) {
-  MemoryEngine engine;
+bool has_restart(const std::filesystem::path& path) {
   std::ifstream in(path);
-  std::vector<Case> cases;
+  std::string line;
+  while (std::getline(in, line)) {
+    if (line == "restart") return true;
+  }
+  return false;
+}
+
+// How many statements ran after a restart.
+size_t run_file(const std::filesystem::path& path) {
+  MemoryEngine engine;
+  const auto disk = has_restart(path) ? std::make_unique<DiskStore>() : nullptr;
+  std::ifstream in(path);
   std::string line;
   QueryParameters parameters;
-  for (int number = 1; std::getline(in, line); ++number) {
-    if (line.starts_with("insert ")) insert(engine, line);
+  size_t cases = 0;
+  size_t after_restart = 0;
+  bool restarted = false;
+  for (int number = 1; std::getline(in, line) && !testing::Test::HasFatalFailure(); ++number) {
+    if (line.starts_with("insert ")) {
+      const Row row = parse_row(line);
+      engine.insert(row.database, row.table, row.time, row.tags, row.fields);
+      if (disk) disk->insert(row);
+    }
     if (line.starts_with("segment ")) list_segment(engine, line);
     if (line.starts_with("parameter ")) {
       const size_t name = line.find(' ') + 1;
       const size_t value = line.find(' ', name) + 1;
       parameters[line.substr(name, value - name - 1)] = parse_value(line.substr(value));
+    }
+    if (line == "restart") {
+      disk->restart();
+      restarted = true;
     }
     if (line != "query" && line != "error") continue;
     Case one{path.filename().string() + ":" + std::to_string(number), line == "error", {}, {}, parameters};
@@ -119,10 +203,12 @@ void run_file(const std::filesystem::path& path) {
     for (; std::getline(in, line) && !line.empty(); ++number) one.expected += line + "\n";
     number += 2;
     one.sql.pop_back();
-    cases.push_back(one);
+    run_case(engine, disk.get(), one);
+    ++cases;
+    after_restart += restarted ? 1 : 0;
   }
-  ASSERT_FALSE(cases.empty()) << path;
-  for (const Case& one : cases) run_case(engine, one);
+  EXPECT_GT(cases, 0U) << path;
+  return after_restart;
 }
 
 TEST(SqlCases, AnswerAsWritten) {
@@ -132,7 +218,9 @@ TEST(SqlCases, AnswerAsWritten) {
   }
   std::sort(files.begin(), files.end());
   ASSERT_FALSE(files.empty());
-  for (const auto& file : files) run_file(file);
+  size_t after_restart = 0;
+  for (const auto& file : files) after_restart += run_file(file);
+  EXPECT_GT(after_restart, 0U);
 }
 
 }  // namespace
