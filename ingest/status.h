@@ -25,7 +25,10 @@ struct SourceStatus {
   std::string detail;  // why, when not running
   uint64_t messages_total = 0;
   uint64_t rows_total = 0;
-  uint64_t rejected_total = 0;  // sent to quarantine
+  uint64_t rejected_total = 0;       // sent to quarantine
+  uint64_t filtered_total = 0;       // rows that `where` did not let pass
+  uint64_t deduped_total = 0;        // rows dropped as seen before
+  uint64_t enrich_misses_total = 0;  // lookups without an answer
   std::vector<PartitionStatus> partitions;
 };
 

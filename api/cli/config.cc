@@ -7,6 +7,7 @@
 #include <limits>
 #include <set>
 
+#include "api/cli/config_process.h"
 #include "api/cli/config_reader.h"
 #include "storage/base/file.h"
 #include "storage/base/timestamp.h"
@@ -181,6 +182,7 @@ Result<KafkaSourceOptions> read_kafka(const toml::table& table, std::string name
   if (auto decoder = make_decoder(out.mapping); !decoder) {
     reader.fail(mapping_key(decoder.error().message), decoder.error().message);
   }
+  VARVE_TRY(read_process(reader, path, source.file, source.known, out));
   VARVE_TRY(reader.finish());
   return out;
 }

@@ -61,6 +61,15 @@ void ConfigReader::fail(std::string_view key, std::string_view what) {
       "{}: key {}{}: {}", place_of(node != nullptr ? node : &table_, file_name_), path_, key, what));
 }
 
+void ConfigReader::fail_element(std::string_view key, size_t index, std::string_view what) {
+  if (error_) return;
+  const toml::array* const list = table_.get_as<toml::array>(key);
+  const toml::node* const element = list == nullptr ? nullptr : list->get(index);
+  error_ = invalid_argument(fmt::format("{}: key {}{}.{}: {}",
+                                        place_of(element != nullptr ? element : &table_, file_name_), path_,
+                                        key, index, what));
+}
+
 void ConfigReader::text(std::string_view key, std::string& out) {
   const toml::node* const node = find(key);
   if (node == nullptr) return;

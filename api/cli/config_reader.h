@@ -43,6 +43,8 @@ class ConfigReader {
   bool has(std::string_view key) const { return table_.contains(key); }
   // An error at a key this reader has already read.
   void fail(std::string_view key, std::string_view what);
+  // The same at an element of a list: "key kafka.0.set.1: ...".
+  void fail_element(std::string_view key, size_t index, std::string_view what);
   Result<void> finish();  // unknown keys, or the first error
 
  private:

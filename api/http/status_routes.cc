@@ -108,6 +108,9 @@ Json source_json(const SourceStatus& source) {
           {"messages_total", source.messages_total},
           {"rows_total", source.rows_total},
           {"rejected_total", source.rejected_total},
+          {"filtered_total", source.filtered_total},
+          {"deduped_total", source.deduped_total},
+          {"enrich_misses_total", source.enrich_misses_total},
           {"partitions", std::move(partitions)}};
 }
 

@@ -78,8 +78,14 @@ Result<std::unique_ptr<ConsumerLoop>> ConsumerLoop::make(KafkaSourceOptions opti
       auto consumer,
       with_context(KafkaConsumer::open({options.brokers, options.group, options.topics, options.properties}),
                    options.name));
-  return std::unique_ptr<ConsumerLoop>(
+  std::unique_ptr<RowProcessor> processor;
+  if (options.make_processor) {
+    VARVE_ASSIGN(processor, with_context(options.make_processor(engine), options.name));
+  }
+  std::unique_ptr<ConsumerLoop> loop(
       new ConsumerLoop(std::move(options), engine, metrics, rule, std::move(decoder), std::move(consumer)));
+  loop->pipeline_.process_with(std::move(processor));
+  return loop;
 }
 
 ConsumerLoop::ConsumerLoop(KafkaSourceOptions options, Engine& engine, MetricsRegistry& metrics,
@@ -263,6 +269,15 @@ void ConsumerLoop::append_held() {
   }
 }
 
+void ConsumerLoop::count_processed(const ProcessCounts& counts) {
+  const auto add = [&](const char* name, const char* help, uint64_t n) {
+    if (n > 0) metrics_.counter(name, help, {{"source", options_.name}}).add(n);
+  };
+  add("varve_ingest_filtered_total", "Rows that `where` did not let pass.", counts.filtered);
+  add("varve_ingest_deduped_total", "Rows dropped as seen before.", counts.deduped);
+  add("varve_ingest_enrich_misses_total", "Lookups of enrich without an answer.", counts.enrich_misses);
+}
+
 void ConsumerLoop::count(const SealedWrite& sealed) {
   rows_counter_.add(sealed.rows);
   messages_counter_.add(sealed.messages);
@@ -279,7 +294,11 @@ void ConsumerLoop::count(const SealedWrite& sealed) {
                  {{"source", options_.name}})
         .add(sealed.tombstones);
   }
+  count_processed(sealed.processed);
   const std::lock_guard lock(status_mutex_);
+  status_.filtered_total += sealed.processed.filtered;
+  status_.deduped_total += sealed.processed.deduped;
+  status_.enrich_misses_total += sealed.processed.enrich_misses;
   status_.messages_total += sealed.messages;
   status_.rows_total += sealed.rows;
   for (const auto& [reason, n] : sealed.rejected) status_.rejected_total += n;

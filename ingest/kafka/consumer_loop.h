@@ -51,6 +51,7 @@ class ConsumerLoop {
   void seal_polled();
   void append_held();
   void count(const SealedWrite& sealed);
+  void count_processed(const ProcessCounts& counts);
   void wait_out_pressure();
   void set_paused(bool paused);
   void start_over();               // reads again from what is durable; nothing is in flight

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "storage/base/checksum.h"
 #include "storage/base/log.h"
 
 namespace varve {
@@ -81,10 +82,25 @@ void KafkaPipeline::note_event_times(const RowSet::Taken& taken) {
   }
 }
 
+void KafkaPipeline::process(RowSet::Taken& taken, ProcessCounts& counts) {
+  std::vector<MessageOrigin> origins(messages_.size());
+  const KafkaPartition* last = nullptr;
+  uint64_t hash = 0;
+  for (size_t i = 0; i < messages_.size(); ++i) {
+    if (messages_[i].partition != last) {  // messages come in runs of one partition
+      last = messages_[i].partition;
+      hash = checksum64(last->id.topic, static_cast<uint64_t>(last->id.partition));
+    }
+    origins[i] = {hash, messages_[i].offset, messages_[i].timestamp_ns};
+  }
+  processor_->process(taken, origins, refused_, counts);
+}
+
 SealedWrite KafkaPipeline::seal() {
   SealedWrite sealed;
   RowSet::Taken taken = rows_.take();
   note_event_times(taken);
+  if (processor_) process(taken, sealed.processed);
   sealed.write = engine_.admit(std::move(taken.batches));
   sealed.rows = sealed.write.rows();
   for (const RejectedRow& row : sealed.write.rejected()) {
@@ -107,8 +123,8 @@ SealedWrite KafkaPipeline::seal() {
   return sealed;
 }
 
-void KafkaPipeline::add_quarantine(SealedWrite& sealed, const std::vector<Refused>& refused) {
-  for (const Refused& entry : refused) {
+void KafkaPipeline::add_quarantine(SealedWrite& sealed, const std::vector<RefusedRow>& refused) {
+  for (const RefusedRow& entry : refused) {
     const PolledMessage& message = messages_[entry.message];
     const TopicPartition& id = message.partition->id;
     const std::string detail = entry.reject.line == 0

@@ -1,7 +1,7 @@
 // Turns polled messages into one write: decoded rows, the refused ones as rows of varve_quarantine, and the
 // positions of all of them, so that a message's outcome and its offset become durable together. A null value (a
 // tombstone: "this key is gone", for compacted topics) is counted: readings that were made stay made, so it is neither
-// a row nor refused.
+// a row nor refused. A processor, if there is one, works on the rows of a write before the store sees them.
 // Threads: one thread.
 #pragma once
 
@@ -17,6 +17,7 @@
 #include "ingest/decode/decoder.h"
 #include "ingest/decode/row_set.h"
 #include "ingest/kafka/partition.h"
+#include "ingest/process/row_processor.h"
 #include "ingest/quarantine.h"
 #include "storage/base/clock.h"
 #include "storage/base/metrics.h"
@@ -43,6 +44,7 @@ struct SealedWrite {
   uint64_t rows = 0;                         // without those of the quarantine
   uint64_t tombstones = 0;                   // messages with a null value
   std::map<std::string, uint64_t> rejected;  // by reason
+  ProcessCounts processed;
 };
 
 class KafkaPipeline {
@@ -54,6 +56,9 @@ class KafkaPipeline {
 
   KafkaPipeline(std::string source, Engine& engine, std::unique_ptr<Decoder> decoder,
                 const Clock& clock = real_clock());
+
+  // Rows go through it from now on; null = none.
+  void process_with(std::unique_ptr<RowProcessor> processor) { processor_ = std::move(processor); }
 
   // Whether it can be decoded now; kUnavailable: nothing is taken, ask again later (see Decoder::prepare).
   Result<void> prepare(const PolledMessage& message);
@@ -68,22 +73,20 @@ class KafkaPipeline {
   SealedWrite seal();  // leaves the pipeline empty
 
  private:
-  struct Refused {
-    uint32_t message;
-    DecodeReject reject;
-  };
+  void process(RowSet::Taken& taken, ProcessCounts& counts);
   void note_event_times(const RowSet::Taken& taken);
   // Puts `refused` into the write as rows of the quarantine.
-  void add_quarantine(SealedWrite& sealed, const std::vector<Refused>& refused);
+  void add_quarantine(SealedWrite& sealed, const std::vector<RefusedRow>& refused);
 
   std::string source_;
   Engine& engine_;
   std::unique_ptr<Decoder> decoder_;
+  std::unique_ptr<RowProcessor> processor_;
   QuarantineBuilder quarantine_;
 
   RowSet rows_;
   std::vector<PolledMessage> messages_;
-  std::vector<Refused> refused_;
+  std::vector<RefusedRow> refused_;
   std::vector<DecodeReject> rejects_;  // scratch of add()
   std::vector<std::pair<std::shared_ptr<KafkaPartition>, int64_t>> next_offsets_;
   uint64_t bytes_ = 0;

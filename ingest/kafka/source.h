@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ingest/decode/decoder.h"
+#include "ingest/process/row_processor.h"
 #include "ingest/status.h"
 #include "storage/engine.h"
 
@@ -25,6 +26,7 @@ struct KafkaSourceOptions {
   std::string start =
       "earliest";  // earliest | latest | RFC 3339 time: where a partition never read before begins
   DecodeMapping mapping;
+  RowProcessorFactory make_processor;               // empty = rows are stored as decoded
   std::map<std::string, std::string> properties;  // handed to librdkafka as they are
 };
 
