@@ -20,9 +20,9 @@ bool DedupeMemory::seen(const Hash128& key, const MessageOrigin& origin) {
     return a > b ? static_cast<uint64_t>(a) - static_cast<uint64_t>(b)
                  : static_cast<uint64_t>(b) - static_cast<uint64_t>(a);
   };
-  const bool duplicate = known && !same_row(first, origin) &&
-                         distance(origin.timestamp_ns, first.origin.timestamp_ns) <=
-                             static_cast<uint64_t>(window_ns_);
+  const bool duplicate =
+      known && !same_row(first, origin) &&
+      distance(origin.timestamp_ns, first.origin.timestamp_ns) <= static_cast<uint64_t>(window_ns_);
   if (!duplicate) first = {origin, write_};
   if (found != young_.end()) {
     found->second = first;

@@ -44,17 +44,18 @@ class ProcessParser : public ExpressionParser {
 // Reads of the clock would give another answer when the message is read again.
 QueryResult<void> refuse_unstable(const AstExpr& expr) {
   if (expr.kind == AstKind::kColumn && !expr.qualifier.empty()) {
-    return tl::make_unexpected(invalid_query("unknown_table",
-                                             fmt::format("no table `{}` here: columns are those of the row",
-                                                         expr.qualifier),
-                                             expr.position, "write the column's name alone"));
+    return tl::make_unexpected(invalid_query(
+        "unknown_table", fmt::format("no table `{}` here: columns are those of the row", expr.qualifier),
+        expr.position, "write the column's name alone"));
   }
   if (expr.kind == AstKind::kCall &&
       (equal_ignoring_case(expr.name, "now") || equal_ignoring_case(expr.name, "random"))) {
-    return tl::make_unexpected(invalid_query(
-        "unknown_function", fmt::format("{}() is not available before storing: a message read again must "
-                                        "give the same row", expr.name),
-        expr.position, "`time` is the time of the row"));
+    return tl::make_unexpected(
+        invalid_query("unknown_function",
+                      fmt::format("{}() is not available before storing: a message read again must "
+                                  "give the same row",
+                                  expr.name),
+                      expr.position, "`time` is the time of the row"));
   }
   for (const AstPtr& child : expr.children) VARVE_QUERY_TRY(refuse_unstable(*child));
   return {};
@@ -93,7 +94,8 @@ TableInfo table_of(const RowBatch& batch) {
   table.database = batch.database;
   table.name = batch.table;
   table.columns.push_back({std::string(kTimeColumn), ColumnKind::kTime, FieldType::kInt64});
-  for (const TagColumn& tag : batch.tags) table.columns.push_back({tag.name, ColumnKind::kTag, FieldType::kString});
+  for (const TagColumn& tag : batch.tags)
+    table.columns.push_back({tag.name, ColumnKind::kTag, FieldType::kString});
   for (const FieldColumn& field : batch.fields) {
     table.columns.push_back({field.name, ColumnKind::kField, field.data.type});
   }

@@ -77,7 +77,8 @@ auto* column_of(Columns& columns, std::string_view name) {
 Lookup::Lookup(const EnrichRule& rule, const Engine& engine, const Clock& clock)
     : rule_(rule), engine_(engine), clock_(clock) {}
 
-Result<std::unique_ptr<Lookup>> Lookup::open(const EnrichRule& rule, const Engine& engine, const Clock& clock) {
+Result<std::unique_ptr<Lookup>> Lookup::open(const EnrichRule& rule, const Engine& engine,
+                                             const Clock& clock) {
   std::unique_ptr<Lookup> lookup(new Lookup(rule, engine, clock));
   lookup->version_ = lookup->version();
   VARVE_TRY(lookup->load());
@@ -133,8 +134,7 @@ Result<RowBatch> Lookup::read_file() const {
   mapping.time = "$timestamp";
   mapping.tags = rule_.tags;
   mapping.tags.push_back(rule_.match);
-  // A row of tags only is one, too: what the decoder wants is a field.
-  mapping.fields = {"varve_row=$timestamp"};
+  mapping.needs_field = false;
   VARVE_ASSIGN(const auto decoder, make_decoder(mapping));
   RowSet rows;
   std::vector<DecodeReject> rejects;

@@ -23,7 +23,8 @@ constexpr uint64_t kLookupBytesMax = 256 << 20;  // of a file (guessed)
 
 class Lookup {
  public:
-  static Result<std::unique_ptr<Lookup>> open(const EnrichRule& rule, const Engine& engine, const Clock& clock);
+  static Result<std::unique_ptr<Lookup>> open(const EnrichRule& rule, const Engine& engine,
+                                              const Clock& clock);
 
   void refresh();  // cheap when it is not time
 

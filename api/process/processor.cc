@@ -177,9 +177,8 @@ class SqlProcessor : public RowProcessor {
   void assign(RowExpression& set, Work& work) {
     RowBatch& batch = work.batch;
     const std::string& name = set.target();
-    const bool is_tag =
-        column_of(batch.tags, name) != nullptr ||
-        std::find(rules_.tags.begin(), rules_.tags.end(), name) != rules_.tags.end();
+    const bool is_tag = column_of(batch.tags, name) != nullptr ||
+                        std::find(rules_.tags.begin(), rules_.tags.end(), name) != rules_.tags.end();
     RowExpression::Answer answer = set.evaluate(batch, is_tag);
     work.begin();
     for (const RowExpression::Fault& fault : answer.faults) work.refuse(fault.row, fault.reject);
@@ -208,8 +207,10 @@ class SqlProcessor : public RowProcessor {
     const size_t bytes_max = is_tag ? kTagValueBytesMax : kStringValueBytesMax;
     for (size_t row = 0; row < values.strings.size(); ++row) {
       if (values.strings[row].size() <= bytes_max) continue;
-      work.refuse(row, {"value_too_long",
-                        fmt::format("{} has {} bytes, more than {}", name, values.strings[row].size(), bytes_max), 0});
+      work.refuse(
+          row,
+          {"value_too_long",
+           fmt::format("{} has {} bytes, more than {}", name, values.strings[row].size(), bytes_max), 0});
     }
   }
 
@@ -286,7 +287,8 @@ class SqlProcessor : public RowProcessor {
       if (!has_column(batch, from)) continue;
       if (has_column(batch, to)) {
         for (size_t row = 0; row < batch.rows(); ++row) {
-          work.refuse(row, {"duplicate_key", fmt::format("{} cannot be renamed: there is a {} already", from, to), 0});
+          work.refuse(row, {"duplicate_key",
+                            fmt::format("{} cannot be renamed: there is a {} already", from, to), 0});
         }
         return work.finish();
       }

@@ -23,12 +23,13 @@ constexpr int64_t kEnrichReloadNs = 10 * kNsPerSecond;  // guessed: what operato
 constexpr uint64_t kDedupeKeys = 1'000'000;             // some 100 MB (guessed)
 
 struct EnrichRule {
-  std::string file;           // CSV with a header, or JSON: an array of objects, or one a line; else
-  std::string table;          // of the store, [database.]table; the newest row of a key counts
-  std::string key;            // column of the row
-  std::string match;          // column of the lookup; empty = as `key`
+  std::string file;   // CSV with a header, or JSON: an array of objects, or one a line; else
+  std::string table;  // of the store, [database.]table; the newest row of a key counts
+  std::string key;    // column of the row
+  std::string match;  // column of the lookup; empty = as `key`
   std::vector<std::string> tags, fields;  // columns of the lookup the row gets
-  int64_t reload_ns = kEnrichReloadNs;    // how often it is looked whether the file changed, or the table read again
+  int64_t reload_ns =
+      kEnrichReloadNs;  // how often it is looked whether the file changed, or the table read again
 };
 
 struct ProcessRules {
@@ -37,10 +38,10 @@ struct ProcessRules {
   std::vector<std::string> set;
   std::map<std::string, std::string> rename;  // old to new
   std::vector<std::string> drop;
-  int64_t dedupe_window_ns = 0;         // of Kafka's timestamps; 0 = duplicates are kept
-  std::vector<std::string> dedupe_by;   // columns; none: series and time
-  uint64_t dedupe_keys = kDedupeKeys;   // remembered at most; beyond it the oldest are forgotten
-  std::vector<std::string> tags;        // of the source's mapping
+  int64_t dedupe_window_ns = 0;        // of Kafka's timestamps; 0 = duplicates are kept
+  std::vector<std::string> dedupe_by;  // columns; none: series and time
+  uint64_t dedupe_keys = kDedupeKeys;  // remembered at most; beyond it the oldest are forgotten
+  std::vector<std::string> tags;       // of the source's mapping
 
   bool empty() const {
     return where.empty() && enrich.empty() && set.empty() && rename.empty() && drop.empty() &&

@@ -31,6 +31,7 @@ struct DecodeMapping {
   std::string time_format = "auto";  // auto | s | ms | us | ns | rfc3339 | strptime pattern (UTC)
   std::vector<std::string> tags;     // fields of the value, and parts of the message (message_part.h)
   std::vector<std::string> fields;   // parts of the message
+  bool needs_field = true;           // false: a row may be of tags only, as in a list of devices
 
   bool csv_header = false;               // each message begins with a line of names ...
   std::vector<std::string> csv_columns;  // ... else they are these

@@ -76,7 +76,10 @@ class RowMapper {
     std::string scratch;
   };
   RowMapper(const DecodeMapping& mapping, TableTemplate table, PinnedTime time)
-      : database_(mapping.database), table_(std::move(table)), time_(std::move(time)) {}
+      : database_(mapping.database),
+        needs_field_(mapping.needs_field),
+        table_(std::move(table)),
+        time_(std::move(time)) {}
   Result<void> read_names(const DecodeMapping& mapping);
   Result<void> add_part(const std::string& text, Role role, std::string_view key);
 
@@ -92,6 +95,7 @@ class RowMapper {
   bool take_part(Part& entry, const MessageContext& context);
 
   std::string database_;
+  bool needs_field_;
   TableTemplate table_;
   PinnedTime time_;
   std::string time_name_;  // empty: a part of the message

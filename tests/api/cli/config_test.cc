@@ -229,6 +229,34 @@ TEST(Config, MistakesNameFileLineAndKey) {
   }
 }
 
+TEST(Config, MistakesInExpressionsHaveTheirPlaceAndACaret) {
+  EXPECT_EQ(error_of("[[kafka]]\nset = [\"a = 1\",\n  \"temp_f = temp_c * \"]"),
+            "varve.toml:3: key kafka.0.set.1: expected an expression, found the end of the statement\n"
+            "  temp_f = temp_c * \n"
+            "                    ^");
+  EXPECT_EQ(error_of("[[kafka]]\nwhere = \"ruond(a) > 1\""),
+            "varve.toml:2: key kafka.0.where: no such function: ruond; did you mean `round`?\n"
+            "  ruond(a) > 1\n"
+            "  ^");
+}
+
+TEST(Config, ProcessingKeysThatContradictAreMistakes) {
+  for (const auto& [toml, error] : std::vector<std::pair<std::string, std::string>>{
+           {"[[kafka]]\ndedupe_by = [\"a\"]", "varve.toml:2: key kafka.0.dedupe_by: needs dedupe"},
+           {"[[kafka]]\ndrop = [\"time\"]", "varve.toml:2: key kafka.0.drop: the time of a row"},
+           {"[[kafka]]\nrename = { a = \"\" }", "key kafka.0.rename: a column's name has"},
+           {"[[kafka]]\n[[kafka.enrich]]\nkey = \"a\"\ntags = [\"b\"]", "key kafka.0.enrich.0.file: name one of"},
+           {"[[kafka]]\n[[kafka.enrich]]\nfile = \"f\"\ntags = [\"b\"]", "key kafka.0.enrich.0.key: must name"},
+           {"[[kafka]]\n[[kafka.enrich]]\nfile = \"f\"\nkey = \"b\"", "key kafka.0.enrich.0.fields: tags or fields"}}) {
+    EXPECT_THAT(error_of(toml), HasSubstr(error)) << toml;
+  }
+}
+
+TEST(Config, ProcessingReachesTheSource) {
+  EXPECT_FALSE(parsed("[[kafka]]\n").kafka[0].make_processor);
+  EXPECT_TRUE(parsed("[[kafka]]\nset = [\"a = b + 1\"]").kafka[0].make_processor);
+}
+
 TEST(Config, InsecureAllowsAnAddressOthersCanReach) {
   EXPECT_EQ(parsed("[server]\nlisten = \"0.0.0.0:80\"\ninsecure = true").server.host, "0.0.0.0");
 }

@@ -31,7 +31,8 @@ std::string assignment_error(const std::string& text) {
 }
 
 TEST(ProcessExpressions, SayWhatIsWrongWithACaretBelowThePlace) {
-  EXPECT_THAT(assignment_error("temp_f = temp_c * "), HasSubstr("\n  temp_f = temp_c * \n                   ^"));
+  EXPECT_THAT(assignment_error("temp_f = temp_c * "),
+              HasSubstr("\n  temp_f = temp_c * \n                    ^"));
   EXPECT_THAT(assignment_error("temp_f"), HasSubstr("expected = after the column's name"));
   EXPECT_THAT(assignment_error("= 5"), HasSubstr("expected the name of a column"));
   EXPECT_THAT(assignment_error("time = 5"), HasSubstr("the time of a row cannot be set"));
@@ -49,15 +50,17 @@ TEST(Process, KeepsTheRowsForWhichWhereIsTrue) {
   ProcessRules rules;
   rules.where = "v > 1.5 AND id <> 'b'";
   Processing processing(rules);
-  EXPECT_THAT(processing.run({reading(0, R"("v":1.0)"), reading(1, R"("v":2.5)"), reading(2, R"("v":9.0)", "b"),
-                              reading(3, R"("w":1.0)"), reading(4, R"("v":3.5)")}),
-              ElementsAre("1700000001 #id=a v=2.5", "1700000004 #id=a v=3.5"));
+  EXPECT_THAT(
+      processing.run({reading(0, R"("v":1.0)"), reading(1, R"("v":2.5)"), reading(2, R"("v":9.0)", "b"),
+                      reading(3, R"("w":1.0)"), reading(4, R"("v":3.5)")}),
+      ElementsAre("1700000001 #id=a v=2.5", "1700000004 #id=a v=3.5"));
   EXPECT_EQ(processing.counts.filtered, 3U);
   EXPECT_THAT(processing.refused, IsEmpty());
 }
 
 TEST(Process, SetsColumnsInOrderAndTagsWhereTheNameIsOne) {
-  Processing processing(with_set({"f = v * 9 / 5 + 32", "g = f + 1.0", "site = upper(id) || '-1'", "n = gone + 1"}));
+  Processing processing(
+      with_set({"f = v * 9 / 5 + 32", "g = f + 1.0", "site = upper(id) || '-1'", "n = gone + 1"}));
   EXPECT_THAT(processing.run({reading(0, R"("v":100.5)")}),
               ElementsAre("1700000000 #id=a #site=A-1 f=212.9 g=213.9 v=100.5"));
 }
@@ -69,7 +72,9 @@ TEST(Process, ReplacesAColumnThatIsThere) {
 
 TEST(Process, RefusesOnlyTheRowsThatCannotBeComputed) {
   Processing processing(with_set({"f = CAST(v AS int64) * 9000000000000000000"}));
-  EXPECT_THAT(processing.run({reading(0, R"("v":1.0)"), reading(1, R"("v":50.0)"), reading(2, R"("v":0.0)")}).size(), 2U);
+  EXPECT_THAT(
+      processing.run({reading(0, R"("v":1.0)"), reading(1, R"("v":50.0)"), reading(2, R"("v":0.0)")}).size(),
+      2U);
   ASSERT_EQ(processing.refused.size(), 1U);
   EXPECT_EQ(processing.refused[0].message, 1U);
   EXPECT_EQ(processing.refused[0].reject.reason, "overflow");
@@ -78,8 +83,10 @@ TEST(Process, RefusesOnlyTheRowsThatCannotBeComputed) {
 
 TEST(Process, RefusesRowsOfTheWrongTypeAndInfinities) {
   Processing processing(with_set({"f = v * 1e308"}));
-  EXPECT_THAT(processing.run({reading(0, R"("v":"text")"), reading(1, R"("v":1000.5)"), reading(2, R"("v":0.5)")}).size(),
-              1U);
+  EXPECT_THAT(
+      processing.run({reading(0, R"("v":"text")"), reading(1, R"("v":1000.5)"), reading(2, R"("v":0.5)")})
+          .size(),
+      1U);
   ASSERT_EQ(processing.refused.size(), 2U);
   EXPECT_EQ(processing.refused[0].reject.reason, "type_mismatch");
   EXPECT_EQ(processing.refused[1].reject.reason, "overflow");
@@ -98,7 +105,8 @@ TEST(Process, RenamesThenDrops) {
   rules.rename = {{"v", "value"}, {"id", "device"}};
   rules.drop = {"noise"};
   Processing processing(rules);
-  EXPECT_THAT(processing.run({reading(0, R"("v":1.5,"noise":2.5)")}), ElementsAre("1700000000 #device=a value=1.5"));
+  EXPECT_THAT(processing.run({reading(0, R"("v":1.5,"noise":2.5)")}),
+              ElementsAre("1700000000 #device=a value=1.5"));
   EXPECT_THAT(processing.run({reading(0, R"("noise":2.5)")}), IsEmpty());
   ASSERT_EQ(processing.refused.size(), 1U);
   EXPECT_EQ(processing.refused[0].reject.reason, "no_field");
@@ -111,11 +119,13 @@ TEST(Process, DropsARowOfASeriesAndTimeSeenBefore) {
   ProcessRules rules;
   rules.dedupe_window_ns = 1000;
   Processing processing(rules);
-  EXPECT_THAT(processing.run({reading(0, R"("v":1.5)"), reading(0, R"("v":2.5)"), reading(0, R"("v":3.5)", "b")}, 0, 0),
+  EXPECT_THAT(processing.run(
+                  {reading(0, R"("v":1.5)"), reading(0, R"("v":2.5)"), reading(0, R"("v":3.5)", "b")}, 0, 0),
               ElementsAre("1700000000 #id=a v=1.5", "1700000000 #id=b v=3.5"));
   EXPECT_EQ(processing.counts.deduped, 1U);
   EXPECT_THAT(processing.run({reading(0, R"("v":4.5)")}, 100, 1000), IsEmpty());
-  EXPECT_EQ(processing.run({reading(0, R"("v":5.5)")}, 200, 1001).size(), 1U);  // beyond the window of the first
+  EXPECT_EQ(processing.run({reading(0, R"("v":5.5)")}, 200, 1001).size(),
+            1U);  // beyond the window of the first
 }
 
 TEST(Process, DoesNotTakeAMessageReadAgainForADuplicateOfItself) {
@@ -128,7 +138,9 @@ TEST(Process, DoesNotTakeAMessageReadAgainForADuplicateOfItself) {
   EXPECT_EQ(processing.run(messages).size(), 1U);
   EXPECT_EQ(processing.counts.deduped, 1U);
   // One message with the same key twice is a duplicate all the same.
-  EXPECT_EQ(processing.run({"[" + reading(0, R"("v":1.5)", "b") + "," + reading(1, R"("v":2.5)", "b") + "]"}).size(), 1U);
+  EXPECT_EQ(processing.run({"[" + reading(0, R"("v":1.5)", "b") + "," + reading(1, R"("v":2.5)", "b") + "]"})
+                .size(),
+            1U);
 }
 
 TEST(DedupeMemory, ForgetsTheOldestBeyondItsLimit) {
@@ -165,7 +177,8 @@ class Enriching : public testing::Test {
 TEST_F(Enriching, AddsTagsAndFieldsByKeyAndCountsWhatIsMissing) {
   write(".csv", "device,owner,gain\na,ann,2.5\nb,bob,\n");
   Processing processing(rules());
-  EXPECT_THAT(processing.run({reading(0, R"("v":2.0)"), reading(1, R"("v":2.5)", "b"), reading(2, R"("v":2.5)", "c")}),
+  EXPECT_THAT(processing.run(
+                  {reading(0, R"("v":2.0)"), reading(1, R"("v":2.5)", "b"), reading(2, R"("v":2.5)", "c")}),
               ElementsAre("1700000000 #id=a #owner=ann gain=2.5 v=5", "1700000001 #id=b #owner=bob v=2.5",
                           "1700000002 #id=c v=2.5"));
   EXPECT_EQ(processing.counts.enrich_misses, 1U);
@@ -174,11 +187,14 @@ TEST_F(Enriching, AddsTagsAndFieldsByKeyAndCountsWhatIsMissing) {
 TEST_F(Enriching, ReadsTheFileAgainWhenItChanged) {
   write(".json", R"([{"device":"a","owner":"ann","gain":2.5}])");
   Processing processing(rules());
-  EXPECT_THAT(processing.run({reading(0, R"("v":2.0)")}), ElementsAre("1700000000 #id=a #owner=ann gain=2.5 v=5"));
+  EXPECT_THAT(processing.run({reading(0, R"("v":2.0)")}),
+              ElementsAre("1700000000 #id=a #owner=ann gain=2.5 v=5"));
   std::ofstream(path_) << R"([{"device":"a","owner":"someone else","gain":0.5}])";
-  EXPECT_THAT(processing.run({reading(0, R"("v":2.0)")}), ElementsAre("1700000000 #id=a #owner=someone else gain=0.5 v=1"));
+  EXPECT_THAT(processing.run({reading(0, R"("v":2.0)")}),
+              ElementsAre("1700000000 #id=a #owner=someone else gain=0.5 v=1"));
   std::ofstream(path_) << "no json";
-  EXPECT_THAT(processing.run({reading(0, R"("v":2.0)")}), ElementsAre("1700000000 #id=a #owner=someone else gain=0.5 v=1"));
+  EXPECT_THAT(processing.run({reading(0, R"("v":2.0)")}),
+              ElementsAre("1700000000 #id=a #owner=someone else gain=0.5 v=1"));
 }
 
 TEST_F(Enriching, DoesNotBeginWithoutItsColumns) {

@@ -59,14 +59,19 @@ class Processing {
       for (size_t row = 0; row < batch.rows(); ++row) {
         std::vector<std::string> cells;
         for (const TagColumn& tag : batch.tags) {
-          if (tag.codes[row] != kAbsentTag) cells.push_back("#" + tag.name + "=" + tag.values[tag.codes[row]]);
+          if (tag.codes[row] != kAbsentTag)
+            cells.push_back("#" + tag.name + "=" + tag.values[tag.codes[row]]);
         }
         for (const FieldColumn& field : batch.fields) {
           const Value value = field.data.value(row);
-          if (const auto* number = std::get_if<double>(&value)) cells.push_back(fmt::format("{}={}", field.name, *number));
-          if (const auto* whole = std::get_if<int64_t>(&value)) cells.push_back(fmt::format("{}={}i", field.name, *whole));
-          if (const auto* flag = std::get_if<bool>(&value)) cells.push_back(fmt::format("{}={}", field.name, *flag));
-          if (const auto* text = std::get_if<std::string>(&value)) cells.push_back(field.name + "='" + *text + "'");
+          if (const auto* number = std::get_if<double>(&value))
+            cells.push_back(fmt::format("{}={}", field.name, *number));
+          if (const auto* whole = std::get_if<int64_t>(&value))
+            cells.push_back(fmt::format("{}={}i", field.name, *whole));
+          if (const auto* flag = std::get_if<bool>(&value))
+            cells.push_back(fmt::format("{}={}", field.name, *flag));
+          if (const auto* text = std::get_if<std::string>(&value))
+            cells.push_back(field.name + "='" + *text + "'");
         }
         std::sort(cells.begin(), cells.end());
         out.push_back(fmt::format("{} {}", batch.times[row] / 1'000'000'000, fmt::join(cells, " ")));

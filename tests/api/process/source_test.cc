@@ -22,7 +22,8 @@ TEST(ProcessedSource, StoresWhatIsLeftCountsTheRestAndAdvancesPastAll) {
   std::vector<std::string> messages;
   for (int i = 0; i < 900; ++i) {
     const std::string value = i % 9 == 0 ? "\"text\"" : std::to_string(i % 3) + ".5";
-    messages.push_back(R"({"ts":)" + std::to_string(1'700'000'000 + i / 2) + R"(,"id":"a","v":)" + value + "}");
+    messages.push_back(R"({"ts":)" + std::to_string(1'700'000'000 + i / 2) + R"(,"id":"a","v":)" + value +
+                       "}");
   }
   send((*broker)->bootstrap(), "readings", messages);
 
