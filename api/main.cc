@@ -14,6 +14,7 @@ struct Run {
   int operator()(const DemoArguments& arguments) const { return run_demo(arguments); }
   int operator()(const ProduceArguments& arguments) const { return run_produce(arguments); }
   int operator()(const QueryArguments& arguments) const { return run_query(arguments); }
+  int operator()(const IngestArguments& arguments) const { return run_ingest(arguments); }
   int operator()(const CheckArguments& arguments) const { return run_check(arguments); }
   int operator()(const BackupArguments& arguments) const { return run_backup(arguments); }
 };

@@ -99,7 +99,9 @@ Result<void> consume(const std::string& brokers, const std::string& topic, uint6
   VARVE_ASSIGN(auto source, KafkaSource::start(options, *engine, metrics));
   const auto durable = [&] {
     int64_t sum = 0;
-    for (const auto& position : engine->positions()) sum += position.next_offset;
+    for (const auto& position : engine->positions()) {
+      if (position.stream == "kafka:" + topic + ":" + topic) sum += position.next_offset;
+    }
     return static_cast<uint64_t>(sum);
   };
   while (durable() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));

@@ -15,6 +15,9 @@
 namespace varve {
 
 constexpr std::string_view kQuarantineTable = "varve_quarantine";
+// Not a message, but a hole: an operator let a halted partition go on elsewhere. offset: where it had stopped; detail:
+// what was left out, and why; payload: empty.
+constexpr std::string_view kGapReason = "gap";
 constexpr size_t kQuarantinePayloadBytesMax = 64 << 10;
 
 struct RefusedInput {

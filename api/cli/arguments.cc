@@ -97,8 +97,53 @@ void add_query(CLI::App& app, QueryArguments& out) {
       "Example:\n  varve query \"SELECT site, avg(temperature_c) FROM readings WHERE time > now() - INTERVAL "
       "'1 hour' "
       "GROUP BY site\"\n  varve query \"DELETE FROM readings WHERE time < '2026-01-01' AND site = 'pier'\"\n"
-      "DELETE takes a range of time and conditions on tags, joined by AND; it answers the series matched and the "
+      "DELETE takes a range of time and conditions on tags, joined by AND; it answers the series matched and "
+      "the "
       "range.");
+}
+
+void add_server(CLI::App& command, IngestArguments& out) {
+  command.add_option("--source", out.source, "The source, e.g. kafka.0 (default: the only one)")
+      ->type_name("NAME");
+  command.add_option("--url", out.url, "Address of the server")->type_name("URL")->capture_default_str();
+  command.add_option("--token", out.token, "Sent as Authorization: Bearer TOKEN")->type_name("TOKEN");
+}
+
+void add_ingest(CLI::App& app, IngestArguments& out) {
+  CLI::App& command = *app.add_subcommand("ingest", "See and steer what a running server reads from Kafka.");
+  command.require_subcommand(1);
+  CLI::App& status = *command.add_subcommand("status", "The partitions, how far they are and what is wrong.");
+  status.callback([&out] { out.verb = IngestArguments::Verb::kStatus; });
+  add_server(status, out);
+
+  CLI::App& resume = *command.add_subcommand(
+      "resume", "Let a halted partition go on; varve_quarantine keeps a row with reason gap about it.");
+  resume.callback([&out] { out.verb = IngestArguments::Verb::kResume; });
+  add_server(resume, out);
+  resume.add_option("--topic", out.topic, "Its topic")->required()->type_name("TOPIC");
+  resume.add_option("--partition", out.partition, "Its number")
+      ->required()
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
+  CLI::Option* const from =
+      resume.add_option("--from", out.from, "Go on here: an offset, earliest or latest")->type_name("PLACE");
+  resume
+      .add_flag_callback(
+          "--skip", [&out] { out.from = "skip"; }, "Go on at the nearest offset the broker still has")
+      ->excludes(from);
+  resume.footer(
+      "Examples:\n  varve ingest resume --topic readings --partition 3 --skip\n"
+      "  varve ingest resume --topic readings --partition 3 --from earliest");
+
+  CLI::App& rewind = *command.add_subcommand(
+      "rewind", "Read again from a time on; rows read again overwrite themselves and count once.");
+  rewind.callback([&out] { out.verb = IngestArguments::Verb::kRewind; });
+  add_server(rewind, out);
+  rewind.add_option("--to", out.time, "The broker's time of the first message, e.g. 2025-07-01T00:00:00Z")
+      ->required()
+      ->type_name("TIME");
+  rewind.add_option("--topic", out.topic, "Only this topic")->type_name("TOPIC");
+  rewind.footer("Example:\n  varve ingest rewind --to 2025-07-01T00:00:00Z --topic readings");
 }
 
 void add_check(CLI::App& app, CheckArguments& out) {
@@ -154,6 +199,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   DemoArguments demo;
   ProduceArguments produce;
   QueryArguments query;
+  IngestArguments ingest;
   CheckArguments check;
   BackupArguments backup;
   std::string rate = "max";
@@ -164,6 +210,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   add_demo(app, demo);
   add_produce(app, produce, rate);
   add_query(app, query);
+  add_ingest(app, ingest);
   add_check(app, check);
   add_backup(app, backup);
   try {
@@ -175,6 +222,12 @@ Command parse_arguments(int argc, const char* const* argv) {
   if (app.got_subcommand("serve")) return serve;
   if (app.got_subcommand("demo")) return demo;
   if (app.got_subcommand("query")) return query;
+  if (app.got_subcommand("ingest")) {
+    if (ingest.verb == IngestArguments::Verb::kResume && ingest.from.empty()) {
+      return bad_arguments("ingest resume needs --skip, or --from OFFSET, earliest or latest");
+    }
+    return ingest;
+  }
   if (app.got_subcommand("check")) return check;
   if (app.got_subcommand("backup")) return backup;
   if (produce.csv.empty() == produce.simulate.empty())

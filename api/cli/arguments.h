@@ -42,6 +42,18 @@ struct QueryArguments {
   std::string token;
 };
 
+struct IngestArguments {
+  enum class Verb { kStatus, kResume, kRewind };
+  Verb verb = Verb::kStatus;
+  std::string source;  // empty = the only one
+  std::string topic;
+  int32_t partition = 0;  // resume
+  std::string from;       // resume: skip | earliest | latest | an offset
+  std::string time;       // rewind
+  std::string url = "http://127.0.0.1:8484";
+  std::string token;
+};
+
 struct CheckArguments {
   std::string data;
   bool repair = false;
@@ -58,7 +70,7 @@ struct ExitNow {
 };
 
 using Command = std::variant<ExitNow, ServeArguments, DemoArguments, ProduceArguments, QueryArguments,
-                             CheckArguments, BackupArguments>;
+                             IngestArguments, CheckArguments, BackupArguments>;
 
 constexpr int kExitFine = 0;
 constexpr int kExitFailed = 1;

@@ -43,8 +43,10 @@ Result<void> Node::start_parts(const Config& config) {
   }
   queries_->add_system_table(ingest_table([this] { return sources(); }));
   queries_->add_system_table(mirror_table([this] { return mirrors(); }));
-  server_->serve(
-      {engine_.get(), queries_.get(), &metrics_, [this] { return sources(); }, [this] { return mirrors(); }});
+  HttpServices services{engine_.get(), queries_.get(), &metrics_, [this] { return sources(); },
+                        [this] { return mirrors(); }};
+  add_ingest_control(services);
+  server_->serve(std::move(services));
   say_durability(config.storage);  // takes a tenth of a second, so nothing waits for it
   return {};
 }

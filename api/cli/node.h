@@ -26,6 +26,8 @@ class Node {
   std::string failure() const;
   std::vector<SourceStatus> sources() const;
   std::vector<MirrorStatus> mirrors() const;
+  // By name; an empty one means the only source. kNotFound naming those there are.
+  Result<KafkaSource*> source(const std::string& name) const;
 
   // No more requests, then no more input, then the sinks, then the store: what was accepted is kept.
   void stop();
@@ -33,6 +35,7 @@ class Node {
  private:
   Node() = default;
   Result<void> start_parts(const Config& config);
+  void add_ingest_control(HttpServices& services);  // node_control.cc
   void say_durability(const EngineOptions& storage);
 
   MetricsRegistry metrics_;

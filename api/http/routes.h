@@ -34,6 +34,7 @@ class Router {
 void add_query_routes(Router& router, const HttpServices& services);
 void add_write_routes(Router& router, const HttpServices& services);
 void add_status_routes(Router& router, const HttpServices& services);
+void add_ingest_routes(Router& router, const HttpServices& services);  // for operators: family "admin"
 // What an acknowledged write means.
 std::string_view durability(WalSync sync);
 void add_health_routes(Router& router, const HttpServices& services);

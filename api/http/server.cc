@@ -240,6 +240,7 @@ void HttplibServer::serve(HttpServices services) {
   add_query_routes(router_, services_);
   add_write_routes(router_, services_);
   add_status_routes(router_, services_);
+  add_ingest_routes(router_, services_);
   add_health_routes(router_, services_);
   add_influx_routes(router_, services_);
   add_page_routes(router_);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "api/query/query.h"
+#include "ingest/kafka/control.h"
 #include "ingest/status.h"
 #include "storage/base/clock.h"
 #include "storage/base/metrics.h"
@@ -32,6 +33,11 @@ struct HttpServices {
   std::function<std::vector<SourceStatus>()> sources;
   std::function<std::vector<MirrorStatus>()> mirrors;
   const Clock* clock = &real_clock();
+  // An operator's commands to a source (ingest/kafka/control.h); an empty name means the only source.
+  std::function<Result<std::vector<MovedPartition>>(const std::string& source, const ResumeRequest&)> resume =
+      {};
+  std::function<Result<std::vector<MovedPartition>>(const std::string& source, const RewindRequest&)> rewind =
+      {};
 };
 
 class HttpServer {

@@ -99,7 +99,8 @@ Json source_json(const SourceStatus& source) {
          {"high_watermark", optional_json(partition.high_watermark)},
          {"lag", optional_json(partition.lag)},
          {"last_event_time",
-          partition.last_event_time_ns ? Json(format_timestamp(*partition.last_event_time_ns)) : Json()}});
+          partition.last_event_time_ns ? Json(format_timestamp(*partition.last_event_time_ns)) : Json()},
+         {"halted", partition.halted}});
   }
   return {{"name", source.name},
           {"kind", source.kind},

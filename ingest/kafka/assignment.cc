@@ -12,6 +12,7 @@ KafkaPartition& KafkaAssignment::get(const TopicPartition& id) {
     partition = std::make_shared<KafkaPartition>();
     partition->id = id;
     partition->stream = fmt::format("kafka:{}:{}", group_, id.topic);
+    partition->fingerprint_stream = fmt::format("kafka-last:{}:{}", group_, id.topic);
   }
   return *partition;
 }
@@ -28,17 +29,22 @@ Result<std::vector<KafkaAssignment::Start>> KafkaAssignment::find_starts(
   for (size_t i = 0; i < ids.size(); ++i) {
     KafkaPartition& partition = get(ids[i]);
     std::optional<int64_t> own;
+    int64_t fingerprint = kNoFingerprint;
     for (const auto& position : positions) {
-      if (position.stream == partition.stream && position.partition == ids[i].partition)
-        own = position.next_offset;
+      if (position.partition != ids[i].partition) continue;
+      if (position.stream == partition.stream) own = position.next_offset;
+      if (position.stream == partition.fingerprint_stream) fingerprint = position.next_offset;
     }
+    if (partition.next_read > own.value_or(0)) fingerprint = kNoFingerprint;
     // Writes of this process that are not durable yet count: they will be, or the source stops.
     if (partition.next_read > 0) own = std::max(own.value_or(0), partition.next_read);
+    if (own && partition.fingerprint_next == *own) fingerprint = partition.fingerprint;
     const auto start = choose_start(own, committed[i], store_id);
     starts.push_back({.partition = &partition,
                       .offset = start.value_or(RD_KAFKA_OFFSET_BEGINNING),
                       .committed = committed[i].offset,
-                      .skips = start && start != own});
+                      .skips = start && start != own,
+                      .verify = start && start == own && *own > 0 ? fingerprint : kNoFingerprint});
     if (!start) open.push_back(i);
   }
   VARVE_TRY(find_by_rule(starts, open, consumer));
@@ -76,10 +82,13 @@ void KafkaAssignment::assign(const std::vector<Start>& starts) {
     partition.waiting.clear();
     partition.holding = false;
     partition.committed = start.committed;
+    partition.verify = start.verify;
     if (start.offset >= 0) {
       // The first time in this process, our own position comes from the store and is durable.
       if (start.skips || partition.next_read == 0) partition.durable_offset.store(start.offset);
       partition.next_read = start.offset;
+      partition.fingerprint = start.verify;
+      partition.fingerprint_next = start.offset;
     }
     assigned_.push_back(&partition);
   }
@@ -98,6 +107,7 @@ std::vector<PartitionOffset> KafkaAssignment::rewind() {
     const int64_t durable = partition->durable_offset.load();
     partition->next_read = std::min(partition->next_read, durable);
     partition->holding = false;
+    partition->verify = kNoFingerprint;  // of a start, which this is not
     if (partition->assigned) from.push_back({id, durable > 0 ? durable : RD_KAFKA_OFFSET_BEGINNING, {}});
   }
   return from;

@@ -20,10 +20,11 @@ class KafkaAssignment {
 
   struct Start {
     KafkaPartition* partition = nullptr;
-    int64_t offset = 0;      // may be librdkafka's logical beginning
-    int64_t committed = -1;  // the broker's, whoever wrote it
-    bool skips = false;      // nothing below `offset` is ours to read
-    bool by_rule = false;    // found by asking the broker for `start`: must be made durable
+    int64_t offset = 0;               // may be librdkafka's logical beginning
+    int64_t committed = -1;           // the broker's, whoever wrote it
+    bool skips = false;               // nothing below `offset` is ours to read
+    int64_t verify = kNoFingerprint;  // of the message before `offset`, which is then read first
+    bool by_rule = false;             // found by asking the broker for `start`: must be made durable
   };
   // Asks the broker what must be asked. kUnavailable: ask again.
   Result<std::vector<Start>> find_starts(const std::vector<TopicPartition>& ids, KafkaConsumer& consumer,

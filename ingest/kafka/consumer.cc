@@ -222,14 +222,19 @@ Result<std::vector<PartitionOffset>> KafkaConsumer::offsets_for_time(
   return answered(code, std::move(list), "asking for the offsets of the start time");
 }
 
-Result<int64_t> KafkaConsumer::end_offset(const TopicPartition& partition) {
-  int64_t low = 0;
-  int64_t high = 0;
-  const auto code = rd_kafka_query_watermark_offsets(client_.get(), partition.topic.c_str(),
-                                                     partition.partition, &low, &high, kQuestionTimeoutMs);
-  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return high;
-  return unavailable(fmt::format("asking for the end of {}[{}]: {}", partition.topic, partition.partition,
+Result<OffsetRange> KafkaConsumer::offset_range(const TopicPartition& partition) {
+  OffsetRange range;
+  const auto code =
+      rd_kafka_query_watermark_offsets(client_.get(), partition.topic.c_str(), partition.partition,
+                                       &range.low, &range.high, kQuestionTimeoutMs);
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return range;
+  return unavailable(fmt::format("asking for the offsets of {}[{}]: {}", partition.topic, partition.partition,
                                  kafka_error_text(code)));
+}
+
+Result<int64_t> KafkaConsumer::end_offset(const TopicPartition& partition) {
+  VARVE_ASSIGN(const OffsetRange range, offset_range(partition));
+  return range.high;
 }
 
 std::optional<int64_t> KafkaConsumer::high_watermark(const TopicPartition& partition) const {

@@ -23,6 +23,12 @@ struct Rebalance {
   std::vector<TopicPartition> partitions;
 };
 
+// What the broker has of a partition: the first offset, and the one the next message will get.
+struct OffsetRange {
+  int64_t low = 0;
+  int64_t high = 0;
+};
+
 class KafkaConsumer {
  public:
   struct Options {
@@ -53,6 +59,7 @@ class KafkaConsumer {
   // The first offset at or after a time, -1 = none yet.
   Result<std::vector<PartitionOffset>> offsets_for_time(const std::vector<TopicPartition>& partitions,
                                                         int64_t time_ms);
+  Result<OffsetRange> offset_range(const TopicPartition& partition);
   Result<int64_t> end_offset(const TopicPartition& partition);
   std::optional<int64_t> high_watermark(const TopicPartition& partition) const;  // as last fetched
 

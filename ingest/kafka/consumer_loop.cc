@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 #include <thread>
+#include <utility>
 
 #include "storage/base/log.h"
 
@@ -49,6 +50,12 @@ bool loses_data(rd_kafka_resp_err_t code) {
     default:
       return false;
   }
+}
+
+// Of those: the offset is not in the broker's log, rather than the message there unreadable.
+bool offset_is_gone(rd_kafka_resp_err_t code) {
+  return code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || code == RD_KAFKA_RESP_ERR__LOG_TRUNCATION ||
+         code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
 }
 
 class KafkaHeaders : public MessageHeaders {
@@ -155,6 +162,10 @@ void ConsumerLoop::take_message(const rd_kafka_message_t& message) {
   if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return take_error(message);
   KafkaPartition* partition = assignment_.find(message);
   if (partition == nullptr || failure_) return;
+  if (partition->verify != kNoFingerprint) {
+    verify(*partition, message);
+    if (!partition->is_read()) return;
+  }
   const int64_t timestamp_ms = rd_kafka_message_timestamp(&message, nullptr);
   const KafkaHeaders headers(message);
   PolledMessage polled{.partition = partition,
@@ -177,8 +188,15 @@ void ConsumerLoop::take_error(const rd_kafka_message_t& message) {
   const std::string text = rd_kafka_message_errstr(&message);
   const std::string topic = message.rkt == nullptr ? "" : rd_kafka_topic_name(message.rkt);
   if (loses_data(message.err)) {
-    if (KafkaPartition* partition = assignment_.find(message)) halt(*partition, text);
-    return;
+    KafkaPartition* partition = assignment_.find(message);
+    if (partition == nullptr) return;
+    if (std::exchange(partition->verify, kNoFingerprint) != kNoFingerprint) {
+      // The message before ours is gone, which may be retention's work: ours decides.
+      const auto skipped = consumer_->resume_at({partition->id, partition->next_read, {}});
+      if (skipped) return;
+    }
+    const int64_t next = partition->next_read;
+    return halt(*partition, offset_is_gone(message.err) ? next : std::max(next, message.offset) + 1, text);
   }
   switch (message.err) {
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
@@ -198,13 +216,6 @@ void ConsumerLoop::take_error(const rd_kafka_message_t& message) {
       if (oddity_log_.allow()) log_warn(options_.name, text);
       return;
   }
-}
-
-void ConsumerLoop::halt(KafkaPartition& partition, std::string why) {
-  partition.halted = fmt::format("{}[{}] is halted at offset {}, because messages may be lost: {}",
-                                 partition.id.topic, partition.id.partition, partition.next_read, why);
-  log_error(options_.name, partition.halted);
-  consumer_->pause({partition.id});
 }
 
 void ConsumerLoop::hold(KafkaPartition& partition, int64_t offset, std::string why) {
@@ -327,9 +338,15 @@ void ConsumerLoop::set_paused(bool paused) {
 }
 
 void ConsumerLoop::start_over() {
+  const std::string why = failure_->message;
+  if (read_from_durable()) {
+    log_warn(options_.name, fmt::format("reading again what the store could not keep: {}", why));
+  }
+}
+
+bool ConsumerLoop::read_from_durable() {
   const std::vector<PartitionOffset> from = assignment_.rewind();
-  if (const auto assigned = consumer_->assign(from); !assigned) return;  // tried again at the next step
-  log_warn(options_.name, fmt::format("reading again what the store could not keep: {}", failure_->message));
+  if (const auto assigned = consumer_->assign(from); !assigned) return false;
   held_.reset();
   (void)pipeline_.seal();
   release_messages();
@@ -341,6 +358,7 @@ void ConsumerLoop::start_over() {
     if (!partition->halted.empty()) consumer_->pause({partition->id});
   }
   set_paused(false);
+  return true;
 }
 
 bool ConsumerLoop::drain(int64_t timeout_ns) {
@@ -377,7 +395,9 @@ bool ConsumerLoop::handle_assigned(const Rebalance& rebalance) {
   Result<void> assigned;
   std::vector<PartitionOffset> offsets;
   if (starts) {
-    for (const auto& start : *starts) offsets.push_back({start.partition->id, start.offset, {}});
+    for (const auto& start : *starts) {
+      offsets.push_back({start.partition->id, start.offset - (start.verify != kNoFingerprint ? 1 : 0), {}});
+    }
     assigned = consumer_->assign(offsets);
   } else {
     assigned = starts.error();
@@ -419,7 +439,7 @@ std::vector<PartitionOffset> ConsumerLoop::offsets_to_commit() const {
   std::vector<PartitionOffset> offsets;
   for (const KafkaPartition* partition : assignment_.assigned()) {
     const int64_t durable = partition->durable_offset.load();
-    if (durable > 0 && durable > partition->committed)
+    if (durable > partition->committed && (durable > 0 || partition->moved))
       offsets.push_back({partition->id, durable, commit_metadata_});
   }
   return offsets;
@@ -499,6 +519,7 @@ void ConsumerLoop::publish_status() {
     out.high_watermark = consumer_->high_watermark(partition->id);
     if (out.high_watermark) out.lag = std::max<int64_t>(*out.high_watermark - out.next_offset, 0);
     out.last_event_time_ns = partition->last_event_time_ns;
+    out.halted = partition->halted;
   }
   const std::string problem = wrong ? fresh.detail : "";
   if (problem != logged_problem_ && (!wrong || problem_log_.allow())) {
@@ -523,10 +544,12 @@ SourceStatus ConsumerLoop::status() const {
 void ConsumerLoop::update_lag_gauges() {
   constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
   std::map<TopicPartition, double> lags;
+  std::set<TopicPartition> halted;
   for (const TopicPartition& gone : gauged_) lags[gone] = kUnknown;  // until it is ours again
   for (const auto& partition : status().partitions) {
     lags[{partition.topic, partition.partition}] =
         partition.lag ? static_cast<double>(*partition.lag) : kUnknown;
+    if (!partition.halted.empty()) halted.insert({partition.topic, partition.partition});
   }
   for (const auto& [id, lag] : lags) {
     gauged_.insert(id);
@@ -534,6 +557,10 @@ void ConsumerLoop::update_lag_gauges() {
         .gauge("varve_kafka_lag_messages", "Messages in the partition that are not durable here yet.",
                {{"source", options_.name}, {"topic", id.topic}, {"partition", std::to_string(id.partition)}})
         .set(lag);
+    metrics_
+        .gauge("varve_kafka_partition_halted", "1: waits for an operator (varve ingest resume).",
+               {{"source", options_.name}, {"topic", id.topic}, {"partition", std::to_string(id.partition)}})
+        .set(halted.contains(id) ? 1 : 0);
   }
 }
 

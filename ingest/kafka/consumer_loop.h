@@ -19,6 +19,7 @@
 #include "ingest/kafka/append_window.h"
 #include "ingest/kafka/assignment.h"
 #include "ingest/kafka/consumer.h"
+#include "ingest/kafka/control.h"
 #include "ingest/kafka/pipeline.h"
 #include "ingest/kafka/source.h"
 #include "storage/base/metrics.h"
@@ -37,6 +38,10 @@ class ConsumerLoop {
   shut_down();  // finishes what is in flight (5 s at most) and commits; leaving the group is the destructor's
   SourceStatus status() const;
 
+  // What an operator asks for (control.h); on the thread of step(), between two steps.
+  Result<std::vector<MovedPartition>> resume(const ResumeRequest& request);
+  Result<std::vector<MovedPartition>> rewind(const RewindRequest& request);
+
  private:
   ConsumerLoop(KafkaSourceOptions options, Engine& engine, MetricsRegistry& metrics, StartRule rule,
                std::unique_ptr<Decoder> decoder, std::unique_ptr<KafkaConsumer> consumer);
@@ -44,7 +49,9 @@ class ConsumerLoop {
   void poll_round();
   void take_message(const rd_kafka_message_t& message);
   void take_error(const rd_kafka_message_t& message);
-  void halt(KafkaPartition& partition, std::string why);
+  // Nothing more of it is read until an operator says where to go on (resume), or it is assigned again.
+  void halt(KafkaPartition& partition, int64_t skip_to, std::string why);
+  void verify(KafkaPartition& partition, const rd_kafka_message_t& message);
   void hold(KafkaPartition& partition, int64_t offset, std::string why);
   void retry_held_partitions();
 
@@ -54,6 +61,14 @@ class ConsumerLoop {
   void count_processed(const ProcessCounts& counts);
   void wait_out_pressure();
   void set_paused(bool paused);
+  struct Move {
+    KafkaPartition* partition = nullptr;
+    int64_t to = 0;
+    std::string gap;  // what the row about it says; empty = none
+  };
+  Result<void> ready_to_move();
+  Result<std::vector<MovedPartition>> move(const std::vector<Move>& moves);
+  bool read_from_durable();        // of all that is assigned; nothing is in flight. False: try again
   void start_over();               // reads again from what is durable; nothing is in flight
   bool drain(int64_t timeout_ns);  // true when nothing is held or in flight any more
 

@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 
+#include "ingest/kafka/fingerprint.h"
+
 namespace varve {
 
 struct TopicPartition {
@@ -27,7 +29,16 @@ struct KafkaPartition : std::enable_shared_from_this<KafkaPartition> {
   TopicPartition id;
   std::string stream;  // its name among the engine's positions: "kafka:GROUP:TOPIC"
   bool assigned = false;
-  std::string halted;  // why nothing more is read; empty = reading
+  std::string halted;   // why nothing more is read; empty = reading
+  int64_t skip_to = 0;  // while halted: where an operator's "skip" goes on, if the broker has that offset
+  bool moved = false;   // by an operator; then even offset 0 is worth a commit
+  // The last message taken, so that other bytes at its offset are noticed (fingerprint.h); it is the one before
+  // fingerprint_next. Kept by the store as the position of a stream of its own.
+  std::string fingerprint_stream;
+  int64_t fingerprint = kNoFingerprint;
+  int64_t fingerprint_next = -1;
+  int64_t verify = kNoFingerprint;  // what the message before next_read must have; it is read again for that
+  size_t last_message = 0;          // the pipeline's: index of the newest one in the write it gathers
   // Why it cannot be decoded at the moment (a schema registry is away); empty = it can, as far as is known. While
   // `holding`, it is paused and what still arrives is dropped: at retry_ns it is read again from wait_offset.
   std::string waiting;

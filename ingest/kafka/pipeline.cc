@@ -47,6 +47,7 @@ bool KafkaPipeline::add(const PolledMessage& message) {
   const auto index = static_cast<uint32_t>(messages_.size());
   messages_.push_back(message);
   messages_.back().headers = nullptr;
+  partition.last_message = index;
   bytes_ += message.payload.size();
   if (!message.has_payload) {
     ++tombstones_;
@@ -96,6 +97,19 @@ void KafkaPipeline::process(RowSet::Taken& taken, ProcessCounts& counts) {
   processor_->process(taken, origins, refused_, counts);
 }
 
+void KafkaPipeline::note_fingerprint(KafkaPartition& partition, int64_t next_offset) const {
+  if (partition.last_message < messages_.size()) {
+    const PolledMessage& last = messages_[partition.last_message];
+    if (last.partition == &partition && last.offset + 1 == next_offset) {
+      partition.fingerprint = message_fingerprint(last.offset, last.key.value_or(""), last.payload);
+      partition.fingerprint_next = next_offset;
+    }
+  }
+  if (partition.fingerprint_next == next_offset) return;  // of this message, or of the position's last one
+  partition.fingerprint = kNoFingerprint;
+  partition.fingerprint_next = next_offset;
+}
+
 SealedWrite KafkaPipeline::seal() {
   SealedWrite sealed;
   RowSet::Taken taken = rows_.take();
@@ -112,7 +126,10 @@ SealedWrite KafkaPipeline::seal() {
   sealed.bytes = bytes_;
   sealed.tombstones = tombstones_;
   for (const auto& [partition, next_offset] : next_offsets_) {
+    note_fingerprint(*partition, next_offset);
     sealed.write.positions.push_back({partition->stream, partition->id.partition, next_offset});
+    sealed.write.positions.push_back(
+        {partition->fingerprint_stream, partition->id.partition, partition->fingerprint});
   }
   sealed.next_offsets = std::move(next_offsets_);
   next_offsets_.clear();

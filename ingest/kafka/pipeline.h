@@ -75,6 +75,7 @@ class KafkaPipeline {
  private:
   void process(RowSet::Taken& taken, ProcessCounts& counts);
   void note_event_times(const RowSet::Taken& taken);
+  void note_fingerprint(KafkaPartition& partition, int64_t next_offset) const;
   // Puts `refused` into the write as rows of the quarantine.
   void add_quarantine(SealedWrite& sealed, const std::vector<RefusedRow>& refused);
 

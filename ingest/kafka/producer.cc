@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <mutex>
@@ -13,6 +14,11 @@ namespace {
 
 constexpr int kQueueFullPollMs =
     10;  // room appears when deliveries are served; short enough to keep the pace
+
+// A broker that never answered is given up after this long: a wrong address or a stopped broker, rather than one that
+// restarts (guessed; a few tries at librdkafka's backoff).
+constexpr int64_t kFlushSliceNs = 100 * kNsPerMs;  // between looks whether anybody answers
+constexpr int64_t kFirstAnswerNs = 4 * kNsPerSecond;
 
 std::map<std::string, std::string> producer_defaults(const KafkaProducerOptions& options) {
   return {
@@ -63,9 +69,11 @@ class Producer : public KafkaProducer {
   Result<void> produce(std::string_view key, std::string_view value, int64_t timestamp_ms) override {
     const int64_t deadline = real_clock().monotonic_ns() + options_.delivery_timeout_ns;
     while (true) {
+      if (given_up_) return unavailable(fmt::format("cannot reach {}{}", options_.brokers, reason_suffix()));
       const rd_kafka_resp_err_t code = enqueue(key, value, timestamp_ms);
       if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
       if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) return refused(code, value.size());
+      if (nobody_answers()) give_up();
       if (real_clock().monotonic_ns() >= deadline) {
         return unavailable(fmt::format("the queue to {} stayed full for {} s{}", options_.brokers,
                                        options_.delivery_timeout_ns / kNsPerSecond, reason_suffix()));
@@ -74,10 +82,19 @@ class Producer : public KafkaProducer {
     }
   }
 
-  void poll() override { rd_kafka_poll(client_.get(), 0); }
+  void poll() override {
+    rd_kafka_poll(client_.get(), 0);
+    if (nobody_answers()) give_up();
+  }
 
   Result<void> flush(int64_t timeout_ns) override {
-    const auto code = rd_kafka_flush(client_.get(), static_cast<int>(timeout_ns / kNsPerMs));
+    const int64_t deadline = real_clock().monotonic_ns() + timeout_ns;
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    for (int64_t left = timeout_ns; left >= 0 && code != RD_KAFKA_RESP_ERR_NO_ERROR;
+         left = deadline - real_clock().monotonic_ns()) {
+      code = rd_kafka_flush(client_.get(), static_cast<int>(std::min(left, kFlushSliceNs) / kNsPerMs));
+      if (code != RD_KAFKA_RESP_ERR_NO_ERROR && nobody_answers()) give_up();
+    }
     const int waiting = code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : rd_kafka_outq_len(client_.get());
     const uint64_t undelivered = failed() + static_cast<uint64_t>(waiting);
     if (undelivered == 0) return {};
@@ -115,6 +132,18 @@ class Producer : public KafkaProducer {
     return invalid_argument(fmt::format("message of {} bytes for topic {}: {}", bytes, options_.topic, text));
   }
 
+  bool nobody_answers() {
+    if (given_up_ || delivered() > 0) return false;
+    const std::lock_guard lock(mutex_);
+    return down_since_ns_ != 0 && real_clock().monotonic_ns() - down_since_ns_ >= kFirstAnswerNs;
+  }
+
+  // What is queued is reported as failed at the next poll or flush.
+  void give_up() {
+    given_up_ = true;
+    rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+  }
+
   // ": reason" of the first failure, else the last thing the network said.
   std::string reason_suffix() {
     const std::lock_guard lock(mutex_);
@@ -132,7 +161,10 @@ class Producer : public KafkaProducer {
     const std::lock_guard lock(self.mutex_);
     self.first_failure_ = kafka_error_text(message->err);  // rd_kafka_message_errstr would read the payload
     // "Message timed out" alone does not say why; the network's last word does.
-    if (message->err == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT && !self.last_error_.empty()) {
+    const bool silent =
+        message->err == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT || message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE;
+    if (message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE) self.first_failure_ = "no broker answers";
+    if (silent && !self.last_error_.empty()) {
       self.first_failure_ += " (" + self.last_error_ + ")";
     }
   }
@@ -140,6 +172,9 @@ class Producer : public KafkaProducer {
   static void on_error(rd_kafka_t*, int code, const char* text, void* opaque) {
     auto& self = *static_cast<Producer*>(opaque);
     const std::lock_guard lock(self.mutex_);
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && self.down_since_ns_ == 0) {
+      self.down_since_ns_ = real_clock().monotonic_ns();
+    }
     // "All brokers down" says less than the connection error before it.
     if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !self.last_error_.empty()) return;
     self.last_error_ = text;
@@ -151,6 +186,8 @@ class Producer : public KafkaProducer {
   std::mutex mutex_;
   std::string first_failure_;  // guarded by mutex_
   std::string last_error_;     // guarded by mutex_
+  int64_t down_since_ns_ = 0;  // guarded by mutex_; when every broker was first found away
+  bool given_up_ = false;      // the producing thread's
   KafkaOwned<rd_kafka_t> client_;
   KafkaOwned<rd_kafka_topic_t> topic_;  // goes before the client
 };

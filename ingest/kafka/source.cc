@@ -13,14 +13,25 @@ class ThreadedSource : public KafkaSource {
  public:
   explicit ThreadedSource(std::unique_ptr<ConsumerLoop> loop)
       : loop_(std::move(loop)), thread_([this](const std::stop_token& stop) {
-          while (!stop.stop_requested()) loop_->step();
+          while (!stop.stop_requested()) {
+            loop_->step();
+            mailbox_.serve(*loop_);
+          }
+          mailbox_.close();
           loop_->shut_down();
         }) {}
 
   SourceStatus status() const override { return loop_->status(); }
+  Result<std::vector<MovedPartition>> resume(const ResumeRequest& request) override {
+    return mailbox_.send([&request](ConsumerLoop& loop) { return loop.resume(request); });
+  }
+  Result<std::vector<MovedPartition>> rewind(const RewindRequest& request) override {
+    return mailbox_.send([&request](ConsumerLoop& loop) { return loop.rewind(request); });
+  }
 
  private:
   std::unique_ptr<ConsumerLoop> loop_;
+  ConsumerMailbox mailbox_;
   std::jthread thread_;  // stops and joins before the loop goes
 };
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ingest/decode/decoder.h"
+#include "ingest/kafka/control.h"
 #include "ingest/process/row_processor.h"
 #include "ingest/status.h"
 #include "storage/engine.h"
@@ -37,6 +38,10 @@ class KafkaSource {
                                                     MetricsRegistry& metrics);
   virtual ~KafkaSource() = default;  // stops: finishes what is in flight, commits, leaves the group
   virtual SourceStatus status() const = 0;
+
+  // What an operator asks for; returns when it is done (control.h).
+  virtual Result<std::vector<MovedPartition>> resume(const ResumeRequest& request) = 0;
+  virtual Result<std::vector<MovedPartition>> rewind(const RewindRequest& request) = 0;
 };
 
 }  // namespace varve

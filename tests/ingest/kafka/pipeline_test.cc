@@ -51,10 +51,13 @@ TEST_F(KafkaPipelineTest, PutsPositionsOfEveryPartitionIntoTheWrite) {
   const SealedWrite sealed = pipeline_.seal();
   std::map<int32_t, int64_t> next;
   for (const auto& position : sealed.write.positions) {
-    EXPECT_EQ(position.stream, "kafka:g:readings");
+    if (position.stream != "kafka:g:readings") continue;
     next[position.partition] = position.next_offset;
   }
   EXPECT_EQ(next, (std::map<int32_t, int64_t>{{3, 8}, {4, 9}}));
+  EXPECT_EQ(partition_->fingerprint, message_fingerprint(7, "", "3"));
+  EXPECT_EQ(partition_->fingerprint_next, 8);
+  EXPECT_EQ(other->fingerprint, message_fingerprint(8, "", "2"));
   EXPECT_EQ(partition_->last_event_time_ns, 3);
   EXPECT_EQ(other->last_event_time_ns, 2);
   EXPECT_TRUE(pipeline_.empty());
@@ -69,7 +72,7 @@ TEST_F(KafkaPipelineTest, CountsANullValueAndMovesOn) {
   EXPECT_EQ(sealed.messages, 1);
   EXPECT_EQ(sealed.tombstones, 1);
   EXPECT_TRUE(sealed.rejected.empty());
-  ASSERT_EQ(sealed.write.positions.size(), 1U);
+  ASSERT_EQ(sealed.write.positions.size(), 2U);  // with the fingerprint
   EXPECT_EQ(sealed.write.positions[0].next_offset, 2);
   ASSERT_TRUE(engine_.append_and_wait(std::move(sealed.write)).has_value());
   EXPECT_EQ(engine_.rows(kQuarantineTable), 0);

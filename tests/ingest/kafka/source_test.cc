@@ -66,6 +66,7 @@ class KafkaSourceTest : public testing::Test {
   static int64_t offsets_sum(const FakeEngine& engine) {
     int64_t sum = 0;
     for (const auto& position : engine.positions()) {
+      if (position.stream == "kafka-last:varve:readings") continue;
       EXPECT_EQ(position.stream, "kafka:varve:readings");
       sum += position.next_offset;
     }
@@ -149,7 +150,7 @@ TEST_F(KafkaSourceTest, StartLatestReadsOnlyWhatComesLaterAndRemembersIt) {
     const auto source = start(engine, latest);
     // The position itself is made durable, so that messages during a pause before the first one are not
     // skipped.
-    ASSERT_TRUE(eventually([&] { return engine.positions().size() == 1; }));
+    ASSERT_TRUE(eventually([&] { return engine.positions().size() == 2; }));
     EXPECT_EQ(offsets_sum(engine), 100);
   }
   send_numbers(100, 150);
@@ -335,7 +336,7 @@ TEST_F(KafkaSourceTest, HaltsOnlyThePartitionWhoseOffsetIsGone) {
     return false;
   }));
   for (const auto& position : engine.positions()) {
-    if (position.partition == 0) {
+    if (position.partition == 0 && position.stream == "kafka:varve:readings") {
       EXPECT_EQ(position.next_offset, 5'000'000);
     }
   }
