@@ -59,6 +59,9 @@ struct ScanRequest {
   // The blocks of a series come from the newest to the oldest; within a block time ascends all the same, and so it does
   // over the blocks of a stretch of time where runs overlap.
   bool newest_first = false;
+  // With newest_first and without field_ranges: of each series only the last row is wanted. It comes alone where
+  // statistics tell it.
+  bool last_row_only = false;
   // Blocks come without `columns`; ask column() for those that are needed.
   bool columns_on_demand = false;
 };

@@ -1,6 +1,7 @@
 #include "storage/table_scan.h"
 
 #include <algorithm>
+#include <span>
 
 #include "storage/base/check.h"
 #include "storage/merge/filtered_source.h"
@@ -67,9 +68,11 @@ class TableScan : public Scan {
         if (!next_series()) return false;
         continue;
       }
+      const bool begins_series = walk_ != nullptr && next_cluster_ == 0;
       const Cluster& cluster = part_.clusters[next_cluster_++];
       current_ = cluster.series;
       block.series = current_;
+      if (request_.last_row_only && begins_series && hand_out_last_row(block)) return true;
       if (cluster.to - cluster.from == 1) {
         VARVE_ASSIGN(const bool handed_out, hand_out_lone(part_.pieces[cluster.from], block));
         if (handed_out) return true;
@@ -330,6 +333,44 @@ class TableScan : public Scan {
     block.time_max = piece.range.max;
     ++counters_.blocks_from_statistics;
     counters_.rows += block.rows;
+    return true;
+  }
+
+  // The last row of the series in part_, when one piece alone ends last and its statistics give the values. A piece
+  // whose end is not exact (hidden rows, a slice of a shared block) has no statistics.
+  bool hand_out_last_row(ScanBlock& block) {
+    const Piece* newest = &part_.pieces.front();
+    bool alone = true;
+    for (const Piece& piece : std::span(part_.pieces).subspan(1)) {
+      if (piece.range.max < newest->range.max) continue;
+      alone = piece.range.max > newest->range.max;
+      newest = &piece;
+    }
+    if (!alone || newest->range.max > request_.time.max ||
+        !sources_in_use_[newest->source]->statistics(*newest, statistics_)) {
+      return false;
+    }
+    const uint64_t rows = newest->to - newest->from;
+    rows_.clear();
+    for (size_t i = 0; i < statistics_.size(); ++i) {
+      const ColumnStatistics& of = statistics_[i];
+      ColumnVector& column = rows_.columns[i];
+      if (of.count == 0) {
+        column.push_null();
+      } else if (of.count == rows && column.type == FieldType::kDouble) {
+        column.push_double(of.last);
+      } else if (of.count == rows && column.type == FieldType::kInt64) {
+        column.push_int(of.last_int);
+      } else {
+        return false;
+      }
+    }
+    rows_.times.push_back(newest->range.max);
+    in_place_ = false;
+    ++counters_.blocks_from_statistics;
+    set_rows(block, rows_.times);
+    if (!request_.columns_on_demand) block.columns = rows_.columns;
+    next_cluster_ = part_.clusters.size();
     return true;
   }
 

@@ -197,8 +197,9 @@ class InfluxqlAnswer final : public AnswerText {
 
 class InfluxqlRoute {
  public:
-  explicit InfluxqlRoute(const HttpServices& services)
-      : service_(std::make_shared<influxql::Service>(*services.engine, *services.queries, *services.clock)) {}
+  InfluxqlRoute(const HttpServices& services, Workers& query_threads)
+      : service_(std::make_shared<influxql::Service>(*services.engine, *services.queries, *services.clock)),
+        query_threads_(&query_threads) {}
 
   HttpResponse operator()(const HttpRequest& request) const {
     HttpResponse response = answer(request);
@@ -215,6 +216,7 @@ class InfluxqlRoute {
   static HttpResponse failed(const HttpError& error, AnswerOptions::Format format);
 
   std::shared_ptr<influxql::Service> service_;
+  Workers* query_threads_;
 };
 
 // Unique while the process lives; shaped like a UUID, because that is what logs expect.
@@ -277,7 +279,7 @@ HttpResponse InfluxqlRoute::answer(const HttpRequest& request) const {
   query.client = request.client;
   query.may_change = request.method == "POST";  // a link or an image must not delete
   auto streamed = std::make_shared<QueryAnswer>(
-      std::move(query),
+      *query_threads_, std::move(query),
       std::make_unique<InfluxqlAnswer>(*service_, std::move(wanted), std::move(*statements)));
   HttpResponse response;
   switch (streamed->wait(request.client_gone)) {
@@ -333,8 +335,8 @@ std::pair<std::string, std::string> influx_error_header(std::string_view message
   return {"X-Influxdb-Error", std::move(header)};
 }
 
-void add_influx_routes(Router& router, const HttpServices& services) {
-  const InfluxqlRoute query(services);
+void add_influx_routes(Router& router, const HttpServices& services, Workers& query_threads) {
+  const InfluxqlRoute query(services, query_threads);
   router.add({"GET", "/query", "query", query});
   router.add({"POST", "/query", "query", query});
   router.add({"GET", "/ping", "health", ping});

@@ -11,21 +11,26 @@ using std::chrono::steady_clock;
 // How often a waiting worker looks whether its client still is there, and a waiting query whether it was cancelled.
 constexpr milliseconds kLook{100};
 
-QueryAnswer::QueryAnswer(QueryRequest request, std::unique_ptr<AnswerText> text) {
-  request.stop = stop_;
-  thread_ =
-      std::jthread([this, request = std::move(request), text = std::move(text)] { run(request, *text); });
+QueryAnswer::QueryAnswer(Workers& threads, QueryRequest request, std::unique_ptr<AnswerText> text)
+    : request_(std::move(request)), text_(std::move(text)) {
+  request_.stop = stop_;
+  if (threads.enqueue([this] { run(); })) return;
+  error_ = QueryError{QueryErrorKind::kBusy, "busy", "too many queries at once", {}, "try again"};
+  finished_ = true;
 }
 
 QueryAnswer::~QueryAnswer() {
-  close();
+  std::unique_lock lock(mutex_);
+  stop();
+  changed_.wait(lock, [this] { return finished_; });
 }
 
-void QueryAnswer::run(const QueryRequest& request, AnswerText& text) {
-  const QueryResult<bool> outcome = text.write(request, [this](std::string_view part) { return put(part); });
+void QueryAnswer::run() {
+  const QueryResult<bool> outcome =
+      text_->write(request_, [this](std::string_view part) { return put(part); });
   bool complete = outcome.value_or(false);
   if (!outcome && set_error(outcome.error())) {
-    text.fail(outcome.error());
+    text_->fail(outcome.error());
     complete = true;
   }
   if (complete && !filling_.empty()) complete = hand_over();
@@ -34,7 +39,7 @@ void QueryAnswer::run(const QueryRequest& request, AnswerText& text) {
   }
   const std::lock_guard lock(mutex_);
   finished_ = true;
-  changed_.notify_all();
+  changed_.notify_all();  // under the lock: after it, this may be gone
 }
 
 bool QueryAnswer::set_error(QueryError error) {

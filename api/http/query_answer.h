@@ -1,5 +1,6 @@
-// One query's answer on its way to the client: the query runs on its own thread and fills a bounded pipe, the
+// One query's answer on its way to the client: the query runs on a thread of its own and fills a bounded pipe, the
 // connection's worker empties it. So a big answer takes kPiecesMax pieces of memory, however slow its reader.
+//   - The thread is one of a few that stay: starting one would take longer than most queries, with memory that is cold.
 //   - An answer that fits into the pipe is known whole, success or error, before the first byte is sent.
 //   - After that an error ends the text with its message and cuts the connection short, which the client sees as an
 //   unfinished chunked body.
@@ -14,9 +15,9 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "api/http/exchange.h"
+#include "api/http/workers.h"
 #include "api/query/query.h"
 
 namespace varve {
@@ -38,7 +39,7 @@ class QueryAnswer final : public BodyStream {
   static constexpr size_t kPiecesMax = 4;             // 256 KiB: most answers are whole before they are sent
   static constexpr int64_t kReaderStallSeconds = 30;  // then the reader counts as gone
 
-  QueryAnswer(QueryRequest request, std::unique_ptr<AnswerText> text);
+  QueryAnswer(Workers& threads, QueryRequest request, std::unique_ptr<AnswerText> text);
   ~QueryAnswer() override;
 
   enum class Start { kWhole, kStreaming, kFailed, kClientGone };
@@ -51,15 +52,18 @@ class QueryAnswer final : public BodyStream {
   void close() override;
 
  private:
-  void run(const QueryRequest& request, AnswerText& text);
+  void run();
   bool put(std::string_view text);  // on the query's thread; false = stop
   bool hand_over();
   void stop();                       // under the lock
   bool set_error(QueryError error);  // true: its text is wanted
 
   const StopSwitch stop_ = std::make_shared<std::atomic<bool>>(false);  // the query's
-  std::string filling_;                                                 // of the query's thread
   std::function<bool()> client_gone_;                                   // of the worker
+  // Of the query's thread:
+  QueryRequest request_;
+  const std::unique_ptr<AnswerText> text_;
+  std::string filling_;
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
@@ -68,8 +72,6 @@ class QueryAnswer final : public BodyStream {
   bool streaming_ = false;  // wait() has said so
   bool finished_ = false;
   bool closed_ = false;
-
-  std::jthread thread_;  // last: its body uses all of the above
 };
 
 }  // namespace varve

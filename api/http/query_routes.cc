@@ -169,7 +169,7 @@ Parsed<QueryCall> read_call(const HttpRequest& request) {
   return call;
 }
 
-HttpResponse run_query(QueryService& service, const HttpRequest& request) {
+HttpResponse run_query(QueryService& service, Workers& threads, const HttpRequest& request) {
   auto call = read_call(request);
   if (!call) return error_response(call.error());
   if (call->request.sql.find_first_not_of(" \t\r\n") == std::string::npos) {
@@ -178,8 +178,9 @@ HttpResponse run_query(QueryService& service, const HttpRequest& request) {
   }
   call->request.client = request.client;
   call->request.may_change = request.method == "POST";  // a link or an image must not delete
-  auto answer = std::make_shared<QueryAnswer>(
-      std::move(call->request), std::make_unique<SqlAnswer>(service, call->format, call->time_format));
+  auto answer =
+      std::make_shared<QueryAnswer>(threads, std::move(call->request),
+                                    std::make_unique<SqlAnswer>(service, call->format, call->time_format));
   HttpResponse response;
   switch (answer->wait(request.client_gone)) {
     case QueryAnswer::Start::kFailed:
@@ -231,9 +232,11 @@ HttpResponse cancel_query(QueryService& service, std::string_view id_text) {
 
 }  // namespace
 
-void add_query_routes(Router& router, const HttpServices& services) {
+void add_query_routes(Router& router, const HttpServices& services, Workers& query_threads) {
   QueryService& service = *services.queries;
-  const auto run = [&service](const HttpRequest& request) { return run_query(service, request); };
+  const auto run = [&service, &query_threads](const HttpRequest& request) {
+    return run_query(service, query_threads, request);
+  };
   router.add({"GET", "/api/v1/query", "query", run});
   router.add({"POST", "/api/v1/query", "query", run});
   router.add(

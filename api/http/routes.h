@@ -10,6 +10,7 @@
 
 #include "api/http/exchange.h"
 #include "api/http/server.h"
+#include "api/http/workers.h"
 
 namespace varve {
 
@@ -31,14 +32,15 @@ class Router {
 };
 
 // One per family, each in its own file.
-void add_query_routes(Router& router, const HttpServices& services);
+// Statements run on `query_threads`, which outlive the answers.
+void add_query_routes(Router& router, const HttpServices& services, Workers& query_threads);
 void add_write_routes(Router& router, const HttpServices& services);
 void add_status_routes(Router& router, const HttpServices& services);
 void add_ingest_routes(Router& router, const HttpServices& services);  // for operators: family "admin"
 // What an acknowledged write means.
 std::string_view durability(WalSync sync);
 void add_health_routes(Router& router, const HttpServices& services);
-void add_influx_routes(Router& router, const HttpServices& services);
+void add_influx_routes(Router& router, const HttpServices& services, Workers& query_threads);
 void add_page_routes(Router& router);
 
 // The rest of the path behind a prefix route.

@@ -82,7 +82,8 @@ class HttplibServer final : public HttpServer {
   uint16_t port_ = 0;
   BodyBudget budget_;
   HttpServices services_;
-  Router router_;  // filled before ready_ is set, constant after
+  Workers query_threads_{WorkerLimits{}};  // at most one a worker that serves a connection
+  Router router_;                          // filled before ready_ is set, constant after
   std::atomic<bool> ready_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> drained_{false};  // no connection is served any more
@@ -177,7 +178,7 @@ HttpError library_error(int status) {
   }
 }
 
-// The thread of acceptor_ accepts; workers (TaskQueue) serve; a QueryAnswer has a thread while it lives.
+// The thread of acceptor_ accepts; workers (TaskQueue) serve; a QueryAnswer has one of query_threads_.
 Result<void> HttplibServer::bind(const HttpOptions& options) {
   server_.new_task_queue = [] { return new TaskQueue(); };
   server_.set_socket_options([](int socket) {
@@ -237,12 +238,12 @@ Result<void> HttplibServer::bind(const HttpOptions& options) {
 
 void HttplibServer::serve(HttpServices services) {
   services_ = std::move(services);
-  add_query_routes(router_, services_);
+  add_query_routes(router_, services_, query_threads_);
   add_write_routes(router_, services_);
   add_status_routes(router_, services_);
   add_ingest_routes(router_, services_);
   add_health_routes(router_, services_);
-  add_influx_routes(router_, services_);
+  add_influx_routes(router_, services_, query_threads_);
   add_page_routes(router_);
   ready_.store(true, std::memory_order_release);
 }

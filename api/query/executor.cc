@@ -129,7 +129,7 @@ class GroupCollector : public Collector<Grouping> {
   using Collector::Collector;
   QueryResult<void> open(const TableSource& main) override {
     source_ = std::make_unique<TableSource>(
-        plan_, budget_, context_, SourceOptions{Grouping(plan_, budget_, context_).slots(), {}, {}});
+        plan_, budget_, context_, SourceOptions{Grouping(plan_, budget_, context_).slots(), {}, {}, {}});
     return source_->assist(main);
   }
   QueryResult<std::unique_ptr<Grouping>> work(std::unique_ptr<ScanPart> part) override {
@@ -145,8 +145,8 @@ class PartRowsCollector : public Collector<RowCollector::Rows> {
   using Collector::Collector;
   QueryResult<void> open(const TableSource& main) override {
     rows_ = std::make_unique<RowCollector>(plan_, budget_, context_);
-    source_ =
-        std::make_unique<TableSource>(plan_, budget_, context_, SourceOptions{rows_->first_slots(), {}, {}});
+    source_ = std::make_unique<TableSource>(plan_, budget_, context_,
+                                            SourceOptions{rows_->first_slots(), {}, {}, {}});
     return source_->assist(main);
   }
   QueryResult<std::unique_ptr<RowCollector::Rows>> work(std::unique_ptr<ScanPart> part) override {
@@ -217,7 +217,8 @@ class Executor {
   QueryResult<bool> latest() {
     Steps steps(budget_, stats_);
     LatestRows rows(plan_, output_slots(plan_), budget_);
-    TableSource source(plan_, budget_, scan_context_, {rows.slots(), false, true});
+    const bool last_rows_do = !plan_.row_filter;
+    TableSource source(plan_, budget_, scan_context_, {rows.slots(), false, true, last_rows_do});
     VARVE_QUERY_ASSIGN(const bool types_agree, source.open(engine_));
     if (!types_agree) return false;
     std::optional<SeriesId> series;
@@ -250,7 +251,7 @@ class Executor {
   QueryResult<bool> rows() {
     Steps steps(budget_, stats_);
     RowOutput output(plan_, budget_, sink_, context_);
-    TableSource source(plan_, budget_, scan_context_, {output.first_slots(), false, false});
+    TableSource source(plan_, budget_, scan_context_, {output.first_slots(), false, false, false});
     VARVE_QUERY_ASSIGN(const bool types_agree, source.open(engine_));
     if (!types_agree) return false;
     VARVE_QUERY_TRY(output.begin());
@@ -277,7 +278,8 @@ class Executor {
 
  private:
   SourceOptions source_options() {
-    return {Grouping(plan_, budget_, context_).slots(), plan_.may_use_statistics, wants_newest_only(plan_)};
+    return {Grouping(plan_, budget_, context_).slots(), plan_.may_use_statistics, wants_newest_only(plan_),
+            false};
   }
 
   void note_approximate(const Grouping& grouping) {

@@ -41,6 +41,7 @@ QueryResult<bool> TableSource::open(const Engine& engine) {
   }
   request.may_use_statistics = options_.use_statistics;
   request.newest_first = options_.newest_first;
+  request.last_row_only = options_.last_row_only;
   request.field_ranges = plan_.field_ranges;
   request.columns_on_demand = true;
   for (const GroupKey& key : plan_.keys) {

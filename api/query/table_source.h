@@ -21,6 +21,7 @@ struct SourceOptions {
   std::vector<size_t> slots;  // what rows() has; load() adds others
   bool use_statistics = false;
   bool newest_first = false;
+  bool last_row_only = false;  // of each series, before the plan's row filter
 };
 
 class TableSource : public SlotLoader {
