@@ -16,7 +16,7 @@ struct PartitionStatus {
   std::optional<int64_t> high_watermark;  // the broker's; unknown until the first fetch
   std::optional<int64_t> lag;             // high_watermark - next_offset, never negative
   std::optional<int64_t> last_event_time_ns;
-  std::string halted;  // why nothing more of it is read until an operator resumes it; empty = it is read
+  std::string halted = {};  // why nothing more of it is read until an operator resumes it; empty = it is read
 };
 
 struct SourceStatus {

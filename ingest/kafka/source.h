@@ -27,7 +27,7 @@ struct KafkaSourceOptions {
   std::string start =
       "earliest";  // earliest | latest | RFC 3339 time: where a partition never read before begins
   DecodeMapping mapping;
-  RowProcessorFactory make_processor;               // empty = rows are stored as decoded
+  RowProcessorFactory make_processor;             // empty = rows are stored as decoded
   std::map<std::string, std::string> properties;  // handed to librdkafka as they are
 };
 
