@@ -158,7 +158,8 @@ Result<void> RawArchive::finish(File& file) {
   if (file.path.empty()) return {};
   file.file.reset();
   if (file.bytes == 0) {
-    VARVE_TRY(files_.remove(file.path));
+    const auto removed = files_.remove(file.path);
+    if (!removed && removed.error().code != ErrorCode::kNotFound) return removed;
   } else {
     if (file.broken) VARVE_TRY(files_.truncate(file.path, file.bytes));
     kill_point("archive.rename");

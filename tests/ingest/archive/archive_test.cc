@@ -180,14 +180,14 @@ TEST(ArchiveFormat, IsAsTheSpecificationSays) {
   m.headers = {{"h", std::nullopt}, {"h", ""}};
   const std::string record("\x02t\x02\x80\x01\x01\x04\x00\x02\x04"
                            "ab\x04\x02h\x00\x02h\x02\x00\x00",
-                           22);
-  const std::string block = std::string("\x02\x2c", 2) + record + "0123456789abcdef";
+                           21);
+  const std::string block = std::string("\x02\x2a", 2) + record + "0123456789abcdef";
   EXPECT_EQ(block_of({m}, ArchiveCodec::kNull), block);
   EXPECT_TRUE(archive_file_header(ArchiveCodec::kNull, kMarker)
                   .starts_with(std::string("Obj\x01\x04\x16", 6) + "avro.schema"));
   // An array of one block given by its size, as other writers make it.
   std::string other = record;
-  other.replace(12, 1, std::string("\x03\x12", 2));
+  other.replace(12, 1, std::string("\x03\x0e", 2));
   const Read read = read_all(archive_file_header(ArchiveCodec::kNull, kMarker) +
                              archive_block(other, 1, ArchiveCodec::kNull, kMarker));
   EXPECT_EQ(read.messages, (std::vector<std::string>{text_of(m)}));
