@@ -47,7 +47,7 @@ class RawArchive {
 
  private:
   struct File {
-    std::string path;  // with .part; empty = none is open
+    std::string path;  // with .part until it is renamed; empty = none is open
     std::unique_ptr<WritableFile> file;
     uint64_t bytes = 0;  // durable
     int64_t began_ns = 0;
