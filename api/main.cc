@@ -16,6 +16,7 @@ struct Run {
   int operator()(const QueryArguments& arguments) const { return run_query(arguments); }
   int operator()(const IngestArguments& arguments) const { return run_ingest(arguments); }
   int operator()(const CheckArguments& arguments) const { return run_check(arguments); }
+  int operator()(const ReplayArguments& arguments) const { return run_replay(arguments); }
   int operator()(const BackupArguments& arguments) const { return run_backup(arguments); }
 };
 

@@ -174,6 +174,29 @@ void add_backup(CLI::App& app, BackupArguments& out) {
       "To restore, copy it back: cp -r /backup/monday ./data");
 }
 
+void add_replay(CLI::App& app, ReplayArguments& out) {
+  CLI::App& command = *app.add_subcommand(
+      "replay", "Decode archived Kafka messages again into a stopped store; rows there already are written over.");
+  command.add_option("--archive", out.archive, "The folder of kafka.N.archive")->required()->type_name("DIR");
+  command.add_option("--config", out.config, "TOML file: the store, and the sources that say how to decode")
+      ->required()
+      ->type_name("FILE");
+  command.add_option("--set", out.overrides, "Override one key of the configuration (repeatable)")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  command.add_option("--topic", out.topic, "Only messages of this topic")->type_name("TOPIC");
+  command.add_option("--source", out.source, "Decode all as this source does (default: by topic)")
+      ->type_name("kafka.N");
+  command.add_option("--from", out.from, "Only messages with a Kafka timestamp from here on")->type_name("TIME");
+  command.add_option("--to", out.to, "and up to here")->type_name("TIME");
+  command.add_option("--speed", out.speed, "1 = as fast as they were sent, 10 = ten times that (default: no limit)")
+      ->type_name("FACTOR")
+      ->check(CLI::PositiveNumber);
+  command.footer(
+      "Example:\n  varve replay --archive ./raw --config varve.toml --topic readings --from 2026-01-01\n"
+      "Damage is named and passed over; the exit code is then 1. What is decoded is as the configuration says now.");
+}
+
 ExitNow bad_arguments(std::string text) {
   for (char& c : text) {
     if (c == '\n') c = ' ';  // errors are one line
@@ -202,6 +225,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   IngestArguments ingest;
   CheckArguments check;
   BackupArguments backup;
+  ReplayArguments replay;
   std::string rate = "max";
   app.set_version_flag("--version", "varve " VARVE_VERSION);
   app.require_subcommand(1);
@@ -213,6 +237,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   add_ingest(app, ingest);
   add_check(app, check);
   add_backup(app, backup);
+  add_replay(app, replay);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -230,6 +255,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   }
   if (app.got_subcommand("check")) return check;
   if (app.got_subcommand("backup")) return backup;
+  if (app.got_subcommand("replay")) return replay;
   if (produce.csv.empty() == produce.simulate.empty())
     return bad_arguments("produce needs --csv FILE or --simulate KIND");
   if (!parse_rate(rate, produce.rate))

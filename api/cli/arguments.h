@@ -64,13 +64,24 @@ struct BackupArguments {
   std::string to;
 };
 
+struct ReplayArguments {
+  std::string archive;
+  std::string config;
+  std::vector<std::string> overrides;
+  std::string topic;
+  std::string source;
+  std::string from;
+  std::string to;
+  double speed = 0;  // 0 = as fast as can be
+};
+
 // The process should end with this code; what was to be printed has been.
 struct ExitNow {
   int code = 0;
 };
 
 using Command = std::variant<ExitNow, ServeArguments, DemoArguments, ProduceArguments, QueryArguments,
-                             IngestArguments, CheckArguments, BackupArguments>;
+                             IngestArguments, CheckArguments, BackupArguments, ReplayArguments>;
 
 constexpr int kExitFine = 0;
 constexpr int kExitFailed = 1;

@@ -12,6 +12,7 @@ int run_produce(const ProduceArguments& arguments);
 int run_query(const QueryArguments& arguments);
 int run_ingest(const IngestArguments& arguments);
 int run_check(const CheckArguments& arguments);
+int run_replay(const ReplayArguments& arguments);
 int run_backup(const BackupArguments& arguments);
 
 }  // namespace varve

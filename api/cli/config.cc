@@ -9,6 +9,7 @@
 
 #include "api/cli/config_process.h"
 #include "api/cli/config_reader.h"
+#include "api/cli/config_streams.h"
 #include "storage/base/file.h"
 #include "storage/base/timestamp.h"
 
@@ -23,7 +24,7 @@ constexpr uint64_t kQueryRowsMax = 1'000'000'000;     // guessed
 constexpr uint64_t kQueryThreadsMax = 1024;           // far above the cores there are
 constexpr uint64_t kQueriesMax = 1024;                // guessed: each may hold a thread
 constexpr uint64_t kMirrorLinesMax = 100'000;         // a request of some 20 MB (guessed)
-constexpr size_t kSectionsMax = 256;                  // of [[kafka]] and of [[mirror]]: each has a thread
+constexpr size_t kSectionsMax = 256;                  // of [[kafka]], [[mirror]] and [[kafka_out]]: each has a thread
 
 using Known = std::vector<std::string>;
 
@@ -166,6 +167,7 @@ Result<KafkaSourceOptions> read_kafka(const toml::table& table, std::string name
                                           : InputFormat::kJson;
   read_csv(reader, format == "csv", out.mapping);
   read_avro(reader, format == "avro", out.mapping);
+  read_archive(reader, out.archive);
   if (format == "line" && !reader.has("table")) out.mapping.table = "{measurement}";
   if (format == "line" && reader.has("time"))
     reader.fail("time", "line protocol says this itself; leave the key out");
@@ -258,8 +260,9 @@ Result<Config> read_root(const toml::table& root, Source source) {
   const toml::table* const query = reader.table("query");
   const std::vector<const toml::table*> kafka = reader.tables("kafka");
   const std::vector<const toml::table*> mirrors = reader.tables("mirror");
+  const std::vector<const toml::table*> outs = reader.tables("kafka_out");
   VARVE_TRY(reader.finish());
-  if (kafka.size() > kSectionsMax || mirrors.size() > kSectionsMax) {
+  if (kafka.size() > kSectionsMax || mirrors.size() > kSectionsMax || outs.size() > kSectionsMax) {
     return invalid_argument(fmt::format("{}: more than {} sections of one kind", source.file, kSectionsMax));
   }
   VARVE_TRY(read_server(server != nullptr ? *server : kNothing, source, config.server));
@@ -275,6 +278,12 @@ Result<Config> read_root(const toml::table& root, Source source) {
     VARVE_ASSIGN(auto one, read_mirror(*mirrors[i], name, name + ".", source));
     config.mirrors.push_back(std::move(one));
   }
+  for (size_t i = 0; i < outs.size(); ++i) {
+    const std::string name = fmt::format("kafka_out.{}", i);
+    VARVE_ASSIGN(auto one, read_kafka_out(*outs[i], name, name + ".", source.file, source.known));
+    config.kafka_outs.push_back(std::move(one));
+  }
+  VARVE_TRY(check_streams(config, kafka, outs, source.file));
   VARVE_TRY(read_query(query != nullptr ? *query : kNothing, source, config.query));
   return config;
 }
@@ -405,6 +414,7 @@ std::vector<std::string> known_config_keys() {
   (void)read_storage(storage, source, config.storage);
   (void)read_kafka(kNothing, "kafka.0", "kafka.", source);
   (void)read_mirror(kNothing, "mirror.0", "mirror.", source);
+  (void)read_kafka_out(kNothing, "kafka_out.0", "kafka_out.", kNoFile, &known);
   (void)read_query(kNothing, source, config.query);
   std::erase(known, "storage.tables");
   return known;

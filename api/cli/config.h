@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "api/query/query.h"
+#include "ingest/kafka/out_sink.h"
 #include "ingest/kafka/source.h"
 #include "ingest/mirror/mirror.h"
 #include "storage/engine.h"
@@ -30,6 +31,7 @@ struct Config {
   EngineOptions storage;
   std::vector<KafkaSourceOptions> kafka;
   std::vector<MirrorOptions> mirrors;
+  std::vector<KafkaOutOptions> kafka_outs;
   QueryOptions query;
 };
 

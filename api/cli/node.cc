@@ -18,6 +18,7 @@ Result<std::unique_ptr<Node>> Node::start(const Config& config) {
 //   http      1 acceptor, workers by load (api/http/workers.h), 1 per query being answered
 //   store     those of Engine::open (log writer, flusher)
 //   mirrors   1 sender each
+//   kafka_out 1 sender each, and librdkafka's own
 //   sources   1 consumer each, and librdkafka's own (1 per broker and a few)
 Result<void> Node::start_parts(const Config& config) {
   // The port first: if it is taken, nothing else has been touched.
@@ -36,6 +37,10 @@ Result<void> Node::start_parts(const Config& config) {
   for (const MirrorOptions& options : config.mirrors) {
     VARVE_ASSIGN(auto mirror, with_context(Mirror::start(options, *engine_, metrics_), options.name));
     mirrors_.push_back(std::move(mirror));
+  }
+  for (const KafkaOutOptions& options : config.kafka_outs) {
+    VARVE_ASSIGN(auto out, with_context(KafkaOut::start(options, *engine_, metrics_), options.name));
+    kafka_outs_.push_back(std::move(out));
   }
   for (const KafkaSourceOptions& options : config.kafka) {
     VARVE_ASSIGN(auto source, with_context(KafkaSource::start(options, *engine_, metrics_), options.name));
@@ -101,6 +106,7 @@ std::vector<SourceStatus> Node::sources() const {
 std::vector<MirrorStatus> Node::mirrors() const {
   std::vector<MirrorStatus> result;
   for (const auto& mirror : mirrors_) result.push_back(mirror->status());
+  for (const auto& out : kafka_outs_) result.push_back(out->status());
   return result;
 }
 
@@ -108,6 +114,7 @@ void Node::stop() {
   if (server_) server_->stop();
   sources_.clear();
   mirrors_.clear();
+  kafka_outs_.clear();
   if (engine_) engine_->close();
 }
 

@@ -42,6 +42,7 @@ class Node {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<QueryService> queries_;
   std::vector<std::unique_ptr<Mirror>> mirrors_;
+  std::vector<std::unique_ptr<KafkaOut>> kafka_outs_;
   std::vector<std::unique_ptr<KafkaSource>> sources_;
   std::unique_ptr<HttpServer> server_;
 };

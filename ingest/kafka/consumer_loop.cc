@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "ingest/kafka/raw_message.h"
 #include "storage/base/log.h"
 
 namespace varve {
@@ -89,15 +90,20 @@ Result<std::unique_ptr<ConsumerLoop>> ConsumerLoop::make(KafkaSourceOptions opti
   if (options.make_processor) {
     VARVE_ASSIGN(processor, with_context(options.make_processor(engine), options.name));
   }
-  std::unique_ptr<ConsumerLoop> loop(
-      new ConsumerLoop(std::move(options), engine, metrics, rule, std::move(decoder), std::move(consumer)));
+  std::unique_ptr<RawArchive> archive;
+  if (!options.archive.directory.empty()) {
+    VARVE_ASSIGN(archive, with_context(RawArchive::open(options.archive), options.name));
+  }
+  std::unique_ptr<ConsumerLoop> loop(new ConsumerLoop(std::move(options), engine, metrics, rule,
+                                                      std::move(decoder), std::move(consumer),
+                                                      std::move(archive)));
   loop->pipeline_.process_with(std::move(processor));
   return loop;
 }
 
 ConsumerLoop::ConsumerLoop(KafkaSourceOptions options, Engine& engine, MetricsRegistry& metrics,
                            StartRule rule, std::unique_ptr<Decoder> decoder,
-                           std::unique_ptr<KafkaConsumer> consumer)
+                           std::unique_ptr<KafkaConsumer> consumer, std::unique_ptr<RawArchive> archive)
     : options_(std::move(options)),
       engine_(engine),
       metrics_(metrics),
@@ -111,6 +117,7 @@ ConsumerLoop::ConsumerLoop(KafkaSourceOptions options, Engine& engine, MetricsRe
       pipeline_(options_.name, engine, std::move(decoder)),
       assignment_(options_.group, rule),
       consumer_(std::move(consumer)),
+      archive_(std::move(archive)),
       polled_(kPollMessages) {
   status_.name = options_.name;
   status_.kind = "kafka";
@@ -144,6 +151,7 @@ void ConsumerLoop::step() {
   handle_rebalances();
   commit_now_and_then();
   consumer_->probe();
+  roll_archive();
   publish_status();
 }
 
@@ -181,7 +189,7 @@ void ConsumerLoop::take_message(const rd_kafka_message_t& message) {
     return hold(*partition, message.offset, ready.error().message);
   }
   if (!partition->waiting.empty()) partition->waiting.clear();
-  pipeline_.add(polled);
+  if (pipeline_.add(polled) && archive_ != nullptr) archive_->add(raw_message(message));
 }
 
 void ConsumerLoop::take_error(const rd_kafka_message_t& message) {
@@ -256,6 +264,7 @@ void ConsumerLoop::append_held() {
   if ((failure_ = window_->failure())) return;
   refusal_.clear();
   if (window_->in_flight() >= kAppendsInFlightMax) return;
+  if (!archive_held()) return;
   window_->started();
   const auto taken = engine_.append(
       std::move(held_->write), [window = window_, progress = held_->next_offsets](const Result<Lsn>& lsn) {
@@ -287,6 +296,21 @@ void ConsumerLoop::count_processed(const ProcessCounts& counts) {
   add("varve_ingest_filtered_total", "Rows that `where` did not let pass.", counts.filtered);
   add("varve_ingest_deduped_total", "Rows dropped as seen before.", counts.deduped);
   add("varve_ingest_enrich_misses_total", "Lookups of enrich without an answer.", counts.enrich_misses);
+}
+
+// Before the log has their positions: a restart never comes back to them. Nothing to do when it was synced before.
+bool ConsumerLoop::archive_held() {
+  if (archive_ == nullptr) return true;
+  const auto synced = archive_->sync();
+  if (!synced) refusal_ = "the archive cannot be written: " + synced.error().message;
+  return synced.has_value();
+}
+
+void ConsumerLoop::roll_archive() {
+  if (archive_ == nullptr || now_ns() < next_archive_roll_ns_) return;
+  next_archive_roll_ns_ = now_ns() + kNsPerSecond;
+  const auto rolled = archive_->roll_aged();
+  if (!rolled && oddity_log_.allow()) log_warn(options_.name, "archive: " + rolled.error().message);
 }
 
 void ConsumerLoop::count(const SealedWrite& sealed) {

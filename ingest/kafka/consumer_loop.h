@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "ingest/archive/archive.h"
 #include "ingest/kafka/append_window.h"
 #include "ingest/kafka/assignment.h"
 #include "ingest/kafka/consumer.h"
@@ -44,7 +45,8 @@ class ConsumerLoop {
 
  private:
   ConsumerLoop(KafkaSourceOptions options, Engine& engine, MetricsRegistry& metrics, StartRule rule,
-               std::unique_ptr<Decoder> decoder, std::unique_ptr<KafkaConsumer> consumer);
+               std::unique_ptr<Decoder> decoder, std::unique_ptr<KafkaConsumer> consumer,
+               std::unique_ptr<RawArchive> archive);
 
   void poll_round();
   void take_message(const rd_kafka_message_t& message);
@@ -57,6 +59,8 @@ class ConsumerLoop {
 
   void seal_polled();
   void append_held();
+  bool archive_held();  // false: the archive could not be written; refusal_ says why
+  void roll_archive();
   void count(const SealedWrite& sealed);
   void count_processed(const ProcessCounts& counts);
   void wait_out_pressure();
@@ -96,6 +100,7 @@ class ConsumerLoop {
   KafkaPipeline pipeline_;
   KafkaAssignment assignment_;
   std::unique_ptr<KafkaConsumer> consumer_;
+  const std::unique_ptr<RawArchive> archive_;  // null = none
 
   std::vector<rd_kafka_message_t*> polled_;  // scratch of one poll
   std::vector<rd_kafka_message_t*> kept_;    // what the pipeline's payloads point into
@@ -112,6 +117,7 @@ class ConsumerLoop {
   std::map<std::string, std::string> topic_problems_;
   int64_t next_commit_ns_ = 0;
   int64_t next_publish_ns_ = 0;
+  int64_t next_archive_roll_ns_ = 0;
   std::string logged_problem_;
   std::set<TopicPartition> gauged_;  // partitions with a lag gauge; the collector's own
   LogLimiter problem_log_;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "ingest/archive/archive.h"
 #include "ingest/decode/decoder.h"
 #include "ingest/kafka/control.h"
 #include "ingest/process/row_processor.h"
@@ -28,6 +29,7 @@ struct KafkaSourceOptions {
       "earliest";  // earliest | latest | RFC 3339 time: where a partition never read before begins
   DecodeMapping mapping;
   RowProcessorFactory make_processor;             // empty = rows are stored as decoded
+  ArchiveOptions archive;                         // without a directory: none
   std::map<std::string, std::string> properties;  // handed to librdkafka as they are
 };
 
