@@ -174,6 +174,35 @@ void add_backup(CLI::App& app, BackupArguments& out) {
       "To restore, copy it back: cp -r /backup/monday ./data");
 }
 
+void add_quarantine(CLI::App& app, QuarantineArguments& out) {
+  CLI::App& command =
+      *app.add_subcommand("quarantine", "List, export or decode again what a server refused.");
+  command.require_subcommand(1);
+  using Verb = QuarantineArguments::Verb;
+  const auto add = [&](const char* name, const char* what, Verb verb) {
+    CLI::App& sub = *command.add_subcommand(name, what);
+    sub.callback([&out, verb] { out.verb = verb; });
+    sub.add_option("--where", out.where, "Condition on the columns of varve_quarantine")->type_name("SQL");
+    sub.add_option("--url", out.url, "Address of the server")->type_name("URL")->capture_default_str();
+    sub.add_option("--token", out.token, "Sent as Authorization: Bearer TOKEN")->type_name("TOKEN");
+    return &sub;
+  };
+  add("list", "Counts by source, topic and reason, with the newest example.", Verb::kList);
+  add("retry", "Decode again, as the server is configured now; what comes out right is stored.",
+      Verb::kRetry);
+  add("export", "All columns to stdout.", Verb::kExport)
+      ->add_option("--format", out.format, "ndjson or csv")
+      ->check(CLI::IsMember({"ndjson", "csv"}))
+      ->type_name("FORMAT")
+      ->capture_default_str();
+  command.footer(
+      "Examples:\n  varve quarantine list\n"
+      "  varve quarantine retry --where \"topic = 'beaches' AND reason = 'no_time'\"\n"
+      "  varve quarantine export --format csv > refused.csv\n"
+      "Rows that were stored by a retry stay, with retried = true; payloads cut at 64 KiB cannot be "
+      "retried.");
+}
+
 ExitNow bad_arguments(std::string text) {
   for (char& c : text) {
     if (c == '\n') c = ' ';  // errors are one line
@@ -202,6 +231,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   IngestArguments ingest;
   CheckArguments check;
   BackupArguments backup;
+  QuarantineArguments quarantine;
   std::string rate = "max";
   app.set_version_flag("--version", "varve " VARVE_VERSION);
   app.require_subcommand(1);
@@ -213,6 +243,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   add_ingest(app, ingest);
   add_check(app, check);
   add_backup(app, backup);
+  add_quarantine(app, quarantine);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -230,6 +261,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   }
   if (app.got_subcommand("check")) return check;
   if (app.got_subcommand("backup")) return backup;
+  if (app.got_subcommand("quarantine")) return quarantine;
   if (produce.csv.empty() == produce.simulate.empty())
     return bad_arguments("produce needs --csv FILE or --simulate KIND");
   if (!parse_rate(rate, produce.rate))

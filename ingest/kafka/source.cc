@@ -44,8 +44,7 @@ Result<std::unique_ptr<KafkaSource>> start_kafka_source(KafkaSourceOptions optio
   return std::unique_ptr<KafkaSource>(new ThreadedSource(std::move(loop)));
 }
 
-Result<std::unique_ptr<KafkaSource>> KafkaSource::start(KafkaSourceOptions options, Engine& engine,
-                                                        MetricsRegistry& metrics) {
+Result<std::unique_ptr<Decoder>> make_source_decoder(const KafkaSourceOptions& options, Engine& engine) {
   const StoredTypes stored_types = [&engine](std::string_view database, std::string_view table) {
     std::vector<std::pair<std::string, FieldType>> types;
     const auto info = engine.describe(database, table);
@@ -55,7 +54,12 @@ Result<std::unique_ptr<KafkaSource>> KafkaSource::start(KafkaSourceOptions optio
     }
     return types;
   };
-  VARVE_ASSIGN(auto decoder, with_context(make_decoder(options.mapping, stored_types), options.name));
+  return with_context(make_decoder(options.mapping, stored_types), options.name);
+}
+
+Result<std::unique_ptr<KafkaSource>> KafkaSource::start(KafkaSourceOptions options, Engine& engine,
+                                                        MetricsRegistry& metrics) {
+  VARVE_ASSIGN(auto decoder, make_source_decoder(options, engine));
   return start_kafka_source(std::move(options), engine, metrics, std::move(decoder));
 }
 

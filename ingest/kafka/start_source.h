@@ -11,4 +11,7 @@ Result<std::unique_ptr<KafkaSource>> start_kafka_source(KafkaSourceOptions optio
                                                         MetricsRegistry& metrics,
                                                         std::unique_ptr<Decoder> decoder);
 
+// The decoder the mapping asks for, which looks at the types the store has.
+Result<std::unique_ptr<Decoder>> make_source_decoder(const KafkaSourceOptions& options, Engine& engine);
+
 }  // namespace varve
