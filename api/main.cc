@@ -18,6 +18,7 @@ struct Run {
   int operator()(const CheckArguments& arguments) const { return run_check(arguments); }
   int operator()(const ReplayArguments& arguments) const { return run_replay(arguments); }
   int operator()(const BackupArguments& arguments) const { return run_backup(arguments); }
+  int operator()(const QuarantineArguments& arguments) const { return run_quarantine(arguments); }
 };
 
 }  // namespace

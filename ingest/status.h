@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,9 @@ struct PartitionStatus {
   int64_t next_offset = 0;                // the first offset not durable here
   std::optional<int64_t> high_watermark;  // the broker's; unknown until the first fetch
   std::optional<int64_t> lag;             // high_watermark - next_offset, never negative
+  // How far behind: now minus the timestamp of the last message taken while lag > 0; 0 without lag; unknown before the
+  // first message. A broker's clock that is ahead of ours counts as 0.
+  std::optional<double> lag_seconds;
   std::optional<int64_t> last_event_time_ns;
   std::string halted = {};  // why nothing more of it is read until an operator resumes it; empty = it is read
 };
@@ -26,7 +30,10 @@ struct SourceStatus {
   std::string detail;  // why, when not running
   uint64_t messages_total = 0;
   uint64_t rows_total = 0;
-  uint64_t rejected_total = 0;       // sent to quarantine
+  uint64_t rejected_total = 0;  // sent to quarantine
+  std::map<std::string, uint64_t> rejected_by_reason;
+  double messages_per_second = 0;  // over the last 10 s
+  double rows_per_second = 0;
   uint64_t filtered_total = 0;       // rows that `where` did not let pass
   uint64_t deduped_total = 0;        // rows dropped as seen before
   uint64_t enrich_misses_total = 0;  // lookups without an answer

@@ -176,7 +176,8 @@ void add_backup(CLI::App& app, BackupArguments& out) {
 
 void add_replay(CLI::App& app, ReplayArguments& out) {
   CLI::App& command = *app.add_subcommand(
-      "replay", "Decode archived Kafka messages again into a stopped store; rows there already are written over.");
+      "replay",
+      "Decode archived Kafka messages again into a stopped store; rows there already are written over.");
   command.add_option("--archive", out.archive, "The folder of kafka.N.archive")->required()->type_name("DIR");
   command.add_option("--config", out.config, "TOML file: the store, and the sources that say how to decode")
       ->required()
@@ -187,14 +188,47 @@ void add_replay(CLI::App& app, ReplayArguments& out) {
   command.add_option("--topic", out.topic, "Only messages of this topic")->type_name("TOPIC");
   command.add_option("--source", out.source, "Decode all as this source does (default: by topic)")
       ->type_name("kafka.N");
-  command.add_option("--from", out.from, "Only messages with a Kafka timestamp from here on")->type_name("TIME");
+  command.add_option("--from", out.from, "Only messages with a Kafka timestamp from here on")
+      ->type_name("TIME");
   command.add_option("--to", out.to, "and up to here")->type_name("TIME");
-  command.add_option("--speed", out.speed, "1 = as fast as they were sent, 10 = ten times that (default: no limit)")
+  command
+      .add_option("--speed", out.speed,
+                  "1 = as fast as they were sent, 10 = ten times that (default: no limit)")
       ->type_name("FACTOR")
       ->check(CLI::PositiveNumber);
   command.footer(
       "Example:\n  varve replay --archive ./raw --config varve.toml --topic readings --from 2026-01-01\n"
-      "Damage is named and passed over; the exit code is then 1. What is decoded is as the configuration says now.");
+      "Damage is named and passed over; the exit code is then 1. What is decoded is as the configuration "
+      "says now.");
+}
+
+void add_quarantine(CLI::App& app, QuarantineArguments& out) {
+  CLI::App& command =
+      *app.add_subcommand("quarantine", "List, export or decode again what a server refused.");
+  command.require_subcommand(1);
+  using Verb = QuarantineArguments::Verb;
+  const auto add = [&](const char* name, const char* what, Verb verb) {
+    CLI::App& sub = *command.add_subcommand(name, what);
+    sub.callback([&out, verb] { out.verb = verb; });
+    sub.add_option("--where", out.where, "Condition on the columns of varve_quarantine")->type_name("SQL");
+    sub.add_option("--url", out.url, "Address of the server")->type_name("URL")->capture_default_str();
+    sub.add_option("--token", out.token, "Sent as Authorization: Bearer TOKEN")->type_name("TOKEN");
+    return &sub;
+  };
+  add("list", "Counts by source, topic and reason, with the newest example.", Verb::kList);
+  add("retry", "Decode again, as the server is configured now; what comes out right is stored.",
+      Verb::kRetry);
+  add("export", "All columns to stdout.", Verb::kExport)
+      ->add_option("--format", out.format, "ndjson or csv")
+      ->check(CLI::IsMember({"ndjson", "csv"}))
+      ->type_name("FORMAT")
+      ->capture_default_str();
+  command.footer(
+      "Examples:\n  varve quarantine list\n"
+      "  varve quarantine retry --where \"topic = 'beaches' AND reason = 'no_time'\"\n"
+      "  varve quarantine export --format csv > refused.csv\n"
+      "Rows that were stored by a retry stay, with retried = true; payloads cut at 64 KiB cannot be "
+      "retried.");
 }
 
 ExitNow bad_arguments(std::string text) {
@@ -226,6 +260,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   CheckArguments check;
   BackupArguments backup;
   ReplayArguments replay;
+  QuarantineArguments quarantine;
   std::string rate = "max";
   app.set_version_flag("--version", "varve " VARVE_VERSION);
   app.require_subcommand(1);
@@ -238,6 +273,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   add_check(app, check);
   add_backup(app, backup);
   add_replay(app, replay);
+  add_quarantine(app, quarantine);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -256,6 +292,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   if (app.got_subcommand("check")) return check;
   if (app.got_subcommand("backup")) return backup;
   if (app.got_subcommand("replay")) return replay;
+  if (app.got_subcommand("quarantine")) return quarantine;
   if (produce.csv.empty() == produce.simulate.empty())
     return bad_arguments("produce needs --csv FILE or --simulate KIND");
   if (!parse_rate(rate, produce.rate))

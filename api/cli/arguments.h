@@ -75,13 +75,22 @@ struct ReplayArguments {
   double speed = 0;  // 0 = as fast as can be
 };
 
+struct QuarantineArguments {
+  enum class Verb { kList, kRetry, kExport } verb = Verb::kList;
+  std::string where;
+  std::string url = "http://127.0.0.1:8484";
+  std::string format = "ndjson";  // of export
+  std::string token;
+};
+
 // The process should end with this code; what was to be printed has been.
 struct ExitNow {
   int code = 0;
 };
 
-using Command = std::variant<ExitNow, ServeArguments, DemoArguments, ProduceArguments, QueryArguments,
-                             IngestArguments, CheckArguments, BackupArguments, ReplayArguments>;
+using Command =
+    std::variant<ExitNow, ServeArguments, DemoArguments, ProduceArguments, QueryArguments, IngestArguments,
+                 CheckArguments, BackupArguments, ReplayArguments, QuarantineArguments>;
 
 constexpr int kExitFine = 0;
 constexpr int kExitFailed = 1;

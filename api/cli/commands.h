@@ -14,5 +14,6 @@ int run_ingest(const IngestArguments& arguments);
 int run_check(const CheckArguments& arguments);
 int run_replay(const ReplayArguments& arguments);
 int run_backup(const BackupArguments& arguments);
+int run_quarantine(const QuarantineArguments& arguments);
 
 }  // namespace varve

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <limits>
@@ -148,7 +149,7 @@ Result<KafkaSourceOptions> read_kafka(const toml::table& table, std::string name
   KafkaSourceOptions out;
   out.name = std::move(name);
   out.mapping.table = "{topic}";
-  std::string format = "json", dead_letter_topic;
+  std::string format = "json";
   reader.text("brokers", out.brokers);
   reader.text("group", out.group);
   reader.texts("topics", out.topics);
@@ -160,7 +161,7 @@ Result<KafkaSourceOptions> read_kafka(const toml::table& table, std::string name
   reader.texts("tags", out.mapping.tags);
   reader.texts("fields", out.mapping.fields);
   reader.text_map("properties", out.properties);
-  reader.text("dead_letter_topic", dead_letter_topic);
+  reader.text("dead_letter_topic", out.dead_letter_topic);
   out.mapping.format = format == "line"   ? InputFormat::kLine
                        : format == "csv"  ? InputFormat::kCsv
                        : format == "avro" ? InputFormat::kAvro
@@ -171,9 +172,9 @@ Result<KafkaSourceOptions> read_kafka(const toml::table& table, std::string name
   if (format == "line" && !reader.has("table")) out.mapping.table = "{measurement}";
   if (format == "line" && reader.has("time"))
     reader.fail("time", "line protocol says this itself; leave the key out");
-  if (!dead_letter_topic.empty()) {
+  if (std::find(out.topics.begin(), out.topics.end(), out.dead_letter_topic) != out.topics.end()) {
     reader.fail("dead_letter_topic",
-                "not supported in this version; refused messages are in table varve_quarantine");
+                "is one of the topics this source reads: it would read its refusals again");
   }
   if (out.brokers.empty()) reader.fail("brokers", "must name at least one HOST:PORT");
   if (out.group.empty()) reader.fail("group", "must not be empty");

@@ -19,6 +19,7 @@ Result<std::unique_ptr<Node>> Node::start(const Config& config) {
 //   store     those of Engine::open (log writer, flusher)
 //   mirrors   1 sender each
 //   kafka_out 1 sender each, and librdkafka's own
+//   dead      1 sender each, of sources with a dead_letter_topic
 //   sources   1 consumer each, and librdkafka's own (1 per broker and a few)
 Result<void> Node::start_parts(const Config& config) {
   // The port first: if it is taken, nothing else has been touched.
@@ -45,11 +46,16 @@ Result<void> Node::start_parts(const Config& config) {
   for (const KafkaSourceOptions& options : config.kafka) {
     VARVE_ASSIGN(auto source, with_context(KafkaSource::start(options, *engine_, metrics_), options.name));
     sources_.push_back(std::move(source));
+    if (options.dead_letter_topic.empty()) continue;
+    VARVE_ASSIGN(auto sink, with_context(DeadLetterSink::start(options, *engine_, metrics_), options.name));
+    dead_letters_.push_back(std::move(sink));
   }
   queries_->add_system_table(ingest_table([this] { return sources(); }));
   queries_->add_system_table(mirror_table([this] { return mirrors(); }));
+  retry_ = std::make_unique<QuarantineRetry>(config.kafka, *engine_);
   HttpServices services{engine_.get(), queries_.get(), &metrics_, [this] { return sources(); },
                         [this] { return mirrors(); }};
+  services.retry = retry_.get();
   add_ingest_control(services);
   server_->serve(std::move(services));
   say_durability(config.storage);  // takes a tenth of a second, so nothing waits for it
@@ -113,6 +119,7 @@ std::vector<MirrorStatus> Node::mirrors() const {
 void Node::stop() {
   if (server_) server_->stop();
   sources_.clear();
+  dead_letters_.clear();
   mirrors_.clear();
   kafka_outs_.clear();
   if (engine_) engine_->close();

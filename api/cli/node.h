@@ -10,6 +10,7 @@
 
 #include "api/cli/config.h"
 #include "api/http/server.h"
+#include "ingest/kafka/dead_letter.h"
 
 namespace varve {
 
@@ -44,6 +45,8 @@ class Node {
   std::vector<std::unique_ptr<Mirror>> mirrors_;
   std::vector<std::unique_ptr<KafkaOut>> kafka_outs_;
   std::vector<std::unique_ptr<KafkaSource>> sources_;
+  std::vector<std::unique_ptr<DeadLetterSink>> dead_letters_;
+  std::unique_ptr<QuarantineRetry> retry_;
   std::unique_ptr<HttpServer> server_;
 };
 

@@ -12,6 +12,15 @@ Value optional_value(const std::optional<T>& value) {
   return value ? Value(static_cast<int64_t>(*value)) : Value{};
 }
 
+std::string reasons_text(const std::map<std::string, uint64_t>& rejected) {
+  std::string text;
+  for (const auto& [reason, count] : rejected) {
+    if (!text.empty()) text += ' ';
+    text += reason + "=" + std::to_string(count);
+  }
+  return text;
+}
+
 }  // namespace
 
 SystemTable ingest_table(std::function<std::vector<SourceStatus>()> sources) {
@@ -27,10 +36,14 @@ SystemTable ingest_table(std::function<std::vector<SourceStatus>()> sources) {
                    {"next_offset", kInt64},
                    {"high_watermark", kInt64},
                    {"lag", kInt64},
+                   {"lag_seconds", kDouble},
                    {"last_event_time", kTimestamp},
                    {"messages_total", kInt64},  // of the whole source
                    {"rows_total", kInt64},
-                   {"rejected_total", kInt64}};
+                   {"rejected_total", kInt64},
+                   {"rejected_by_reason", kString},  // "bad_time=2 no_time=1"
+                   {"messages_per_second", kDouble},
+                   {"rows_per_second", kDouble}};
   table.rows = [sources = std::move(sources)] {
     std::vector<std::vector<Value>> rows;
     for (const SourceStatus& source : sources()) {
@@ -41,13 +54,17 @@ SystemTable ingest_table(std::function<std::vector<SourceStatus>()> sources) {
         for (const uint64_t total : {source.messages_total, source.rows_total, source.rejected_total}) {
           row.push_back(count(total));
         }
+        row.emplace_back(reasons_text(source.rejected_by_reason));
+        row.emplace_back(source.messages_per_second);
+        row.emplace_back(source.rows_per_second);
       };
       for (const PartitionStatus& partition : source.partitions) {
         add({partition.topic, static_cast<int64_t>(partition.partition),
              static_cast<int64_t>(partition.next_offset), optional_value(partition.high_watermark),
-             optional_value(partition.lag), optional_value(partition.last_event_time_ns)});
+             optional_value(partition.lag), partition.lag_seconds ? Value(*partition.lag_seconds) : Value{},
+             optional_value(partition.last_event_time_ns)});
       }
-      if (source.partitions.empty()) add(std::vector<Value>(6));
+      if (source.partitions.empty()) add(std::vector<Value>(7));
     }
     return rows;
   };

@@ -8,15 +8,20 @@
 namespace varve {
 namespace {
 
-RowBatch quarantine_rows(const std::vector<RefusedLine>& refused, BodyLines& lines, const Clock& clock) {
+RowBatch quarantine_rows(const std::vector<RefusedLine>& refused, BodyLines& lines, const Clock& clock,
+                         const LineWriteOptions& options) {
+  const std::string precision = std::to_string(options.precision_ns);
   QuarantineBuilder builder(clock);
   for (const RefusedLine& one : refused) {
     RefusedInput input;
-    input.source = "http";
+    input.source = kHttpSource;
     input.offset = one.line;
     input.reason = one.reason;
     input.detail = one.detail;
     input.payload = lines[one.line];
+    input.timestamp_ns = clock.wall_ns();
+    input.database = options.database;
+    input.precision = precision;
     builder.add(input);
   }
   return builder.finish();
@@ -75,7 +80,7 @@ Result<LineWriteOutcome> LineWriter::write(std::string_view body, const LineWrit
     }
     BodyLines lines(body);
     std::vector<RowBatch> quarantine;
-    quarantine.push_back(quarantine_rows(outcome.refused, lines, clock_));
+    quarantine.push_back(quarantine_rows(outcome.refused, lines, clock_, options));
     write.merge(engine_.admit(std::move(quarantine)));
   }
   VARVE_TRY(engine_.append_and_wait(std::move(write)));

@@ -41,6 +41,7 @@ void add_ingest_routes(Router& router, const HttpServices& services);  // for op
 std::string_view durability(WalSync sync);
 void add_health_routes(Router& router, const HttpServices& services);
 void add_influx_routes(Router& router, const HttpServices& services, Workers& query_threads);
+void add_quarantine_routes(Router& router, const HttpServices& services);
 void add_page_routes(Router& router);
 
 // The rest of the path behind a prefix route.

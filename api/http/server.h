@@ -13,6 +13,7 @@
 
 #include "api/query/query.h"
 #include "ingest/kafka/control.h"
+#include "ingest/retry.h"
 #include "ingest/status.h"
 #include "storage/base/clock.h"
 #include "storage/base/metrics.h"
@@ -38,6 +39,7 @@ struct HttpServices {
       {};
   std::function<Result<std::vector<MovedPartition>>(const std::string& source, const RewindRequest&)> rewind =
       {};
+  const QuarantineRetry* retry = nullptr;  // null = there is nothing to retry with
 };
 
 class HttpServer {

@@ -98,6 +98,7 @@ Json source_json(const SourceStatus& source) {
          {"next_offset", partition.next_offset},
          {"high_watermark", optional_json(partition.high_watermark)},
          {"lag", optional_json(partition.lag)},
+         {"lag_seconds", optional_json(partition.lag_seconds)},
          {"last_event_time",
           partition.last_event_time_ns ? Json(format_timestamp(*partition.last_event_time_ns)) : Json()},
          {"halted", partition.halted}});
@@ -109,6 +110,9 @@ Json source_json(const SourceStatus& source) {
           {"messages_total", source.messages_total},
           {"rows_total", source.rows_total},
           {"rejected_total", source.rejected_total},
+          {"rejected_by_reason", source.rejected_by_reason},
+          {"messages_per_second", source.messages_per_second},
+          {"rows_per_second", source.rows_per_second},
           {"filtered_total", source.filtered_total},
           {"deduped_total", source.deduped_total},
           {"enrich_misses_total", source.enrich_misses_total},

@@ -17,5 +17,6 @@ std::optional<std::string> decimal_text(std::string_view bytes, int64_t scale);
 
 // Standard base64 (RFC 4648, 4), padded; nothing when it is not.
 std::optional<std::string> from_base64(std::string_view text);
+std::string to_base64(std::string_view bytes);
 
 }  // namespace varve

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,9 @@ class MessageHeaders {
  public:
   virtual ~MessageHeaders() = default;
   virtual std::optional<std::string_view> last(const std::string& name) const = 0;
+  // All of them in their order; a null value is none.
+  using Each = std::function<void(std::string_view name, std::optional<std::string_view> value)>;
+  virtual void each(const Each& take) const = 0;
 };
 
 struct MessageContext {

@@ -59,23 +59,6 @@ bool offset_is_gone(rd_kafka_resp_err_t code) {
          code == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
 }
 
-class KafkaHeaders : public MessageHeaders {
- public:
-  explicit KafkaHeaders(const rd_kafka_message_t& message) : message_(message) {}
-  std::optional<std::string_view> last(const std::string& name) const override {
-    rd_kafka_headers_t* headers = nullptr;  // parsed at the first call, and kept with the message
-    if (rd_kafka_message_headers(&message_, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;
-    const void* value = nullptr;
-    size_t bytes = 0;
-    const auto found = rd_kafka_header_get_last(headers, name.c_str(), &value, &bytes);
-    if (found != RD_KAFKA_RESP_ERR_NO_ERROR || value == nullptr) return std::nullopt;
-    return std::string_view(static_cast<const char*>(value), bytes);
-  }
-
- private:
-  const rd_kafka_message_t& message_;
-};
-
 }  // namespace
 
 Result<std::unique_ptr<ConsumerLoop>> ConsumerLoop::make(KafkaSourceOptions options, Engine& engine,
@@ -133,6 +116,7 @@ ConsumerLoop::~ConsumerLoop() {
 void ConsumerLoop::release_messages() {
   for (rd_kafka_message_t* message : kept_) rd_kafka_message_destroy(message);
   kept_.clear();
+  headers_.clear();
 }
 
 void ConsumerLoop::step() {
@@ -175,13 +159,13 @@ void ConsumerLoop::take_message(const rd_kafka_message_t& message) {
     if (!partition->is_read()) return;
   }
   const int64_t timestamp_ms = rd_kafka_message_timestamp(&message, nullptr);
-  const KafkaHeaders headers(message);
+  headers_.emplace_back(message);
   PolledMessage polled{.partition = partition,
                        .offset = message.offset,
                        .has_payload = message.payload != nullptr,
                        .payload = {static_cast<const char*>(message.payload), message.len},
                        .timestamp_ns = timestamp_ms >= 0 ? timestamp_ms * kNsPerMs : real_clock().wall_ns(),
-                       .headers = &headers};
+                       .headers = &headers_.back()};
   if (message.key != nullptr) {
     polled.key = std::string_view(static_cast<const char*>(message.key), message.key_len);
   }
@@ -336,7 +320,10 @@ void ConsumerLoop::count(const SealedWrite& sealed) {
   status_.enrich_misses_total += sealed.processed.enrich_misses;
   status_.messages_total += sealed.messages;
   status_.rows_total += sealed.rows;
-  for (const auto& [reason, n] : sealed.rejected) status_.rejected_total += n;
+  for (const auto& [reason, n] : sealed.rejected) {
+    status_.rejected_total += n;
+    status_.rejected_by_reason[reason] += n;
+  }
 }
 
 void ConsumerLoop::wait_out_pressure() {
@@ -542,6 +529,12 @@ void ConsumerLoop::publish_status() {
     out.next_offset = partition->durable_offset.load();
     out.high_watermark = consumer_->high_watermark(partition->id);
     if (out.high_watermark) out.lag = std::max<int64_t>(*out.high_watermark - out.next_offset, 0);
+    if (out.lag == 0) {
+      out.lag_seconds = 0;
+    } else if (out.lag && partition->last_message_time_ns) {
+      const int64_t behind_ns = real_clock().wall_ns() - *partition->last_message_time_ns;
+      out.lag_seconds = static_cast<double>(std::max<int64_t>(behind_ns, 0)) / kNsPerSecond;
+    }
     out.last_event_time_ns = partition->last_event_time_ns;
     out.halted = partition->halted;
   }
@@ -558,6 +551,8 @@ void ConsumerLoop::publish_status() {
   status_.state = std::move(fresh.state);
   status_.detail = std::move(fresh.detail);
   status_.partitions = std::move(fresh.partitions);
+  status_.messages_per_second = message_rate_.add(now, status_.messages_total);
+  status_.rows_per_second = row_rate_.add(now, status_.rows_total);
 }
 
 SourceStatus ConsumerLoop::status() const {
@@ -567,24 +562,40 @@ SourceStatus ConsumerLoop::status() const {
 
 void ConsumerLoop::update_lag_gauges() {
   constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
-  std::map<TopicPartition, double> lags;
-  std::set<TopicPartition> halted;
-  for (const TopicPartition& gone : gauged_) lags[gone] = kUnknown;  // until it is ours again
+  struct Figures {
+    double lag = kUnknown;
+    double lag_seconds = kUnknown;
+    double event_time = kUnknown;
+    bool halted = false;
+  };
+  std::map<TopicPartition, Figures> figures;
+  for (const TopicPartition& gone : gauged_) figures[gone] = {};  // until it is ours again
   for (const auto& partition : status().partitions) {
-    lags[{partition.topic, partition.partition}] =
-        partition.lag ? static_cast<double>(*partition.lag) : kUnknown;
-    if (!partition.halted.empty()) halted.insert({partition.topic, partition.partition});
+    Figures& out = figures[{partition.topic, partition.partition}];
+    out.halted = !partition.halted.empty();
+    if (partition.lag) out.lag = static_cast<double>(*partition.lag);
+    if (partition.lag_seconds) out.lag_seconds = *partition.lag_seconds;
+    if (partition.last_event_time_ns) {
+      out.event_time = static_cast<double>(*partition.last_event_time_ns) / kNsPerSecond;
+    }
   }
-  for (const auto& [id, lag] : lags) {
+  for (const auto& [id, out] : figures) {
     gauged_.insert(id);
+    const MetricLabels labels{
+        {"source", options_.name}, {"topic", id.topic}, {"partition", std::to_string(id.partition)}};
     metrics_
-        .gauge("varve_kafka_lag_messages", "Messages in the partition that are not durable here yet.",
-               {{"source", options_.name}, {"topic", id.topic}, {"partition", std::to_string(id.partition)}})
-        .set(lag);
+        .gauge("varve_kafka_lag_messages", "Messages in the partition that are not durable here yet.", labels)
+        .set(out.lag);
+    metrics_.gauge("varve_kafka_partition_halted", "1: waits for an operator (varve ingest resume).", labels)
+        .set(out.halted ? 1 : 0);
     metrics_
-        .gauge("varve_kafka_partition_halted", "1: waits for an operator (varve ingest resume).",
-               {{"source", options_.name}, {"topic", id.topic}, {"partition", std::to_string(id.partition)}})
-        .set(halted.contains(id) ? 1 : 0);
+        .gauge("varve_kafka_lag_seconds",
+               "Age of the last message taken while there is lag, by its Kafka timestamp; 0 without lag.",
+               labels)
+        .set(out.lag_seconds);
+    metrics_
+        .gauge("varve_kafka_last_event_timestamp_seconds", "Newest time of a row from the partition.", labels)
+        .set(out.event_time);
   }
 }
 

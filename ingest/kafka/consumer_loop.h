@@ -8,6 +8,7 @@
 // itself and read again from that message, once a second. Threads: step() and shut_down() on one thread; status() from any.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -21,8 +22,10 @@
 #include "ingest/kafka/assignment.h"
 #include "ingest/kafka/consumer.h"
 #include "ingest/kafka/control.h"
+#include "ingest/kafka/headers.h"
 #include "ingest/kafka/pipeline.h"
 #include "ingest/kafka/source.h"
+#include "ingest/rate_window.h"
 #include "storage/base/metrics.h"
 
 namespace varve {
@@ -104,6 +107,7 @@ class ConsumerLoop {
 
   std::vector<rd_kafka_message_t*> polled_;  // scratch of one poll
   std::vector<rd_kafka_message_t*> kept_;    // what the pipeline's payloads point into
+  std::deque<KafkaHeaders> headers_;         // of these messages
   std::optional<SealedWrite> held_;          // not accepted by the engine yet
   int64_t held_since_ns_ = 0;
   std::string refusal_;  // why the engine refused the held write; empty = it did not, the window is full
@@ -120,6 +124,7 @@ class ConsumerLoop {
   int64_t next_archive_roll_ns_ = 0;
   std::string logged_problem_;
   std::set<TopicPartition> gauged_;  // partitions with a lag gauge; the collector's own
+  RateWindow message_rate_, row_rate_;
   LogLimiter problem_log_;
   LogLimiter oddity_log_;
 

@@ -48,7 +48,8 @@ struct KafkaPartition : std::enable_shared_from_this<KafkaPartition> {
   int64_t next_read = 0;   // everything below was taken: a message below is a duplicate
   int64_t committed = -1;  // next offset the broker has confirmed; -1 = none yet
   std::optional<int64_t> last_event_time_ns;
-  std::atomic<int64_t> durable_offset{0};  // the first offset not durable here
+  std::optional<int64_t> last_message_time_ns;  // Kafka's timestamp of the message taken last
+  std::atomic<int64_t> durable_offset{0};       // the first offset not durable here
   bool is_read() const { return halted.empty() && !holding; }
 };
 

@@ -42,11 +42,11 @@ bool KafkaPipeline::add(const PolledMessage& message) {
   KafkaPartition& partition = *message.partition;
   if (message.offset < partition.next_read) return false;
   partition.next_read = message.offset + 1;
+  partition.last_message_time_ns = message.timestamp_ns;
   add_position(partition, partition.next_read);
 
   const auto index = static_cast<uint32_t>(messages_.size());
   messages_.push_back(message);
-  messages_.back().headers = nullptr;
   partition.last_message = index;
   bytes_ += message.payload.size();
   if (!message.has_payload) {
@@ -111,6 +111,20 @@ void KafkaPipeline::note_fingerprint(KafkaPartition& partition, int64_t next_off
 }
 
 SealedWrite KafkaPipeline::seal() {
+  SealedWrite sealed = admit_rows();
+  if (!refused_.empty()) add_quarantine(sealed, refused_);
+  finish(sealed);
+  return sealed;
+}
+
+SealedWrite KafkaPipeline::seal(std::vector<RefusedRow>& refused) {
+  SealedWrite sealed = admit_rows();
+  refused = std::move(refused_);
+  finish(sealed);
+  return sealed;
+}
+
+SealedWrite KafkaPipeline::admit_rows() {
   SealedWrite sealed;
   RowSet::Taken taken = rows_.take();
   note_event_times(taken);
@@ -120,8 +134,10 @@ SealedWrite KafkaPipeline::seal() {
   for (const RejectedRow& row : sealed.write.rejected()) {
     refused_.push_back({taken.messages[row.batch][row.row], {row.reason, row.detail, 0}});
   }
-  if (!refused_.empty()) add_quarantine(sealed, refused_);
+  return sealed;
+}
 
+void KafkaPipeline::finish(SealedWrite& sealed) {
   sealed.messages = messages_.size();
   sealed.bytes = bytes_;
   sealed.tombstones = tombstones_;
@@ -137,7 +153,6 @@ SealedWrite KafkaPipeline::seal() {
   refused_.clear();
   bytes_ = 0;
   tombstones_ = 0;
-  return sealed;
 }
 
 void KafkaPipeline::add_quarantine(SealedWrite& sealed, const std::vector<RefusedRow>& refused) {
@@ -153,7 +168,10 @@ void KafkaPipeline::add_quarantine(SealedWrite& sealed, const std::vector<Refuse
                      .offset = message.offset,
                      .reason = entry.reject.reason,
                      .detail = detail,
-                     .payload = message.payload});
+                     .payload = message.payload,
+                     .key = message.key,
+                     .headers = message.headers,
+                     .timestamp_ns = message.timestamp_ns});
     ++sealed.rejected[entry.reject.reason];
   }
   std::vector<RowBatch> batches;

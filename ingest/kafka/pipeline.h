@@ -32,7 +32,7 @@ struct PolledMessage {
   std::string_view payload;
   int64_t timestamp_ns = 0;
   std::optional<std::string_view> key = {};
-  const MessageHeaders* headers = nullptr;  // needed only during the call it is given to
+  const MessageHeaders* headers = nullptr;  // valid as long as the payload
 };
 
 // One write, ready to append, and what becomes true with it.
@@ -71,8 +71,12 @@ class KafkaPipeline {
   bool empty() const { return messages_.empty() && next_offsets_.empty(); }
   bool full() const;
   SealedWrite seal();  // leaves the pipeline empty
+  // The same, with what is refused handed out instead of put into quarantine.
+  SealedWrite seal(std::vector<RefusedRow>& refused);
 
  private:
+  SealedWrite admit_rows();
+  void finish(SealedWrite& sealed);
   void process(RowSet::Taken& taken, ProcessCounts& counts);
   void note_event_times(const RowSet::Taken& taken);
   void note_fingerprint(KafkaPartition& partition, int64_t next_offset) const;

@@ -28,8 +28,9 @@ struct KafkaSourceOptions {
   std::string start =
       "earliest";  // earliest | latest | RFC 3339 time: where a partition never read before begins
   DecodeMapping mapping;
-  RowProcessorFactory make_processor;             // empty = rows are stored as decoded
-  ArchiveOptions archive;                         // without a directory: none
+  RowProcessorFactory make_processor;  // empty = rows are stored as decoded
+  ArchiveOptions archive;              // without a directory: none
+  std::string dead_letter_topic;       // refused messages go there, too (dead_letter.h); empty = nowhere
   std::map<std::string, std::string> properties;  // handed to librdkafka as they are
 };
 

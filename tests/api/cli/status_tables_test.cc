@@ -12,13 +12,17 @@ TEST(StatusTables, HaveARowForEachPartitionAndForASourceWithout) {
   with.state = "running";
   with.messages_total = 9;
   with.rows_total = 8;
-  with.rejected_total = 1;
+  with.rejected_total = 3;
+  with.rejected_by_reason = {{"bad_time", 2}, {"no_time", 1}};
+  with.messages_per_second = 4.5;
+  with.rows_per_second = 4;
   PartitionStatus known;
   known.topic = "readings";
   known.partition = 0;
   known.next_offset = 42;
   known.high_watermark = 50;
   known.lag = 8;
+  known.lag_seconds = 1.5;
   known.last_event_time_ns = 1000;
   PartitionStatus unknown;
   unknown.topic = "readings";
@@ -31,13 +35,16 @@ TEST(StatusTables, HaveARowForEachPartitionAndForASourceWithout) {
   const auto rows = table.rows();
   ASSERT_EQ(rows.size(), 3U);
   for (const auto& row : rows) ASSERT_EQ(row.size(), table.columns.size());
-  EXPECT_EQ(rows[0],
-            (std::vector<Value>{"kafka.0", "kafka", "running", "", "readings", int64_t{0}, int64_t{42},
-                                int64_t{50}, int64_t{8}, int64_t{1000}, int64_t{9}, int64_t{8}, int64_t{1}}));
+  EXPECT_EQ(rows[0], (std::vector<Value>{"kafka.0", "kafka", "running", "", "readings", int64_t{0},
+                                         int64_t{42}, int64_t{50}, int64_t{8}, 1.5, int64_t{1000}, int64_t{9},
+                                         int64_t{8}, int64_t{3}, "bad_time=2 no_time=1", 4.5, 4.0}));
   EXPECT_EQ(rows[1][8], Value{});
+  EXPECT_EQ(rows[1][9], Value{});
   EXPECT_EQ(rows[2][0], Value("kafka.1"));
   EXPECT_EQ(rows[2][4], Value{});
-  EXPECT_EQ(rows[2][10], Value(int64_t{0}));
+  EXPECT_EQ(rows[2][10], Value{});
+  EXPECT_EQ(rows[2][11], Value(int64_t{0}));
+  EXPECT_EQ(rows[2][14], Value(""));
 }
 
 TEST(StatusTables, HaveARowForEachMirror) {

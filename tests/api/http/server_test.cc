@@ -399,7 +399,11 @@ TEST_F(Http, StatusTellsEverythingThePageNeeds) {
   source.kind = "kafka";
   source.state = "running";
   source.rejected_total = 3;
-  source.partitions = {{"readings", 1, 10, 15, 5, 1'735'689'600'000'000'000}, {"readings", 2, 0, {}, {}, {}}};
+  source.rejected_by_reason = {{"no_time", 3}};
+  source.messages_per_second = 2.5;
+  source.rows_per_second = 5;
+  source.partitions = {{"readings", 1, 10, 15, 5, 1.5, 1'735'689'600'000'000'000, {}},
+                       {"readings", 2, 0, {}, {}, {}, {}, {}}};
   sources_ = {source};
   MirrorStatus mirror;
   mirror.name = "mirror.0";
@@ -410,7 +414,13 @@ TEST_F(Http, StatusTellsEverythingThePageNeeds) {
   EXPECT_EQ(json["store_id"], "fake");
   EXPECT_EQ(json["ingest"]["rejected_total"], 3);
   const Json partitions = json["ingest"]["sources"][0]["partitions"];
+  const Json one = json["ingest"]["sources"][0];
+  EXPECT_EQ(one["rejected_by_reason"], Json({{"no_time", 3}}));
+  EXPECT_EQ(one["messages_per_second"], 2.5);
+  EXPECT_EQ(one["rows_per_second"], 5);
   EXPECT_EQ(partitions[0]["lag"], 5);
+  EXPECT_EQ(partitions[0]["lag_seconds"], 1.5);
+  EXPECT_TRUE(partitions[1]["lag_seconds"].is_null());
   EXPECT_EQ(partitions[0]["last_event_time"], "2025-01-01T00:00:00Z");
   EXPECT_TRUE(partitions[1]["lag"].is_null());
   EXPECT_EQ(json["mirrors"][0]["backlog_bytes"], 9);

@@ -19,6 +19,9 @@ struct Headers : MessageHeaders {
     if (at == values.end()) return std::nullopt;
     return at->second;
   }
+  void each(const Each& take) const override {
+    for (const auto& [name, value] : values) take(name, value);
+  }
 };
 
 MessageContext context() {

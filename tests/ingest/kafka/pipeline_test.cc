@@ -102,6 +102,7 @@ struct OneHeader : MessageHeaders {
     if (name != "h") return std::nullopt;
     return "value";
   }
+  void each(const Each& take) const override { take("h", "value"); }
 };
 
 TEST_F(KafkaPipelineTest, GivesDecodersTheWholeMessageAndTakesNothingThatMustWait) {
