@@ -17,6 +17,7 @@ struct Run {
   int operator()(const IngestArguments& arguments) const { return run_ingest(arguments); }
   int operator()(const CheckArguments& arguments) const { return run_check(arguments); }
   int operator()(const BackupArguments& arguments) const { return run_backup(arguments); }
+  int operator()(const MirrorBackfillArguments& arguments) const { return run_mirror_backfill(arguments); }
 };
 
 }  // namespace

@@ -13,5 +13,6 @@ int run_query(const QueryArguments& arguments);
 int run_ingest(const IngestArguments& arguments);
 int run_check(const CheckArguments& arguments);
 int run_backup(const BackupArguments& arguments);
+int run_mirror_backfill(const MirrorBackfillArguments& arguments);
 
 }  // namespace varve
