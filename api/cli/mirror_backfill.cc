@@ -1,6 +1,7 @@
 // `varve mirror backfill`: asks a running server to send stored rows to its mirrors again, and shows how far it is.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -9,7 +10,6 @@
 #include "api/cli/commands.h"
 #include "api/cli/terminal.h"
 #include "api/http/client.h"
-#include "ingest/http_client.h"
 #include "storage/base/clock.h"
 
 namespace varve {
@@ -18,7 +18,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr auto kPollEvery = std::chrono::milliseconds(500);
-constexpr int64_t kAnswerTimeoutNs = 30 * kNsPerSecond;
 constexpr int64_t kPlainSeconds = 10;
 
 struct Sum {
@@ -92,17 +91,20 @@ int run_mirror_backfill(const MirrorBackfillArguments& arguments) {
   if (!begun.is_object()) return fail("the server's answer is not varve's");
   for (const Json& one : begun.value("backfills", Json::array())) ids[one.value("mirror", "")] = one.value("id", 0U);
 
-  auto client = HttpClient::open({arguments.url, {}, kAnswerTimeoutNs});
-  if (!client) return fail(client.error().message);
+  const HttpPost ask{arguments.url, "/api/v1/status", "text/plain", {}, arguments.token, "GET"};
   Progress progress(kPlainSeconds);
   const int64_t began_ns = real_clock().monotonic_ns();
   while (true) {
-    const auto status = (*client)->get("/api/v1/status", "application/json");
-    const Json json = Json::parse(status.text, nullptr, false);
-    if (status.status != 200 || !json.is_object()) {
+    std::string told;
+    const auto status = post_http(ask, [&](std::string_view piece) {
+      told.append(piece);
+      return true;
+    });
+    const Json json = Json::parse(told, nullptr, false);
+    if (!status || status->status != 200 || !json.is_object()) {
       progress.finish();
-      return fail(fmt::format("{} does not tell its status any more ({}); a backfill ends with the server",
-                              arguments.url, status.status == 0 ? status.text : std::to_string(status.status)));
+      return fail(fmt::format("{}; a backfill ends with the server",
+                              status ? fmt::format("the server answered {}", status->status) : status.error().message));
     }
     const Sum sum = sum_up(json, ids);
     const double seconds = static_cast<double>(real_clock().monotonic_ns() - began_ns) / kNsPerSecond;

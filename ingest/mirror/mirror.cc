@@ -83,7 +83,10 @@ MirrorStatus InfluxMirror::status() const {
 void InfluxMirror::run(const std::stop_token& stop) {
   if (options_.version != "auto") generation_ = options_.version[0] - '0';
   saved_at_ns_ = real_clock().monotonic_ns();
-  refresh_backlog();
+  // A position that was never saved is forgotten by a restart, and with it what the log no longer has.
+  if (const auto saved = cursor_->save(done_lsn_); !saved) {
+    log_warn(options_.name, "cannot save the position: " + saved.error().message);
+  }
   while (!stop.stop_requested()) {
     begin_backfill();
     if (resend_ != nullptr && resend_slice(stop) == Delivery::kStopped) break;
@@ -302,6 +305,7 @@ Result<std::unique_ptr<Mirror>> Mirror::start(MirrorOptions options, Engine& eng
   auto mirror = std::make_unique<InfluxMirror>(std::move(options), engine, metrics, std::move(cursor),
                                                std::move(client), std::move(abort_at_ns));
   *tick = [running = mirror.get()] { running->refresh_backlog(); };
+  mirror->refresh_backlog();
   mirror->start();
   return std::unique_ptr<Mirror>(std::move(mirror));
 }
