@@ -35,7 +35,8 @@ RowBatch rows_of_step(int hosts, int step) {
     builder.tag("hostname", fmt::format("host_{}", host));
     builder.tag("region", fmt::format("region_{}", host % 9));
     for (int field = 0; field < 10; ++field) {
-      builder.field_double(fmt::format("usage_{}", field), static_cast<double>((host * 31 + step * 7 + field) % 10000) / 100);
+      builder.field_double(fmt::format("usage_{}", field),
+                           static_cast<double>((host * 31 + step * 7 + field) % 10000) / 100);
     }
     builder.end_row(kStartNs + step * 10 * kNsPerSecond);
   }
@@ -54,7 +55,8 @@ double load(const MirrorChunk& chunk) {
   const LineList& list = chunk.databases.at(0);
   const int64_t began_ns = real_clock().monotonic_ns();
   for (size_t first = 0; first < list.size(); first += kBatchLines) {
-    const auto answer = (*client)->write(1, "varve", list.range(first, std::min(first + kBatchLines, list.size())));
+    const auto answer =
+        (*client)->write(1, "varve", list.range(first, std::min(first + kBatchLines, list.size())));
     if (!answer.ok()) fail(fmt::format("the loader got {} {}", answer.status, answer.text));
   }
   return seconds_since(began_ns);

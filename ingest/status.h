@@ -55,9 +55,9 @@ struct MirrorStatus {
   // Log records that went before they were mirrored; what the store has of their rows is sent by a catch-up.
   uint64_t lost_records_total = 0;
   uint64_t backlog_records = 0;
-  uint64_t backlog_rows = 0;      // by counts taken once a second; of before the start an estimate
+  uint64_t backlog_rows = 0;  // by counts taken once a second; of before the start an estimate
   uint64_t backlog_bytes = 0;
-  double backlog_seconds = 0;     // age of the oldest row not acknowledged; at most since the start
+  double backlog_seconds = 0;         // age of the oldest row not acknowledged; at most since the start
   std::vector<ResendStatus> resends;  // the last few and those that wait, oldest first
 };
 

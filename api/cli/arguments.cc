@@ -186,8 +186,10 @@ void add_mirror(CLI::App& app, MirrorBackfillArguments& out) {
   command.add_option("--url", out.url, "Address of the server")->type_name("URL")->capture_default_str();
   command.add_option("--token", out.token, "Sent as Authorization: Bearer TOKEN")->type_name("TOKEN");
   command.footer(
-      "Example:\n  varve mirror backfill --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z --table water\n"
-      "New rows go on being mirrored meanwhile. A backfill ends with the server: give the command again after a "
+      "Example:\n  varve mirror backfill --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z --table "
+      "water\n"
+      "New rows go on being mirrored meanwhile. A backfill ends with the server: give the command again "
+      "after a "
       "restart. Rows sent twice do no harm.");
 }
 

@@ -23,7 +23,7 @@ constexpr uint64_t kQueryRowsMax = 1'000'000'000;     // guessed
 constexpr uint64_t kQueryThreadsMax = 1024;           // far above the cores there are
 constexpr uint64_t kQueriesMax = 1024;                // guessed: each may hold a thread
 constexpr uint64_t kMirrorLinesMax = 100'000;         // a request of some 20 MB (guessed)
-constexpr uint64_t kMirrorRateMax = 1'000'000'000;   // rows a second, above any server
+constexpr uint64_t kMirrorRateMax = 1'000'000'000;    // rows a second, above any server
 constexpr size_t kSectionsMax = 256;                  // of [[kafka]] and of [[mirror]]: each has a thread
 
 using Known = std::vector<std::string>;

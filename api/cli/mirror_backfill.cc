@@ -30,7 +30,8 @@ struct Sum {
 std::string refusal(const HttpPost& post, int status, const std::string& body) {
   const Json json = Json::parse(body, nullptr, false);
   const Json::json_pointer message("/error/message");
-  if (json.is_object() && json.contains(message) && json[message].is_string()) return json[message].get<std::string>();
+  if (json.is_object() && json.contains(message) && json[message].is_string())
+    return json[message].get<std::string>();
   return fmt::format("{} answered {}", post.url, status);
 }
 
@@ -42,7 +43,8 @@ Sum sum_up(const Json& status, const std::map<std::string, uint64_t>& ids) {
     if (wanted == ids.end()) continue;
     bool found = false;
     for (const Json& resend : mirror.value("resends", Json::array())) {
-      if (resend.value("id", uint64_t{0}) != wanted->second || resend.value("kind", "") != "backfill") continue;
+      if (resend.value("id", uint64_t{0}) != wanted->second || resend.value("kind", "") != "backfill")
+        continue;
       found = true;
       const std::string state = resend.value("state", "");
       sum.rows += resend.value("rows", uint64_t{0});
@@ -58,10 +60,11 @@ Sum sum_up(const Json& status, const std::map<std::string, uint64_t>& ids) {
 std::string line_of(const Sum& sum, double seconds) {
   const double rate = seconds <= 0 ? 0 : static_cast<double>(sum.rows) / seconds;
   const uint64_t left = sum.rows_total - std::min(sum.rows, sum.rows_total);
-  const double part =
-      sum.rows_total == 0 ? 0 : 100.0 * static_cast<double>(sum.rows_total - left) / static_cast<double>(sum.rows_total);
-  std::string line = fmt::format("{:3.0f}% {} of {} rows, {} rows/s", part, grouped(sum.rows), grouped(sum.rows_total),
-                                 grouped(static_cast<uint64_t>(rate)));
+  const double part = sum.rows_total == 0 ? 0
+                                          : 100.0 * static_cast<double>(sum.rows_total - left) /
+                                                static_cast<double>(sum.rows_total);
+  std::string line = fmt::format("{:3.0f}% {} of {} rows, {} rows/s", part, grouped(sum.rows),
+                                 grouped(sum.rows_total), grouped(static_cast<uint64_t>(rate)));
   if (rate > 0) line += fmt::format(", {:.0f} s left", static_cast<double>(left) / rate);
   return line;
 }
@@ -89,7 +92,8 @@ int run_mirror_backfill(const MirrorBackfillArguments& arguments) {
   std::map<std::string, uint64_t> ids;
   const Json begun = Json::parse(text, nullptr, false);
   if (!begun.is_object()) return fail("the server's answer is not varve's");
-  for (const Json& one : begun.value("backfills", Json::array())) ids[one.value("mirror", "")] = one.value("id", 0U);
+  for (const Json& one : begun.value("backfills", Json::array()))
+    ids[one.value("mirror", "")] = one.value("id", 0U);
 
   const HttpPost ask{arguments.url, "/api/v1/status", "text/plain", {}, arguments.token, "GET"};
   Progress progress(kPlainSeconds);
@@ -103,8 +107,9 @@ int run_mirror_backfill(const MirrorBackfillArguments& arguments) {
     const Json json = Json::parse(told, nullptr, false);
     if (!status || status->status != 200 || !json.is_object()) {
       progress.finish();
-      return fail(fmt::format("{}; a backfill ends with the server",
-                              status ? fmt::format("the server answered {}", status->status) : status.error().message));
+      return fail(fmt::format(
+          "{}; a backfill ends with the server",
+          status ? fmt::format("the server answered {}", status->status) : status.error().message));
     }
     const Sum sum = sum_up(json, ids);
     const double seconds = static_cast<double>(real_clock().monotonic_ns() - began_ns) / kNsPerSecond;

@@ -74,8 +74,8 @@ SystemTable mirror_table(std::function<std::vector<MirrorStatus>()> mirrors) {
     for (const MirrorStatus& mirror : mirrors()) {
       rows.push_back({mirror.name, mirror.url, mirror.state, mirror.last_error, count(mirror.rows_sent_total),
                       count(mirror.rows_refused_total), count(mirror.lost_records_total),
-                      count(mirror.backlog_records), count(mirror.backlog_bytes),
-                      count(mirror.backlog_rows), mirror.backlog_seconds});
+                      count(mirror.backlog_records), count(mirror.backlog_bytes), count(mirror.backlog_rows),
+                      mirror.backlog_seconds});
     }
     return rows;
   };

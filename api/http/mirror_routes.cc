@@ -19,13 +19,15 @@ HttpResponse bad_request(std::string message) {
 
 HttpResponse begin_backfill(const HttpServices& services, const HttpRequest& request) {
   std::string body;
-  if (const BodyRead read = request.read_body(body); read != BodyRead::kOk) return error_response(http_error(read));
+  if (const BodyRead read = request.read_body(body); read != BodyRead::kOk)
+    return error_response(http_error(read));
   const Json json = Json::parse(body, nullptr, false);
   if (!json.is_object()) return bad_request("the body must be a JSON object");
   std::string mirror;
   BackfillRequest backfill;
   for (const auto& [key, value] : json.items()) {
-    if (key != "mirror" && key != "table" && key != "from" && key != "to") return bad_request("unknown key " + key);
+    if (key != "mirror" && key != "table" && key != "from" && key != "to")
+      return bad_request("unknown key " + key);
     if (!value.is_string()) return bad_request(key + " must be a string");
     const auto text = value.get<std::string>();
     if (key == "mirror") mirror = text;

@@ -148,7 +148,8 @@ InfluxMirror::Delivery InfluxMirror::after_failure(const InfluxAnswer& answer, s
   int64_t wait_ns = passing ? next_backoff_ns() : options_.timing.hold_retry_ns;
   // Later than asked by up to a tenth, so that those sent away together do not come back together.
   const int64_t asked_ns = answer.retry_after_ns.value_or(0);
-  wait_ns = std::max(wait_ns, asked_ns + static_cast<int64_t>(random_() % static_cast<uint64_t>(asked_ns / 10 + 1)));
+  wait_ns = std::max(wait_ns,
+                     asked_ns + static_cast<int64_t>(random_() % static_cast<uint64_t>(asked_ns / 10 + 1)));
   return wait(wait_ns, stop) ? Delivery::kDone : Delivery::kStopped;
 }
 

@@ -110,7 +110,8 @@ class CurlInfluxClient : public InfluxClient {
   InfluxAnswer create_database(int generation, std::string_view database) override {
     if (generation == 2) return create_bucket(database);
     if (generation == 3) {
-      return request("/api/v3/configure/database", 3, Json{{"db", database}}.dump(), "application/json", false);
+      return request("/api/v3/configure/database", 3, Json{{"db", database}}.dump(), "application/json",
+                     false);
     }
     std::string name;
     for (const char c : database) {
@@ -164,8 +165,7 @@ class CurlInfluxClient : public InfluxClient {
       set(CURLOPT_USERPWD, options_.token.c_str());
     } else if (!options_.token.empty()) {
       const bool bearer = generation == 1 || generation == 3;
-      add_header(headers,
-                 fmt::format("Authorization: {} {}", bearer ? "Bearer" : "Token", options_.token));
+      add_header(headers, fmt::format("Authorization: {} {}", bearer ? "Bearer" : "Token", options_.token));
     }
     set(CURLOPT_URL, url.c_str());
     set(CURLOPT_HTTPHEADER, headers.get());

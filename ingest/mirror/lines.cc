@@ -25,8 +25,8 @@ bool LineRules::selects(std::string_view table) const {
 }
 
 void add_batch(const RowBatch& batch, Lsn lsn, const LineRules& rules, MirrorChunk& chunk) {
-  LineList& list = list_of(
-      chunk, batch.database == kDefaultDatabase ? std::string_view(rules.database) : batch.database);
+  LineList& list =
+      list_of(chunk, batch.database == kDefaultDatabase ? std::string_view(rules.database) : batch.database);
   LineProtocolWriter writer(batch, rules.integers_as_floats);
   const size_t bytes_before = list.text.size();
   for (size_t row = 0; row < batch.rows(); ++row) {

@@ -41,29 +41,32 @@ InfluxMirror::InfluxMirror(MirrorOptions options, Engine& engine, MetricsRegistr
       rounded_values_(metrics.counter("varve_mirror_rounded_values_total",
                                       "Integers beyond 2^53 mirrored as the nearest float.",
                                       {{"mirror", options_.name}})),
-      lost_records_(metrics.counter("varve_mirror_lost_records_total",
-                                    "Log records that went before they were mirrored; their rows are read from the store.",
-                                    {{"mirror", options_.name}})),
+      lost_records_(metrics.counter(
+          "varve_mirror_lost_records_total",
+          "Log records that went before they were mirrored; their rows are read from the store.",
+          {{"mirror", options_.name}})),
       errors_(metrics.counter("varve_mirror_errors_total", "Requests that failed and were tried again.",
                               {{"mirror", options_.name}})),
       resent_(metrics.counter("varve_mirror_resent_rows_total",
                               "Rows read from the store for a backfill or a catch-up.",
                               {{"mirror", options_.name}})),
-      resend_failures_(metrics.counter("varve_mirror_resend_failures_total",
-                                       "Backfills and catch-ups given up because the store could not be read.",
-                                       {{"mirror", options_.name}})),
+      resend_failures_(
+          metrics.counter("varve_mirror_resend_failures_total",
+                          "Backfills and catch-ups given up because the store could not be read.",
+                          {{"mirror", options_.name}})),
       up_(metrics.gauge("varve_mirror_up", "1 when the last request to the mirrored server went well.",
                         {{"mirror", options_.name}})),
-      needs_operator_(metrics.gauge("varve_mirror_held",
-                                    "1 while the mirror waits for somebody to set right what the server refuses.",
-                                    {{"mirror", options_.name}})),
+      needs_operator_(metrics.gauge(
+          "varve_mirror_held", "1 while the mirror waits for somebody to set right what the server refuses.",
+          {{"mirror", options_.name}})),
       backlog_records_(metrics.gauge("varve_mirror_backlog_records", "Log records not yet acknowledged.",
                                      {{"mirror", options_.name}})),
       backlog_bytes_(metrics.gauge("varve_mirror_backlog_bytes", "Log bytes not yet acknowledged.",
                                    {{"mirror", options_.name}})),
       backlog_rows_(metrics.gauge("varve_mirror_backlog_rows", "Rows not yet acknowledged, about.",
                                   {{"mirror", options_.name}})),
-      backlog_seconds_(metrics.gauge("varve_mirror_backlog_seconds", "Age of the oldest row not acknowledged.",
+      backlog_seconds_(metrics.gauge("varve_mirror_backlog_seconds",
+                                     "Age of the oldest row not acknowledged.",
                                      {{"mirror", options_.name}})) {
   status_.name = options_.name;
   status_.url = options_.url;
@@ -214,10 +217,11 @@ void InfluxMirror::note_trouble(std::string_view state, std::string error) {
 void InfluxMirror::note_lost(Lsn first, Lsn last) {
   const uint64_t records = last - first + 1;
   lost_records_.add(records);
-  log_error(options_.name,
-            fmt::format("{} log records ({} to {}) went before they were mirrored to {}: it was away for too long "
-                        "(storage.wal_max_bytes), or the log was damaged; their rows are now read from the store",
-                        records, first, last, options_.url));
+  log_error(
+      options_.name,
+      fmt::format("{} log records ({} to {}) went before they were mirrored to {}: it was away for too long "
+                  "(storage.wal_max_bytes), or the log was damaged; their rows are now read from the store",
+                  records, first, last, options_.url));
   const std::lock_guard lock(mutex_);
   status_.lost_records_total += records;
 }
@@ -293,13 +297,12 @@ Result<std::unique_ptr<Mirror>> Mirror::start(MirrorOptions options, Engine& eng
   VARVE_TRY(check_options(options));
   auto abort_at_ns = std::make_shared<std::atomic<int64_t>>(INT64_MAX);
   const auto tick = std::make_shared<std::function<void()>>();  // while a request waits
-  VARVE_ASSIGN(
-      auto client,
-      InfluxClient::open({options.url, options.org, options.token, options.timing.request_timeout_ns},
-                         [abort_at_ns, tick] {
-                           if (*tick) (*tick)();
-                           return real_clock().monotonic_ns() >= abort_at_ns->load();
-                         }));
+  VARVE_ASSIGN(auto client, InfluxClient::open(
+                                {options.url, options.org, options.token, options.timing.request_timeout_ns},
+                                [abort_at_ns, tick] {
+                                  if (*tick) (*tick)();
+                                  return real_clock().monotonic_ns() >= abort_at_ns->load();
+                                }));
   // Last, because a cursor holds the log.
   VARVE_ASSIGN(auto cursor, engine.open_cursor(options.name));
   auto mirror = std::make_unique<InfluxMirror>(std::move(options), engine, metrics, std::move(cursor),

@@ -6,8 +6,8 @@
 namespace varve {
 namespace {
 
-constexpr uint64_t kSliceRows = 20'000;             // keeps live rows waiting for well under a second (guessed)
-constexpr size_t kChunkBytesMax = 8 << 20;          // as a request
+constexpr uint64_t kSliceRows = 20'000;     // keeps live rows waiting for well under a second (guessed)
+constexpr size_t kChunkBytesMax = 8 << 20;  // as a request
 constexpr uint64_t kWidthMaxNs = uint64_t{1} << 62;  // beyond any span of stored times
 
 // b - a for a <= b, whatever their signs.
@@ -56,7 +56,8 @@ RowBatch batch_of(const ResendRange& range, const Scan& scan, const ScanBlock& b
 
 }  // namespace
 
-std::vector<ResendRange> ranges_of_records(const Engine& engine, const LineRules& rules, Lsn first, Lsn last) {
+std::vector<ResendRange> ranges_of_records(const Engine& engine, const LineRules& rules, Lsn first,
+                                           Lsn last) {
   std::map<std::pair<std::string, std::string>, std::vector<TimeRange>> tables;
   for (const SegmentInfo& segment : engine.segments()) {
     if (segment.last_lsn < first || segment.first_lsn > last || !rules.selects(segment.table)) continue;
@@ -64,7 +65,8 @@ std::vector<ResendRange> ranges_of_records(const Engine& engine, const LineRules
   }
   std::vector<ResendRange> ranges;
   for (auto& [name, times] : tables) {
-    std::sort(times.begin(), times.end(), [](const TimeRange& a, const TimeRange& b) { return a.min < b.min; });
+    std::sort(times.begin(), times.end(),
+              [](const TimeRange& a, const TimeRange& b) { return a.min < b.min; });
     size_t begin = ranges.size();
     for (const TimeRange& time : times) {
       if (ranges.size() > begin && time.min <= ranges.back().time.max) {
@@ -77,8 +79,8 @@ std::vector<ResendRange> ranges_of_records(const Engine& engine, const LineRules
   return ranges;
 }
 
-std::vector<ResendRange> ranges_of_tables(const Engine& engine, const LineRules& rules, const std::string& table,
-                                          TimeRange time) {
+std::vector<ResendRange> ranges_of_tables(const Engine& engine, const LineRules& rules,
+                                          const std::string& table, TimeRange time) {
   std::vector<ResendRange> ranges;
   for (const TableInfo& info : engine.tables()) {
     if (!rules.selects(info.name) || (!table.empty() && info.name != table)) continue;

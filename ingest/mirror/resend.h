@@ -23,8 +23,8 @@ struct ResendRange {
 // The tables and times that hold the rows of log records [first, last], and maybe others.
 std::vector<ResendRange> ranges_of_records(const Engine& engine, const LineRules& rules, Lsn first, Lsn last);
 // All selected tables, or those called `table` unless it is empty, cut to `time`.
-std::vector<ResendRange> ranges_of_tables(const Engine& engine, const LineRules& rules, const std::string& table,
-                                          TimeRange time);
+std::vector<ResendRange> ranges_of_tables(const Engine& engine, const LineRules& rules,
+                                          const std::string& table, TimeRange time);
 
 class Resend {
  public:
@@ -46,8 +46,8 @@ class Resend {
   const Engine& engine_;
   std::vector<ResendRange> ranges_;
   uint64_t rows_total_ = 0;
-  size_t at_ = 0;         // in ranges_
-  int64_t from_ = 0;      // in it, of the next slice
+  size_t at_ = 0;          // in ranges_
+  int64_t from_ = 0;       // in it, of the next slice
   uint64_t width_ns_ = 0;  // of the next slice; 0 = to be found
 };
 

@@ -93,15 +93,17 @@ void InfluxMirror::end_resend(std::string error) {
   resend_.reset();
   if (!error.empty()) {
     resend_failures_.add();
-    log_error(options_.name, fmt::format("sending again from the store stops at {}: {}; what comes after it was not "
-                                         "sent; ask for it by varve mirror backfill once the store is well",
-                                         table, error));
+    log_error(options_.name,
+              fmt::format("sending again from the store stops at {}: {}; what comes after it was not "
+                          "sent; ask for it by varve mirror backfill once the store is well",
+                          table, error));
   }
   const std::lock_guard lock(mutex_);
   ResendStatus* const told = resend_status(resend_id_);
   if (told == nullptr) return;
   told->state = error.empty() ? "done" : "failed";
-  if (error.empty()) log_info(options_.name, fmt::format("{} {} is done: {} rows", told->kind, told->id, told->rows));
+  if (error.empty())
+    log_info(options_.name, fmt::format("{} {} is done: {} rows", told->kind, told->id, told->rows));
   told->error = std::move(error);
 }
 

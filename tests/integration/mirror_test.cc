@@ -31,7 +31,8 @@ class MirrorOfTheBinary : public ::testing::Test {
   }
   void write(int from, int to) {
     std::string lines;
-    for (int i = from; i < to; ++i) lines += fmt::format("m,site=s{} v={}i {}\n", i % 10, i, 1'700'000'000'000'000'000 + i);
+    for (int i = from; i < to; ++i)
+      lines += fmt::format("m,site=s{} v={}i {}\n", i % 10, i, 1'700'000'000'000'000'000 + i);
     ASSERT_EQ(http_post(url() + "/write", lines, "text/plain").status, 204);
   }
 
@@ -75,13 +76,14 @@ TEST_F(MirrorOfTheBinary, BackfillsARealInfluxDb) {
   const std::string all = fmt::format(",{}]]", kRows);
   ASSERT_TRUE(wait_until([&] { return count().find(all) != std::string::npos; }, seconds(30))) << count();
   influxd.query("DROP MEASUREMENT m", "varve");
-  const Finished done = run({VARVE_BINARY, "mirror", "backfill", "--url", url(), "--from", "2023-11-14T00:00:00Z",
-                             "--to", "2023-11-15T00:00:00Z", "--table", "m"});
+  const Finished done = run({VARVE_BINARY, "mirror", "backfill", "--url", url(), "--from",
+                             "2023-11-14T00:00:00Z", "--to", "2023-11-15T00:00:00Z", "--table", "m"});
   EXPECT_EQ(done.exit_code, 0) << done.err;
   EXPECT_NE(done.out.find("20,000 rows sent again"), std::string::npos) << done.out;
   EXPECT_NE(count().find(all), std::string::npos) << count();
-  const Finished refused = run({VARVE_BINARY, "mirror", "backfill", "--url", url(), "--from", "2023-11-14T00:00:00Z",
-                                "--to", "2023-11-15T00:00:00Z", "--mirror", "mirror.7"});
+  const Finished refused =
+      run({VARVE_BINARY, "mirror", "backfill", "--url", url(), "--from", "2023-11-14T00:00:00Z", "--to",
+           "2023-11-15T00:00:00Z", "--mirror", "mirror.7"});
   EXPECT_EQ(refused.exit_code, 1);
   EXPECT_NE(refused.err.find("mirror.7"), std::string::npos) << refused.err;
 }

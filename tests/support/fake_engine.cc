@@ -195,7 +195,8 @@ Result<void> FakeEngine::append(AdmittedWrite&& write, AppendDone done) {
     ++appends_;
     if (auto error = append_failures_.take()) return *error;
     if (closed_) return unavailable("the store is closed");
-    Held held{{0, 0, std::move(EngineImpl::state(write).batches)}, std::move(write.positions), std::move(done)};
+    Held held{
+        {0, 0, std::move(EngineImpl::state(write).batches)}, std::move(write.positions), std::move(done)};
     if (hold_) {
       held_.push_back(std::move(held));
       return {};

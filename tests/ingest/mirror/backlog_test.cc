@@ -32,7 +32,8 @@ TEST(BacklogMeter, EstimatesRowsFromBeforeTheStartByThoseSent) {
 TEST(BacklogMeter, KeepsTheWholeSpanInBoundedMemory) {
   BacklogMeter meter;
   constexpr int64_t kSeconds = 5 * BacklogMeter::kSamplesMax;
-  for (int64_t i = 0; i <= kSeconds; ++i) meter.note(i * kNsPerSecond, static_cast<Lsn>(i), static_cast<uint64_t>(i));
+  for (int64_t i = 0; i <= kSeconds; ++i)
+    meter.note(i * kNsPerSecond, static_cast<Lsn>(i), static_cast<uint64_t>(i));
   EXPECT_EQ(meter.behind(0).rows, static_cast<uint64_t>(kSeconds));
   EXPECT_EQ(meter.behind(0).seconds, static_cast<double>(kSeconds));
 }

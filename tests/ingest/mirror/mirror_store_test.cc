@@ -40,7 +40,8 @@ class MirrorStore : public ::testing::Test {
     mirror_ = std::move(*started);
   }
   // Rows at times [from, to) with v = time + `plus`, and a text that makes them large.
-  void write(int64_t from, int64_t to, int64_t plus = 0, size_t text_bytes = 0, const std::string& table = "m") {
+  void write(int64_t from, int64_t to, int64_t plus = 0, size_t text_bytes = 0,
+             const std::string& table = "m") {
     RowBatchBuilder builder("varve", table);
     for (int64_t time = from; time < to; ++time) {
       builder.begin_row();
@@ -108,7 +109,8 @@ TEST_F(MirrorStore, SixHoursWithoutTheServerLoseNothing) {
   const auto lines = influx_.lines("varve");
   ASSERT_EQ(lines.size(), static_cast<size_t>(kRecords * kRows));
   for (int64_t i = 0; i < kRecords * kRows; ++i) {
-    ASSERT_EQ(lines[static_cast<size_t>(i)], fmt::format("m,site={0} v={1} {1}", i % 2 == 0 ? "even" : "odd", i));
+    ASSERT_EQ(lines[static_cast<size_t>(i)],
+              fmt::format("m,site={0} v={1} {1}", i % 2 == 0 ? "even" : "odd", i));
   }
 }
 
@@ -120,7 +122,8 @@ class MirrorBehindTheLog : public MirrorStore {
   }
   std::map<int64_t, double> everything() {
     std::map<int64_t, double> values;
-    for (int64_t time = 0; time < 120; ++time) values[time] = static_cast<double>(time < 60 ? time + 1000 : time);
+    for (int64_t time = 0; time < 120; ++time)
+      values[time] = static_cast<double>(time < 60 ? time + 1000 : time);
     return values;
   }
 };
