@@ -19,6 +19,7 @@ struct Run {
   int operator()(const ReplayArguments& arguments) const { return run_replay(arguments); }
   int operator()(const BackupArguments& arguments) const { return run_backup(arguments); }
   int operator()(const QuarantineArguments& arguments) const { return run_quarantine(arguments); }
+  int operator()(const MirrorBackfillArguments& arguments) const { return run_mirror_backfill(arguments); }
 };
 
 }  // namespace

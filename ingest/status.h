@@ -40,6 +40,17 @@ struct SourceStatus {
   std::vector<PartitionStatus> partitions;
 };
 
+// Rows a mirror sends again from the store: asked for (backfill), or because the log went past it (catch-up).
+struct ResendStatus {
+  uint64_t id = 0;
+  std::string kind;   // backfill | catch-up
+  std::string state;  // waiting | running | done | failed
+  std::string table;  // database.table being read
+  std::string error;
+  uint64_t rows = 0;        // sent or refused so far
+  uint64_t rows_total = 0;  // an upper bound: rows stored twice count twice
+};
+
 struct MirrorStatus {
   std::string name;  // "mirror.0"
   std::string url;
@@ -48,9 +59,13 @@ struct MirrorStatus {
   uint64_t rows_sent_total = 0;
   uint64_t rows_refused_total =
       0;  // the server would not take them; named in the log and in varve_quarantine
-  uint64_t lost_records_total = 0;  // log records that went before they were mirrored
+  // Log records that went before they were mirrored; what the store has of their rows is sent by a catch-up.
+  uint64_t lost_records_total = 0;
   uint64_t backlog_records = 0;
+  uint64_t backlog_rows = 0;  // by counts taken once a second; of before the start an estimate
   uint64_t backlog_bytes = 0;
+  double backlog_seconds = 0;         // age of the oldest row not acknowledged; at most since the start
+  std::vector<ResendStatus> resends;  // the last few and those that wait, oldest first
 };
 
 }  // namespace varve

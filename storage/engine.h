@@ -164,8 +164,8 @@ struct LogRecord {
   std::vector<RowBatch> batches;
 };
 
-// A sink's place in the log. The log keeps what a cursor has not passed, up to EngineOptions::wal_bytes_max; catching up
-// from segments beyond that is not done.
+// A sink's place in the log. The log keeps what a cursor has not passed, up to EngineOptions::wal_bytes_max; what
+// it missed beyond that is in the segments whose LSNs say so, to be read by a scan.
 // Threads: one at a time.
 class LogCursor {
  public:

@@ -131,9 +131,10 @@ void EngineImpl::note_dropped(Lsn limit) {
                   labels)
         .add(bytes);
     log_error("store",
-              fmt::format("cursor {}: log records {} to {} ({}) go before it has passed them, because the "
-                          "log is over storage.wal_max_bytes ({}); what it has not read is lost to it",
-                          name, from, limit - 1, format_bytes(bytes), format_bytes(options_.wal_bytes_max)));
+              fmt::format(
+                  "cursor {}: log records {} to {} ({}) go before it has passed them, because the "
+                  "log is over storage.wal_max_bytes ({}); what it has not read it must read from the store",
+                  name, from, limit - 1, format_bytes(bytes), format_bytes(options_.wal_bytes_max)));
   }
 }
 

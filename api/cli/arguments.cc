@@ -231,6 +231,25 @@ void add_quarantine(CLI::App& app, QuarantineArguments& out) {
       "retried.");
 }
 
+void add_mirror(CLI::App& app, MirrorBackfillArguments& out) {
+  CLI::App& mirror = *app.add_subcommand("mirror", "What concerns the mirrors of a running server.");
+  mirror.require_subcommand(1);
+  CLI::App& command = *mirror.add_subcommand(
+      "backfill", "Send stored rows of a range of time to the mirrors again, and wait until that is done.");
+  command.add_option("--from", out.from, "The first time, RFC 3339")->required()->type_name("TIME");
+  command.add_option("--to", out.to, "The end, not included")->required()->type_name("TIME");
+  command.add_option("--mirror", out.mirror, "One mirror, e.g. mirror.0 (default: all)")->type_name("NAME");
+  command.add_option("--table", out.table, "One table (default: all that the mirror sends)")->type_name("T");
+  command.add_option("--url", out.url, "Address of the server")->type_name("URL")->capture_default_str();
+  command.add_option("--token", out.token, "Sent as Authorization: Bearer TOKEN")->type_name("TOKEN");
+  command.footer(
+      "Example:\n  varve mirror backfill --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z --table "
+      "water\n"
+      "New rows go on being mirrored meanwhile. A backfill ends with the server: give the command again "
+      "after a "
+      "restart. Rows sent twice do no harm.");
+}
+
 ExitNow bad_arguments(std::string text) {
   for (char& c : text) {
     if (c == '\n') c = ' ';  // errors are one line
@@ -261,6 +280,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   BackupArguments backup;
   ReplayArguments replay;
   QuarantineArguments quarantine;
+  MirrorBackfillArguments backfill;
   std::string rate = "max";
   app.set_version_flag("--version", "varve " VARVE_VERSION);
   app.require_subcommand(1);
@@ -274,6 +294,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   add_backup(app, backup);
   add_replay(app, replay);
   add_quarantine(app, quarantine);
+  add_mirror(app, backfill);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -293,6 +314,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   if (app.got_subcommand("backup")) return backup;
   if (app.got_subcommand("replay")) return replay;
   if (app.got_subcommand("quarantine")) return quarantine;
+  if (app.got_subcommand("mirror")) return backfill;
   if (produce.csv.empty() == produce.simulate.empty())
     return bad_arguments("produce needs --csv FILE or --simulate KIND");
   if (!parse_rate(rate, produce.rate))

@@ -83,14 +83,23 @@ struct QuarantineArguments {
   std::string token;
 };
 
+struct MirrorBackfillArguments {
+  std::string url = "http://127.0.0.1:8484";
+  std::string mirror;  // empty = all
+  std::string table;   // empty = all
+  std::string from;
+  std::string to;
+  std::string token;
+};
+
 // The process should end with this code; what was to be printed has been.
 struct ExitNow {
   int code = 0;
 };
 
-using Command =
-    std::variant<ExitNow, ServeArguments, DemoArguments, ProduceArguments, QueryArguments, IngestArguments,
-                 CheckArguments, BackupArguments, ReplayArguments, QuarantineArguments>;
+using Command = std::variant<ExitNow, ServeArguments, DemoArguments, ProduceArguments, QueryArguments,
+                             IngestArguments, CheckArguments, BackupArguments, ReplayArguments,
+                             QuarantineArguments, MirrorBackfillArguments>;
 
 constexpr int kExitFine = 0;
 constexpr int kExitFailed = 1;

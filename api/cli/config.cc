@@ -25,7 +25,8 @@ constexpr uint64_t kQueryRowsMax = 1'000'000'000;     // guessed
 constexpr uint64_t kQueryThreadsMax = 1024;           // far above the cores there are
 constexpr uint64_t kQueriesMax = 1024;                // guessed: each may hold a thread
 constexpr uint64_t kMirrorLinesMax = 100'000;         // a request of some 20 MB (guessed)
-constexpr size_t kSectionsMax = 256;                  // of [[kafka]], [[mirror]] and [[kafka_out]]: each has a thread
+constexpr uint64_t kMirrorRateMax = 1'000'000'000;    // rows a second, above any server
+constexpr size_t kSectionsMax = 256;  // of [[kafka]], [[mirror]] and [[kafka_out]]: each has a thread
 
 using Known = std::vector<std::string>;
 
@@ -203,6 +204,8 @@ Result<MirrorOptions> read_mirror(const toml::table& table, std::string name, co
   reader.text("org", out.org);
   reader.text("token_env", token_env);
   reader.count("batch_lines", 1, kMirrorLinesMax, batch_lines);
+  reader.word("integers", {"float", "int"}, out.integers);
+  reader.count("catch_up_rows_per_second", 0, kMirrorRateMax, out.catch_up_rows_per_second);
   reader.texts("tables", out.tables);
   out.batch_lines = batch_lines;
   if (!out.url.starts_with("http://") && !out.url.starts_with("https://")) {

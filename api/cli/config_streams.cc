@@ -79,9 +79,10 @@ Result<KafkaOutOptions> read_kafka_out(const toml::table& table, std::string nam
   reader.text_map("properties", out.properties);
   if (out.brokers.empty()) reader.fail("brokers", "must name at least one HOST:PORT");
   if (!is_topic(out_topic(out.topic, "table"))) {
-    reader.fail("topic", fmt::format("\"{}\" is no topic: write letters, digits, \".\", \"_\", \"-\" and at most "
-                                     "one {{table}}",
-                                     out.topic));
+    reader.fail("topic",
+                fmt::format("\"{}\" is no topic: write letters, digits, \".\", \"_\", \"-\" and at most "
+                            "one {{table}}",
+                            out.topic));
   }
   if (out.tables.empty()) reader.fail("tables", "must name at least one table, or \"*\"");
   VARVE_TRY(reader.finish());
@@ -97,9 +98,9 @@ Result<void> check_streams(const Config& config, const std::vector<const toml::t
     const std::filesystem::path folder = std::filesystem::path(source.archive.directory).lexically_normal();
     const auto [entry, is_new] = folders.emplace((folder / "").lexically_normal().string(), source.name);
     if (is_new) continue;
-    return invalid_argument(fmt::format("{}: key {}.archive: {} is the archive of {}; give each its own folder",
-                                        place_of(sources[i], file), source.name, source.archive.directory,
-                                        entry->second));
+    return invalid_argument(
+        fmt::format("{}: key {}.archive: {} is the archive of {}; give each its own folder",
+                    place_of(sources[i], file), source.name, source.archive.directory, entry->second));
   }
   for (size_t i = 0; i < config.kafka_outs.size(); ++i) {
     const KafkaOutOptions& out = config.kafka_outs[i];
@@ -107,10 +108,11 @@ Result<void> check_streams(const Config& config, const std::vector<const toml::t
       if (!share_a_broker(out.brokers, source.brokers)) continue;
       for (const std::string& topic : source.topics) {
         if (!topic.starts_with("^") && !writes_to(out, topic)) continue;
-        return invalid_argument(fmt::format(
-            "{}: key {}.topic: {} reads {} from the same brokers, so rows sent there would come back for ever; "
-            "choose a topic no source reads",
-            place_of(outs[i], file), out.name, source.name, topic));
+        return invalid_argument(
+            fmt::format("{}: key {}.topic: {} reads {} from the same brokers, so rows sent there would come "
+                        "back for ever; "
+                        "choose a topic no source reads",
+                        place_of(outs[i], file), out.name, source.name, topic));
       }
     }
   }

@@ -57,6 +57,9 @@ Result<void> Node::start_parts(const Config& config) {
                         [this] { return mirrors(); }};
   services.retry = retry_.get();
   add_ingest_control(services);
+  services.backfill = [this](const std::string& mirror, const BackfillRequest& request) {
+    return backfill(mirror, request);
+  };
   server_->serve(std::move(services));
   say_durability(config.storage);  // takes a tenth of a second, so nothing waits for it
   return {};
@@ -114,6 +117,21 @@ std::vector<MirrorStatus> Node::mirrors() const {
   for (const auto& mirror : mirrors_) result.push_back(mirror->status());
   for (const auto& out : kafka_outs_) result.push_back(out->status());
   return result;
+}
+
+Result<BackfillIds> Node::backfill(const std::string& mirror, const BackfillRequest& request) {
+  BackfillIds ids;
+  for (const auto& one : mirrors_) {
+    const std::string name = one->status().name;
+    if (!mirror.empty() && name != mirror) continue;
+    VARVE_ASSIGN(const uint64_t id, one->backfill(request));
+    ids.emplace_back(name, id);
+  }
+  if (ids.empty()) {
+    return not_found(mirror.empty() ? std::string("no mirror is configured")
+                                    : fmt::format("there is no mirror '{}'; the first is mirror.0", mirror));
+  }
+  return ids;
 }
 
 void Node::stop() {

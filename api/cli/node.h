@@ -37,6 +37,7 @@ class Node {
   Node() = default;
   Result<void> start_parts(const Config& config);
   void add_ingest_control(HttpServices& services);  // node_control.cc
+  Result<BackfillIds> backfill(const std::string& mirror, const BackfillRequest& request);
   void say_durability(const EngineOptions& storage);
 
   MetricsRegistry metrics_;

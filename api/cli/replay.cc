@@ -61,8 +61,9 @@ int run_replay(const ReplayArguments& arguments) {
              report->stopped ? "stopped: " : "", grouped(report->messages), grouped(report->files),
              grouped(report->rows), grouped(report->rejected));
   if (report->no_source > 0) {
-    fmt::print("{} messages are of topics no [[kafka]] section reads; --source NAME decodes them as that one's\n",
-               grouped(report->no_source));
+    fmt::print(
+        "{} messages are of topics no [[kafka]] section reads; --source NAME decodes them as that one's\n",
+        grouped(report->no_source));
   }
   if (!report->damage.empty()) {
     print_error(fmt::format("{} damaged places in {}", grouped(report->damage.size()), arguments.archive));

@@ -83,13 +83,16 @@ SystemTable mirror_table(std::function<std::vector<MirrorStatus>()> mirrors) {
                    {"rows_refused_total", kInt64},
                    {"lost_records_total", kInt64},
                    {"backlog_records", kInt64},
-                   {"backlog_bytes", kInt64}};
+                   {"backlog_bytes", kInt64},
+                   {"backlog_rows", kInt64},
+                   {"backlog_seconds", kDouble}};
   table.rows = [mirrors = std::move(mirrors)] {
     std::vector<std::vector<Value>> rows;
     for (const MirrorStatus& mirror : mirrors()) {
       rows.push_back({mirror.name, mirror.url, mirror.state, mirror.last_error, count(mirror.rows_sent_total),
                       count(mirror.rows_refused_total), count(mirror.lost_records_total),
-                      count(mirror.backlog_records), count(mirror.backlog_bytes)});
+                      count(mirror.backlog_records), count(mirror.backlog_bytes), count(mirror.backlog_rows),
+                      mirror.backlog_seconds});
     }
     return rows;
   };

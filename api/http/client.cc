@@ -25,7 +25,7 @@ Result<HttpAnswer> post_http(const HttpPost& request, const std::function<bool(s
   HttpAnswer answer;
   bool stopped = false;
   httplib::Request http;
-  http.method = "POST";
+  http.method = request.method;
   http.path = request.path;
   http.body = request.body;
   http.set_header("Content-Type", request.content_type);

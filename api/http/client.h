@@ -19,6 +19,7 @@ struct HttpPost {
   std::string content_type;
   std::string body;
   std::string token;  // Authorization: Bearer, unless empty
+  std::string method = "POST";
 };
 
 struct HttpAnswer {

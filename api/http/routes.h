@@ -39,6 +39,7 @@ void add_status_routes(Router& router, const HttpServices& services);
 void add_ingest_routes(Router& router, const HttpServices& services);  // for operators: family "admin"
 // What an acknowledged write means.
 std::string_view durability(WalSync sync);
+void add_mirror_routes(Router& router, const HttpServices& services);
 void add_health_routes(Router& router, const HttpServices& services);
 void add_influx_routes(Router& router, const HttpServices& services, Workers& query_threads);
 void add_quarantine_routes(Router& router, const HttpServices& services);

@@ -242,6 +242,7 @@ void HttplibServer::serve(HttpServices services) {
   add_write_routes(router_, services_);
   add_status_routes(router_, services_);
   add_ingest_routes(router_, services_);
+  add_mirror_routes(router_, services_);
   add_health_routes(router_, services_);
   add_influx_routes(router_, services_, query_threads_);
   add_quarantine_routes(router_, services_);

@@ -9,10 +9,12 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api/query/query.h"
 #include "ingest/kafka/control.h"
+#include "ingest/mirror/mirror.h"
 #include "ingest/retry.h"
 #include "ingest/status.h"
 #include "storage/base/clock.h"
@@ -25,6 +27,8 @@ struct HttpOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 8484;  // 0 = any free one
 };
+
+using BackfillIds = std::vector<std::pair<std::string, uint64_t>>;
 
 // What the handlers work on; all of it must outlive stop().
 struct HttpServices {
@@ -40,6 +44,8 @@ struct HttpServices {
   std::function<Result<std::vector<MovedPartition>>(const std::string& source, const RewindRequest&)> rewind =
       {};
   const QuarantineRetry* retry = nullptr;  // null = there is nothing to retry with
+  // Of the mirror of this name, or, when empty, of all: the names and the ids given.
+  std::function<Result<BackfillIds>(const std::string& mirror, const BackfillRequest& request)> backfill = {};
 };
 
 class HttpServer {

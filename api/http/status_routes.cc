@@ -119,15 +119,32 @@ Json source_json(const SourceStatus& source) {
           {"partitions", std::move(partitions)}};
 }
 
+Json resends_json(const std::vector<ResendStatus>& resends) {
+  Json all = Json::array();
+  for (const ResendStatus& resend : resends) {
+    all.push_back({{"id", resend.id},
+                   {"kind", resend.kind},
+                   {"state", resend.state},
+                   {"table", resend.table},
+                   {"rows", resend.rows},
+                   {"rows_total", resend.rows_total},
+                   {"error", resend.error}});
+  }
+  return all;
+}
+
 Json mirror_json(const MirrorStatus& mirror) {
   return {{"name", mirror.name},
           {"url", mirror.url},
           {"state", mirror.state},
           {"backlog_records", mirror.backlog_records},
+          {"backlog_rows", mirror.backlog_rows},
           {"backlog_bytes", mirror.backlog_bytes},
+          {"backlog_seconds", mirror.backlog_seconds},
           {"rows_sent_total", mirror.rows_sent_total},
           {"rows_refused_total", mirror.rows_refused_total},
           {"lost_records_total", mirror.lost_records_total},
+          {"resends", resends_json(mirror.resends)},
           {"last_error", mirror.last_error}};
 }
 

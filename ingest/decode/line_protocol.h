@@ -71,11 +71,13 @@ Result<std::unique_ptr<Decoder>> make_line_decoder(const DecodeMapping& mapping)
 // table beginning with # or a blank that readers skip).
 class LineProtocolWriter {
  public:
-  explicit LineProtocolWriter(const RowBatch& batch);  // borrowed
+  // `batch` is borrowed. With `integers_as_floats`, int64 values have no "i": the reader takes them for floats.
+  explicit LineProtocolWriter(const RowBatch& batch, bool integers_as_floats = false);
 
   // Appends the row as one line with LF. False when it cannot be written; `out` is as before.
   bool append(size_t row, std::string& out);
   uint64_t skipped_values() const { return skipped_values_; }  // not finite
+  uint64_t rounded_values() const { return rounded_values_; }  // integers that no float is equal to
 
  private:
   struct Tag {
@@ -94,7 +96,9 @@ class LineProtocolWriter {
   std::string measurement_;  // empty = not writable
   std::vector<Tag> tags_;    // sorted by name, as servers like them
   std::vector<Field> fields_;
+  const bool integers_as_floats_;
   uint64_t skipped_values_ = 0;
+  uint64_t rounded_values_ = 0;
 };
 
 }  // namespace varve

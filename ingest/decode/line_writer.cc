@@ -33,14 +33,20 @@ void append_quoted(std::string& out, std::string_view text) {
   out.push_back('"');
 }
 
-void append_value(const ColumnVector& data, size_t row, std::string& out) {
+bool has_equal_double(int64_t value) {
+  constexpr double kTwoTo63 = 9223372036854775808.0;
+  const auto nearest = static_cast<double>(value);
+  return nearest < kTwoTo63 && static_cast<int64_t>(nearest) == value;
+}
+
+void append_value(const ColumnVector& data, size_t row, bool integers_as_floats, std::string& out) {
   switch (data.type) {
     case FieldType::kDouble:
       append_number(out, data.doubles[row]);
       break;
     case FieldType::kInt64:
       append_number(out, data.ints[row]);
-      out.push_back('i');
+      if (!integers_as_floats) out.push_back('i');
       break;
     case FieldType::kBool:
       out.append(data.bools[row] != 0 ? "true" : "false");
@@ -53,7 +59,8 @@ void append_value(const ColumnVector& data, size_t row, std::string& out) {
 
 }  // namespace
 
-LineProtocolWriter::LineProtocolWriter(const RowBatch& batch) : batch_(batch) {
+LineProtocolWriter::LineProtocolWriter(const RowBatch& batch, bool integers_as_floats)
+    : batch_(batch), integers_as_floats_(integers_as_floats) {
   const bool skipped_by_readers =
       !batch.table.empty() && std::string_view("#\t\0\r", 4).find(batch.table[0]) != std::string_view::npos;
   if (skipped_by_readers || !append_escaped(measurement_, batch.table, false)) measurement_.clear();
@@ -112,7 +119,9 @@ bool LineProtocolWriter::append(size_t row, std::string& out) {
     }
     out.push_back(separator);
     out.append(field.key);
-    append_value(data, row, out);
+    append_value(data, row, integers_as_floats_, out);
+    if (integers_as_floats_ && data.type == FieldType::kInt64 && !has_equal_double(data.ints[row]))
+      ++rounded_values_;
     separator = ',';
   }
   if (!writable || separator == ' ') {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "ingest/http_client.h"
 #include "storage/base/check.h"
@@ -106,7 +107,12 @@ class CurlInfluxClient : public InfluxClient {
     return request(path, generation, compressed_, "text/plain; charset=utf-8", true);
   }
 
-  InfluxAnswer create_database(std::string_view database) override {
+  InfluxAnswer create_database(int generation, std::string_view database) override {
+    if (generation == 2) return create_bucket(database);
+    if (generation == 3) {
+      return request("/api/v3/configure/database", 3, Json{{"db", database}}.dump(), "application/json",
+                     false);
+    }
     std::string name;
     for (const char c : database) {
       if (c == '"' || c == '\\') name.push_back('\\');
@@ -117,6 +123,20 @@ class CurlInfluxClient : public InfluxClient {
   }
 
  private:
+  using Json = nlohmann::json;
+
+  InfluxAnswer create_bucket(std::string_view bucket) {
+    InfluxAnswer answer = request("/api/v2/orgs?org=" + url_encoded(options_.org), 2, {}, nullptr, false);
+    if (!answer.ok()) return answer;
+    const Json body = Json::parse(answer.text, nullptr, false);
+    const Json::json_pointer path("/orgs/0/id");
+    if (!body.is_object() || !body.contains(path) || !body[path].is_string()) {
+      return {.status = 404, .text = "there is no such org", .retry_after_ns = {}, .generation = {}};
+    }
+    const Json wanted = {{"orgID", body[path]}, {"name", bucket}, {"retentionRules", Json::array()}};
+    return request("/api/v2/buckets", 2, wanted.dump(), "application/json", false);
+  }
+
   void compress(std::string_view text) {
     deflateReset(&deflater_);
     compressed_.resize(deflateBound(&deflater_, text.size()));
@@ -140,9 +160,12 @@ class CurlInfluxClient : public InfluxClient {
     if (content_type != nullptr) add_header(headers, fmt::format("Content-Type: {}", content_type));
     if (gzip) add_header(headers, "Content-Encoding: gzip");
     add_header(headers, "Expect:");  // no round trip before the body
-    if (!options_.token.empty()) {
-      add_header(headers,
-                 fmt::format("Authorization: {} {}", generation == 3 ? "Bearer" : "Token", options_.token));
+    if (generation == 1 && options_.token.find(':') != std::string::npos) {
+      set(CURLOPT_HTTPAUTH, CURLAUTH_BASIC);  // every 1.x takes it; "Token" only the last ones
+      set(CURLOPT_USERPWD, options_.token.c_str());
+    } else if (!options_.token.empty()) {
+      const bool bearer = generation == 1 || generation == 3;
+      add_header(headers, fmt::format("Authorization: {} {}", bearer ? "Bearer" : "Token", options_.token));
     }
     set(CURLOPT_URL, url.c_str());
     set(CURLOPT_HTTPHEADER, headers.get());
@@ -196,12 +219,19 @@ class CurlInfluxClient : public InfluxClient {
   }
 
   static size_t take_header(char* data, size_t size, size_t count, void* self) {
-    constexpr std::string_view kVersion = "x-influxdb-version:";
-    std::string_view line(data, size * count);
-    if (line.size() > kVersion.size() && strncasecmp(line.data(), kVersion.data(), kVersion.size()) == 0) {
-      line.remove_prefix(kVersion.size());
-      while (!line.empty() && line.front() == ' ') line.remove_prefix(1);
-      static_cast<CurlInfluxClient*>(self)->answer_.generation = generation_of(line);
+    std::optional<int>& generation = static_cast<CurlInfluxClient*>(self)->answer_.generation;
+    const std::string_view line(data, size * count);
+    const auto value_of = [&](std::string_view name) -> std::optional<std::string_view> {
+      if (line.size() <= name.size() || strncasecmp(line.data(), name.data(), name.size()) != 0)
+        return std::nullopt;
+      std::string_view value = line.substr(name.size());
+      while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
+      return value;
+    };
+    if (const auto version = value_of("x-influxdb-version:")) {
+      if (const auto told = generation_of(*version)) generation = told;
+    } else if (const auto build = value_of("x-influxdb-build:"); build && !generation) {
+      if (build->starts_with("Cloud")) generation = 2;  // it tells no version
     }
     return size * count;
   }

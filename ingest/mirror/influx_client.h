@@ -18,7 +18,7 @@ namespace varve {
 struct InfluxClientOptions {
   std::string url;    // http or https, host, optional port and path prefix
   std::string org;    // 2.x
-  std::string token;  // 1.x: "user:password"; empty = none
+  std::string token;  // 1.x: "user:password", or a JWT; empty = none
   int64_t request_timeout_ns = 0;
 };
 
@@ -26,7 +26,7 @@ struct InfluxAnswer {
   int status = 0;                         // 0 = none came; `text` says why
   std::string text;                       // the body's first kAnswerBytesMax bytes
   std::optional<int64_t> retry_after_ns;  // 429, 503
-  std::optional<int> generation;          // 1, 2 or 3, by the X-Influxdb-Version header
+  std::optional<int> generation;          // 1, 2 or 3, by the X-Influxdb-Version and -Build headers
   bool ok() const { return status >= 200 && status < 300; }
 };
 
@@ -41,7 +41,8 @@ class InfluxClient {
   virtual InfluxAnswer ping() = 0;
   // `lines` with times in ns; `generation` is 1, 2 or 3.
   virtual InfluxAnswer write(int generation, std::string_view database, std::string_view lines) = 0;
-  virtual InfluxAnswer create_database(std::string_view database) = 0;  // 1.x
+  // 1.x: CREATE DATABASE; 2.x: looks the org up and makes a bucket; 3.x: configures a database.
+  virtual InfluxAnswer create_database(int generation, std::string_view database) = 0;
 };
 
 }  // namespace varve

@@ -7,12 +7,6 @@
 namespace varve {
 namespace {
 
-bool selected(const std::vector<std::string>& tables, std::string_view table) {
-  if (table.starts_with(kReservedTablePrefix)) return false;
-  return std::any_of(tables.begin(), tables.end(),
-                     [&](const std::string& name) { return name == "*" || name == table; });
-}
-
 LineList& list_of(MirrorChunk& chunk, std::string_view database) {
   for (LineList& list : chunk.databases) {
     if (list.database == database) return list;
@@ -24,24 +18,34 @@ LineList& list_of(MirrorChunk& chunk, std::string_view database) {
 
 }  // namespace
 
-void add_record(const LogRecord& record, const std::vector<std::string>& tables, std::string_view database,
-                MirrorChunk& chunk) {
-  for (const RowBatch& batch : record.batches) {
-    if (!selected(tables, batch.table)) continue;
-    LineList& list = list_of(chunk, batch.database == kDefaultDatabase ? database : batch.database);
-    LineProtocolWriter writer(batch);
-    const size_t bytes_before = list.text.size();
-    for (size_t row = 0; row < batch.rows(); ++row) {
-      if (!writer.append(row, list.text)) {
-        ++chunk.unwritable_rows;
-        continue;
-      }
-      list.ends.push_back(list.text.size());
-      list.lsns.push_back(record.lsn);
-      ++chunk.lines;
+bool LineRules::selects(std::string_view table) const {
+  if (table.starts_with(kReservedTablePrefix)) return false;
+  return std::any_of(tables.begin(), tables.end(),
+                     [&](const std::string& name) { return name == "*" || name == table; });
+}
+
+void add_batch(const RowBatch& batch, Lsn lsn, const LineRules& rules, MirrorChunk& chunk) {
+  LineList& list =
+      list_of(chunk, batch.database == kDefaultDatabase ? std::string_view(rules.database) : batch.database);
+  LineProtocolWriter writer(batch, rules.integers_as_floats);
+  const size_t bytes_before = list.text.size();
+  for (size_t row = 0; row < batch.rows(); ++row) {
+    if (!writer.append(row, list.text)) {
+      ++chunk.unwritable_rows;
+      continue;
     }
-    chunk.bytes += list.text.size() - bytes_before;
-    chunk.skipped_values += writer.skipped_values();
+    list.ends.push_back(list.text.size());
+    list.lsns.push_back(lsn);
+    ++chunk.lines;
+  }
+  chunk.bytes += list.text.size() - bytes_before;
+  chunk.skipped_values += writer.skipped_values();
+  chunk.rounded_values += writer.rounded_values();
+}
+
+void add_record(const LogRecord& record, const LineRules& rules, MirrorChunk& chunk) {
+  for (const RowBatch& batch : record.batches) {
+    if (rules.selects(batch.table)) add_batch(batch, record.lsn, rules, chunk);
   }
   chunk.last_lsn = record.lsn;
   ++chunk.records;

@@ -1,4 +1,4 @@
-// Log records as lines to send, by target database. A chunk holds whole records, so that once all its lines
+// Log records, and rows read from the store, as lines to send, by target database. A chunk of log records holds whole records, so that once all its lines
 // are acknowledged everything up to its last LSN is. Threads: values; one thread.
 #pragma once
 
@@ -32,10 +32,20 @@ struct MirrorChunk {
   size_t bytes = 0;
   uint64_t unwritable_rows = 0;  // line protocol cannot say them
   uint64_t skipped_values = 0;   // NaN and infinite
+  uint64_t rounded_values = 0;   // integers beyond 2^53 sent as floats
 };
 
-// Adds the record's rows of tables that `tables` selects; rows of database varve go to `database`.
-void add_record(const LogRecord& record, const std::vector<std::string>& tables, std::string_view database,
-                MirrorChunk& chunk);
+// What is sent, and as what.
+struct LineRules {
+  std::vector<std::string> tables{"*"};
+  std::string database;  // of rows of database varve; others keep theirs
+  bool integers_as_floats = true;
+
+  bool selects(std::string_view table) const;  // never varve's own
+};
+
+void add_record(const LogRecord& record, const LineRules& rules, MirrorChunk& chunk);
+// Rows of a selected table; `lsn` is of the record they came from, 0 = read from the store.
+void add_batch(const RowBatch& batch, Lsn lsn, const LineRules& rules, MirrorChunk& chunk);
 
 }  // namespace varve

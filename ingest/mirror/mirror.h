@@ -13,6 +13,15 @@
 //   404 (3.x) 405                  ask for the version again when it is "auto", else hold
 //   413                            halve the request, and those after it
 //   429 5xx, no answer             try again after max(Retry-After, backoff with jitter)
+// 2.x: a bucket that a write misses is made when the token may; else hold. Retry-After may be seconds or a date.
+// When the log went past the mirror (storage.wal_max_bytes), the rows of the records it missed are read from the store
+// and sent before any later record; varve_mirror_lost_records_total counts the records. A DELETE in varve is not sent.
+// Order: one request at a time, so each series arrives in the order of the log. A backfill is read in slices between
+// which the log goes on; what a slice overwrites with its own moment's values, later records of the log set right.
+// int64 goes as a float unless `integers` is int: varve widens an int64 column once a float arrives, where InfluxDB
+// would refuse every later row. Beyond 2^53 the nearest float is sent and counted.
+// Memory: one record of the log, one request of lines (8 MiB, or a longer line or record) and its gzip, the block of a
+// resend; whatever the backlog.
 // After a kill, what was acknowledged since the position was last saved goes out again: at most batch_lines
 // rows or one second, and the request in flight. Threads: starts one sender thread; status() from any.
 #pragma once
@@ -45,10 +54,18 @@ struct MirrorOptions {
   std::string org;
   std::string token;
   size_t batch_lines = 5000;
+  std::string integers = "float";         // float | int
+  uint64_t catch_up_rows_per_second = 0;  // of all rows, new ones too; 0 = as fast as the server takes them
   std::vector<std::string> tables{
       "*"};  // "*" = all but varve's own (varve_*), which are never sent; else names
   MirrorTiming timing;
+  const Clock* clock = &real_clock();  // of backlog_seconds
   // Rows of database "varve" go to `database`; rows of another database D go to D (created on demand).
+};
+
+struct BackfillRequest {
+  std::string table;  // empty = all that the mirror sends; of every database
+  TimeRange time;
 };
 
 class Mirror {
@@ -58,6 +75,9 @@ class Mirror {
                                                MetricsRegistry& metrics);
   virtual ~Mirror() = default;  // stops, saving the position; within 5 s even when the server hangs
   virtual MirrorStatus status() const = 0;
+  // Sends rows of the store again, after those that wait; status().resends tells how it goes under the id returned.
+  // Forgotten when the mirror stops: then ask again. kInvalidArgument, kNotFound, kUnavailable (too many wait).
+  virtual Result<uint64_t> backfill(const BackfillRequest& request) = 0;
 };
 
 }  // namespace varve

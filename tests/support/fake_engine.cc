@@ -62,7 +62,6 @@ class FakeLogCursor : public LogCursor {
     engine_.changed_.wait_for(lock, std::chrono::nanoseconds(timeout_ns), ready);
     if (engine_.records_.size() <= read_) return false;
     record = engine_.records_[read_++];
-    record.lost_before = std::exchange(engine_.lost_before_next_, 0);
     return true;
   }
   Result<void> save(Lsn lsn) override {
@@ -129,10 +128,6 @@ void FakeEngine::release_appends() {
   for (auto& [done, outcome] : outcomes) done(std::move(outcome));
 }
 
-void FakeEngine::lose_next_record(uint64_t lost) {
-  const std::lock_guard lock(mutex_);
-  lost_before_next_ = lost;
-}
 void FakeEngine::say(EngineStatus status) {
   const std::lock_guard lock(mutex_);
   status_ = std::move(status);
@@ -200,7 +195,8 @@ Result<void> FakeEngine::append(AdmittedWrite&& write, AppendDone done) {
     ++appends_;
     if (auto error = append_failures_.take()) return *error;
     if (closed_) return unavailable("the store is closed");
-    Held held{{0, 0, std::move(EngineImpl::state(write).batches)}, std::move(write.positions), std::move(done)};
+    Held held{
+        {0, 0, std::move(EngineImpl::state(write).batches)}, std::move(write.positions), std::move(done)};
     if (hold_) {
       held_.push_back(std::move(held));
       return {};

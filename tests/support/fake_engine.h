@@ -32,7 +32,6 @@ class FakeEngine : public Engine {
   void hold_appends();                                // `done` waits ...
   void release_appends();                             // ... until here
   void fail_next_saves(size_t count, Error error);    // LogCursor::save
-  void lose_next_record(uint64_t lost);               // the next one read says so many before it are gone
   void say(EngineStatus status);                      // what status() answers, but for the lsns
 
   // ---- what tests look at ----
@@ -80,7 +79,6 @@ class FakeEngine : public Engine {
   bool closed_ = false;
   uint64_t appends_ = 0;
   std::deque<Held> held_;
-  uint64_t lost_before_next_ = 0;
   EngineStatus status_;
   std::vector<LogRecord> records_;
   std::map<std::pair<std::string, int32_t>, int64_t> positions_;

@@ -262,6 +262,16 @@ FakeReply FakeInflux::reply_to(const FakeRequest& request) {
     databases_[name];
     return {.status = 200, .body = R"({"results":[{"statement_id":0}]})"};
   }
+  if (request.path == "/api/v2/orgs") return {.status = 200, .body = R"({"orgs":[{"id":"0a1b"}]})"};
+  if (request.path == "/api/v2/buckets" || request.path == "/api/v3/configure/database") {
+    // {"name":"N","orgID":"0a1b",...} or {"db":"N"}: names of tests need no unescaping
+    const bool bucket = request.path == "/api/v2/buckets";
+    if (bucket && request.body.find(R"("orgID":"0a1b")") == std::string::npos) return {.status = 400};
+    const std::string mark = bucket ? R"("name":")" : R"("db":")";
+    const size_t begin = request.body.find(mark) + mark.size();
+    databases_[request.body.substr(begin, request.body.find('"', begin) - begin)];
+    return {.status = bucket ? 201 : 200, .body = "{}"};
+  }
   const char generation = version_[version_[0] == 'v' ? 1 : 0];
   const char* path = generation == '1' ? "/write" : generation == '2' ? "/api/v2/write" : "/api/v3/write_lp";
   if (request.path != path) return {.status = generation == '1' ? 404 : 405, .body = "no such route"};
