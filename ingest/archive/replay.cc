@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <thread>
 
 #include "ingest/archive/container.h"
@@ -21,16 +22,19 @@ constexpr uint64_t kMessagesBetweenLooks = 1000;  // at the observer
 
 class ArchivedHeaders : public MessageHeaders {
  public:
-  explicit ArchivedHeaders(const ArchivedMessage& message) : message_(message) {}
+  explicit ArchivedHeaders(const ArchivedMessage& message) : headers_(message.headers) {}
   std::optional<std::string_view> last(const std::string& name) const override {
-    for (auto at = message_.headers.rbegin(); at != message_.headers.rend(); ++at) {
+    for (auto at = headers_.rbegin(); at != headers_.rend(); ++at) {
       if (at->first == name) return at->second;
     }
     return std::nullopt;
   }
+  void each(const Each& take) const override {
+    for (const auto& [name, value] : headers_) take(name, value);
+  }
 
  private:
-  const ArchivedMessage& message_;
+  decltype(ArchivedMessage::headers) headers_;
 };
 
 struct Target {
@@ -38,6 +42,7 @@ struct Target {
       : options(source), pipeline(source.name, engine, std::move(decoder)) {}
   const KafkaSourceOptions& options;
   KafkaPipeline pipeline;
+  std::deque<ArchivedHeaders> headers;  // of the messages the pipeline holds
   std::map<TopicPartition, std::shared_ptr<KafkaPartition>> partitions;
 };
 
@@ -168,14 +173,14 @@ Result<void> Replay::feed_one(Target& target, const ArchivedMessage& message) {
     partition->id = id;
   }
   partition->next_read = 0;  // a topic made again begins at 0 again: an offset below is no sign of a repeat
-  const ArchivedHeaders headers(message);
+  target.headers.emplace_back(message);
   PolledMessage polled{
       .partition = partition.get(),
       .offset = message.offset,
       .has_payload = message.value.has_value(),
       .payload = message.value.value_or(std::string_view()),
       .timestamp_ns = message.timestamp_ms >= 0 ? message.timestamp_ms * kNsPerMs : real_clock().wall_ns(),
-      .headers = &headers};
+      .headers = &target.headers.back()};
   polled.key = message.key;
   VARVE_TRY(target.pipeline.prepare(polled));
   target.pipeline.add(polled);
@@ -191,6 +196,7 @@ Result<void> Replay::write_all() {
 
 Result<void> Replay::write(Target& target) {
   SealedWrite sealed = target.pipeline.seal();
+  target.headers.clear();
   sealed.write.positions.clear();
   report_.rows += sealed.rows;
   for (const auto& [reason, count] : sealed.rejected) report_.rejected += count;
