@@ -110,11 +110,9 @@ void RawArchive::add(const ArchivedMessage& message) {
 
 Result<void> RawArchive::sync() {
   for (auto& [topic, file] : topics_) {
+    if (file.file == nullptr) VARVE_TRY(finish(file));  // what a failure left
     if (file.count == 0) continue;
-    if (file.file == nullptr) {
-      VARVE_TRY(finish(file));  // what a failure left
-      VARVE_TRY(create(topic, file));
-    }
+    if (file.file == nullptr) VARVE_TRY(create(topic, file));
     if (const auto written = write(file); !written) {
       file.broken = true;
       file.file.reset();

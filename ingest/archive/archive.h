@@ -6,6 +6,7 @@
 //   ....avro.part     being written: renamed when it has roll_bytes, is roll_age old, or the source stops
 // After a crash, open() cuts a .part behind its last whole block and renames it. A file that could not be written or
 // synced is not touched again but cut and closed, and its block goes to a new one.
+// A rename is taken to be atomic when the power goes, as file systems with a journal have it.
 // Errors: kUnavailable when another process uses the folder; sync(): kIo, kExhausted; nothing is dropped, call it again.
 // Threads: one thread. Memory: what was added since the last sync().
 #pragma once

@@ -251,7 +251,7 @@ TEST(RawArchive, CutsWhatAKilledProcessLeftAndGoesOn) {
   EXPECT_EQ(names, (std::vector<std::string>{"a-1.avro"}));
 }
 
-const ArchiveOptions kSmallFiles{"/a", 600, kNsPerSecond, ArchiveCodec::kNull};
+const ArchiveOptions kSmallFiles{"/a", 1000, kNsPerSecond, ArchiveCodec::kNull};
 
 // What a new archive finds in /a, without repetitions that follow each other.
 std::vector<std::string> found_after_restart(FaultFileSystem& files) {
@@ -295,19 +295,23 @@ TEST(RawArchive, LosesNothingItPromisedWhateverCallFails) {
         files.clear_faults();
         files.cut_now();  // the destructor is of no help
         (*archive).reset();
-        files.power_cut();
+        files.power_cut(static_cast<uint64_t>(nth));
         EXPECT_EQ(found_after_restart(files), promised);
       }
     }
   }
 }
 
+// With a seed the disk may lose both names of a rename that was under way, which file systems with a journal do not:
+// files then roll at each message, whose promise waits for the rename.
 TEST(RawArchive, LosesNothingItPromisedWhereverThePowerGoes) {
-  for (uint64_t seed = 0; seed < 8; ++seed) {
+  for (uint64_t seed = 0; seed < 16; ++seed) {
     for (int nth = 1; nth < 40; ++nth) {
       SCOPED_TRACE(testing::Message() << "power goes at call " << nth << ", seed " << seed);
       FaultFileSystem files;
-      auto archive = RawArchive::open(kSmallFiles, files);
+      ArchiveOptions options = kSmallFiles;
+      if (seed > 0) options.roll_bytes = 1;
+      auto archive = RawArchive::open(options, files);
       ASSERT_TRUE(archive.has_value()) << archive.error().message;
       files.cut_at(nth);
       size_t promised = 0;
