@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <random>
 
-#include "storage/base/kill_point.h"
 #include "storage/base/log.h"
 #include "storage/base/timestamp.h"
 
@@ -140,7 +139,6 @@ Result<void> RawArchive::write(File& file) {
   const bool is_new = file.bytes == 0;
   const std::string header = is_new ? archive_file_header(options_.codec, file.marker) : "";
   VARVE_TRY(file.file->append(header + block));
-  kill_point("archive.sync");
   VARVE_TRY(file.file->sync());
   if (is_new) VARVE_TRY(files_.sync_directory(options_.directory));
   file.bytes += header.size() + block.size();
@@ -163,7 +161,6 @@ Result<void> RawArchive::finish(File& file) {
     file.broken = false;
     // The folder's sync may fail behind the rename: the next try finds the file under its final name.
     if (file.path.ends_with(kPart)) {
-      kill_point("archive.rename");
       VARVE_TRY(files_.rename(file.path, without_part(file.path)));
       file.path = without_part(file.path);
     }
