@@ -15,6 +15,7 @@
 #include "tests/storage/fault/operations.h"
 #include "tests/support/fault_file_system.h"
 #include "tests/support/fault_vfs.h"
+#include "tests/support/sanitized.h"
 
 namespace varve::test {
 
@@ -91,11 +92,7 @@ class StoreRun {
 constexpr uint64_t kPowerCuts = 2000;
 // Of what is swept in full, sanitized builds take every so many-th case: they are ten times slower and look for other
 // faults. Odd, so that neither bits nor sectors are left out.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int kSweepStep = 21;
-#else
-constexpr int kSweepStep = 1;
-#endif
+constexpr int kSweepStep = kSanitized ? 21 : 1;
 uint64_t power_cuts();
 uint64_t grown(uint64_t usual);  // by as much as the power cuts are, never smaller
 std::optional<uint64_t> seed_to_replay();
