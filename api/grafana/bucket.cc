@@ -12,13 +12,41 @@ namespace {
 constexpr int64_t kMinute = 60 * kNsPerSecond;
 constexpr int64_t kHour = 60 * kMinute;
 constexpr int64_t kDay = 24 * kHour;
-constexpr int64_t kNice[] = {
-    kNsPerMs,          2 * kNsPerMs,      5 * kNsPerMs,      10 * kNsPerMs,     20 * kNsPerMs,     50 * kNsPerMs,
-    100 * kNsPerMs,    200 * kNsPerMs,    500 * kNsPerMs,    kNsPerSecond,      2 * kNsPerSecond,  5 * kNsPerSecond,
-    10 * kNsPerSecond, 15 * kNsPerSecond, 20 * kNsPerSecond, 30 * kNsPerSecond, kMinute,           2 * kMinute,
-    5 * kMinute,       10 * kMinute,      15 * kMinute,      20 * kMinute,      30 * kMinute,      kHour,
-    2 * kHour,         3 * kHour,         6 * kHour,         12 * kHour,        kDay,              2 * kDay,
-    7 * kDay,          14 * kDay,         30 * kDay,         90 * kDay,         365 * kDay};
+constexpr int64_t kNice[] = {kNsPerMs,
+                             2 * kNsPerMs,
+                             5 * kNsPerMs,
+                             10 * kNsPerMs,
+                             20 * kNsPerMs,
+                             50 * kNsPerMs,
+                             100 * kNsPerMs,
+                             200 * kNsPerMs,
+                             500 * kNsPerMs,
+                             kNsPerSecond,
+                             2 * kNsPerSecond,
+                             5 * kNsPerSecond,
+                             10 * kNsPerSecond,
+                             15 * kNsPerSecond,
+                             20 * kNsPerSecond,
+                             30 * kNsPerSecond,
+                             kMinute,
+                             2 * kMinute,
+                             5 * kMinute,
+                             10 * kMinute,
+                             15 * kMinute,
+                             20 * kMinute,
+                             30 * kMinute,
+                             kHour,
+                             2 * kHour,
+                             3 * kHour,
+                             6 * kHour,
+                             12 * kHour,
+                             kDay,
+                             2 * kDay,
+                             7 * kDay,
+                             14 * kDay,
+                             30 * kDay,
+                             90 * kDay,
+                             365 * kDay};
 
 // The most buckets a range of this length can touch, wherever it begins.
 bool fits(uint64_t length_ns, int64_t width_ns, uint64_t points) {

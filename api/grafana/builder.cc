@@ -49,9 +49,9 @@ QueryResult<const AggregateSql*> find_aggregate(const std::string& name) {
   std::vector<std::string> names{std::string(kNone)};
   for (const AggregateSql& aggregate : kAggregates) names.emplace_back(aggregate.name.name);
   const std::string nearest = nearest_name(name, names);
-  return tl::make_unexpected(
-      bad_request("unknown aggregate " + name, nearest.empty() ? fmt::format("one of {}", fmt::join(names, ", "))
-                                                               : "did you mean " + nearest + "?"));
+  return tl::make_unexpected(bad_request(
+      "unknown aggregate " + name,
+      nearest.empty() ? fmt::format("one of {}", fmt::join(names, ", ")) : "did you mean " + nearest + "?"));
 }
 
 // The SELECT of one target's options.
@@ -91,7 +91,11 @@ class OptionsBuilder {
     sql_.words(" WHERE ");
     if (context_.range) {
       sql_.name(kTimeColumn).words(" >= ").value(format_timestamp(context_.range->from_ns));
-      sql_.words(" AND ").name(kTimeColumn).words(" <= ").value(format_timestamp(context_.range->to_ns)).words(" AND ");
+      sql_.words(" AND ")
+          .name(kTimeColumn)
+          .words(" <= ")
+          .value(format_timestamp(context_.range->to_ns))
+          .words(" AND ");
     }
     VARVE_QUERY_TRY(append_filters(sql_, payload_.filters, &table_));
     if (context_.filters.empty()) return {};
@@ -125,8 +129,9 @@ class OptionsBuilder {
           "name one in `field`, with aggregate last or count"));
     }
     if (fields_.size() > kFieldsDefaultMax) {
-      return tl::make_unexpected(bad_request(
-          fmt::format("table `{}` has {} fields", table_.name, fields_.size()), "choose some of them in `field`"));
+      return tl::make_unexpected(
+          bad_request(fmt::format("table `{}` has {} fields", table_.name, fields_.size()),
+                      "choose some of them in `field`"));
     }
     return {};
   }
@@ -214,7 +219,8 @@ class OptionsBuilder {
       double number = 0;
       const auto [end, error] = std::from_chars(fill.data(), fill.data() + fill.size(), number);
       if (error != std::errc() || end != fill.data() + fill.size() || !std::isfinite(number)) {
-        return tl::make_unexpected(bad_request("unknown fill", "one of none, null, prev, linear, or a number"));
+        return tl::make_unexpected(
+            bad_request("unknown fill", "one of none, null, prev, linear, or a number"));
       }
       sql_.words(" FILL(").number(number).words(")");
     }
@@ -247,7 +253,9 @@ class OptionsBuilder {
   }
 
   QueryResult<void> annotations() {
-    const std::string text = !payload_.text.empty() ? payload_.text : fields_.empty() ? std::string() : fields_[0];
+    const std::string text = !payload_.text.empty() ? payload_.text
+                             : fields_.empty()      ? std::string()
+                                                    : fields_[0];
     begin_column(Role::kTime);
     sql_.name(kTimeColumn);
     const auto column = [&](const std::string& name, Words as) {
@@ -305,8 +313,8 @@ QueryResult<Built> build(const Engine& engine, const Target& target, const Query
   }
   const std::string& name = payload.table.empty() ? target.target : payload.table;
   if (name.empty()) {
-    return tl::make_unexpected(
-        bad_request("the query names no table", "choose a metric, or give {\"table\": ...} or {\"sql\": ...}"));
+    return tl::make_unexpected(bad_request("the query names no table",
+                                           "choose a metric, or give {\"table\": ...} or {\"sql\": ...}"));
   }
   VARVE_QUERY_ASSIGN(Named named, find_named(engine, name));
   return OptionsBuilder(std::move(named), payload, context).build();

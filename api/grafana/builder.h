@@ -16,12 +16,14 @@
 
 namespace varve::grafana {
 
-constexpr uint64_t kTableRowsDefault = 1000;  // stored rows in a table, where no limit is given; guessed: nobody reads more
-constexpr size_t kFieldsDefaultMax = 50;      // without fields named; more must be chosen
+constexpr uint64_t kTableRowsDefault =
+    1000;  // stored rows in a table, where no limit is given; guessed: nobody reads more
+constexpr size_t kFieldsDefaultMax = 50;  // without fields named; more must be chosen
 
 struct Built {
   Statement statement;
-  std::optional<Format> format;            // none: SQL that does not say; series if it has a time and numbers, else a table
+  std::optional<Format>
+      format;  // none: SQL that does not say; series if it has a time and numbers, else a table
   std::optional<std::vector<Role>> roles;  // of the columns; none: by type
   Naming naming;
 };

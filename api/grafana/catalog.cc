@@ -29,16 +29,30 @@ Json aggregate_choices() {
 }
 
 Json format_choices() {
-  return choices({{"time_series", "time series"}, {"table", "table"}, {"frame", "data frames"}, {"annotations", "annotations"}});
+  return choices({{"time_series", "time series"},
+                  {"table", "table"},
+                  {"frame", "data frames"},
+                  {"annotations", "annotations"}});
 }
 
 Json fill_choices() {
-  return choices({{"none", "none"}, {"null", "null"}, {"prev", "previous value"}, {"linear", "linear"}, {"0", "0"}});
+  return choices(
+      {{"none", "none"}, {"null", "null"}, {"prev", "previous value"}, {"linear", "linear"}, {"0", "0"}});
 }
 
 Json interval_choices() {
-  return choices({{"auto", "auto"}, {"1s", "1s"}, {"10s", "10s"}, {"1m", "1m"}, {"5m", "5m"}, {"15m", "15m"},
-                  {"1h", "1h"}, {"6h", "6h"}, {"1d", "1d"}, {"1w", "1w"}, {"1 month", "1 month"}, {"none", "whole range"}});
+  return choices({{"auto", "auto"},
+                  {"1s", "1s"},
+                  {"10s", "10s"},
+                  {"1m", "1m"},
+                  {"5m", "5m"},
+                  {"15m", "15m"},
+                  {"1h", "1h"},
+                  {"6h", "6h"},
+                  {"1d", "1d"},
+                  {"1w", "1w"},
+                  {"1 month", "1 month"},
+                  {"none", "whole range"}});
 }
 
 Json option(std::string_view name, std::string_view label, std::string_view type) {
@@ -53,21 +67,25 @@ Json with(Json option, std::string_view key, Json value) {
 Json table_options() {
   return Json::array(
       {with(option("field", "Fields", "multi-select"), "placeholder", "all numbers"),
-       with(with(option("aggregate", "Aggregate", "select"), "placeholder", "avg"), "options", aggregate_choices()),
-       with(with(option("interval", "Interval", "select"), "placeholder", "auto"), "options", interval_choices()),
+       with(with(option("aggregate", "Aggregate", "select"), "placeholder", "avg"), "options",
+            aggregate_choices()),
+       with(with(option("interval", "Interval", "select"), "placeholder", "auto"), "options",
+            interval_choices()),
        with(option("group_by", "Group by", "multi-select"), "placeholder", "tags"),
        with(with(option("fill", "Fill", "select"), "placeholder", "none"), "options", fill_choices()),
        with(option("alias", "Alias", "input"), "placeholder", "{{field}} {{tag}}"),
        with(option("limit", "Limit", "input"), "placeholder", "newest rows"),
-       with(with(option("format", "Format", "select"), "placeholder", "time_series"), "options", format_choices())});
+       with(with(option("format", "Format", "select"), "placeholder", "time_series"), "options",
+            format_choices())});
 }
 
 Json sql_options() {
-  return Json::array(
-      {with(option("sql", "SQL", "textarea"), "placeholder",
-            "SELECT time_bucket($__interval, time) AS time, site, avg(ph) FROM readings WHERE $__timeFilter(time) "
-            "GROUP BY 1, 2"),
-       with(with(option("format", "Format", "select"), "placeholder", "by columns"), "options", format_choices())});
+  return Json::array({with(option("sql", "SQL", "textarea"), "placeholder",
+                           "SELECT time_bucket($__interval, time) AS time, site, avg(ph) FROM readings WHERE "
+                           "$__timeFilter(time) "
+                           "GROUP BY 1, 2"),
+                      with(with(option("format", "Format", "select"), "placeholder", "by columns"), "options",
+                           format_choices())});
 }
 
 }  // namespace
@@ -94,7 +112,8 @@ QueryResult<std::string> payload_options_json(const Engine& engine, const Json& 
   Json list = Json::array();
   if (name == "table") {
     const std::vector<TableInfo> tables = engine.tables();
-    for (const TableInfo& table : tables) list.push_back(choice(shown_name(table, tables), shown_name(table, tables)));
+    for (const TableInfo& table : tables)
+      list.push_back(choice(shown_name(table, tables), shown_name(table, tables)));
     return text_of_json(list);
   }
   const bool tags = name == "group_by" || name == "tags";

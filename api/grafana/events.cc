@@ -66,17 +66,20 @@ void EventRows::put_cell(Event& event, size_t column, const ResultBatch& batch, 
     const std::string_view tag = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(rest.size(), tag.size() + 1));
     const size_t from = tag.find_first_not_of(' ');
-    if (from != std::string_view::npos) event.tags.emplace_back(tag.substr(from, tag.find_last_not_of(' ') - from + 1));
+    if (from != std::string_view::npos)
+      event.tags.emplace_back(tag.substr(from, tag.find_last_not_of(' ') - from + 1));
   }
 }
 
 bool EventRows::rows(const ResultBatch& batch) {
-  const size_t time = static_cast<size_t>(std::find(parts_.begin(), parts_.end(), Part::kTime) - parts_.begin());
+  const size_t time =
+      static_cast<size_t>(std::find(parts_.begin(), parts_.end(), Part::kTime) - parts_.begin());
   for (size_t row = 0; row < batch.rows; ++row) {
     if (!batch.columns[time].is_valid(row)) continue;
     if (events_.size() == kAnnotationsMax) {
-      error_ = limit_error("too_many_annotations",
-                           fmt::format("there are more than {} annotations; add a condition or a limit", kAnnotationsMax));
+      error_ = limit_error(
+          "too_many_annotations",
+          fmt::format("there are more than {} annotations; add a condition or a limit", kAnnotationsMax));
       return false;
     }
     Event& event = events_.emplace_back();
@@ -86,7 +89,8 @@ bool EventRows::rows(const ResultBatch& batch) {
 }
 
 void EventRows::sort() {
-  std::stable_sort(events_.begin(), events_.end(), [](const Event& a, const Event& b) { return a.time_ms < b.time_ms; });
+  std::stable_sort(events_.begin(), events_.end(),
+                   [](const Event& a, const Event& b) { return a.time_ms < b.time_ms; });
 }
 
 bool EventRows::write_events(Output& out, std::string_view annotation_json) {
@@ -122,7 +126,8 @@ bool EventRows::write_frame(Output& out, std::string_view ref_id) {
   append_json_string(text, ref_id);
   text += ",\"fields\":[";
   const auto field = [&](std::string_view name, std::string_view type, const auto& append) {
-    text += fmt::format("{}{{\"name\":\"{}\",\"type\":\"{}\",\"values\":[", name == "time" ? "" : ",", name, type);
+    text += fmt::format("{}{{\"name\":\"{}\",\"type\":\"{}\",\"values\":[", name == "time" ? "" : ",", name,
+                        type);
     for (const Event& event : events_) {
       if (&event != events_.data()) text.push_back(',');
       append(event);
@@ -133,14 +138,15 @@ bool EventRows::write_frame(Output& out, std::string_view ref_id) {
   const auto string_field = [&](std::string_view name, const auto& value) {
     return field(name, "string", [&](const Event& event) { append_json_string(text, value(event)); });
   };
-  const bool there = field("time", "time", [&](const Event& event) { text += fmt::format("{}", event.time_ms); }) &&
-                     field("timeEnd", "time",
-                           [&](const Event& event) {
-                             text += event.time_end_ms ? fmt::format("{}", *event.time_end_ms) : "null";
-                           }) &&
-                     string_field("title", [](const Event& event) { return event.title; }) &&
-                     string_field("text", [](const Event& event) { return event.text; }) &&
-                     string_field("tags", [](const Event& event) { return fmt::format("{}", fmt::join(event.tags, ",")); });
+  const bool there =
+      field("time", "time", [&](const Event& event) { text += fmt::format("{}", event.time_ms); }) &&
+      field("timeEnd", "time",
+            [&](const Event& event) {
+              text += event.time_end_ms ? fmt::format("{}", *event.time_end_ms) : "null";
+            }) &&
+      string_field("title", [](const Event& event) { return event.title; }) &&
+      string_field("text", [](const Event& event) { return event.text; }) &&
+      string_field("tags", [](const Event& event) { return fmt::format("{}", fmt::join(event.tags, ",")); });
   text += "]}";
   return there && out.pass();
 }

@@ -16,7 +16,7 @@
 
 namespace varve::grafana {
 
-constexpr size_t kAnnotationsMax = 10'000;     // guessed: far more than a panel can show
+constexpr size_t kAnnotationsMax = 10'000;      // guessed: far more than a panel can show
 constexpr uint64_t kAnnotationsDefault = 1000;  // the newest, where no SQL says otherwise
 
 class EventRows : public ResultSink {

@@ -103,8 +103,8 @@ QueryResult<void> append_filter(SqlBuilder& sql, const Filter& filter, const Tab
   const bool text = column == nullptr || column->kind == ColumnKind::kTag ||
                     (column->kind == ColumnKind::kField && column->type == FieldType::kString);
   if (is_regex(filter.op) && !text) {
-    return tl::make_unexpected(bad_request(fmt::format("the filter on {} needs text for a regular expression", filter.key),
-                                           "use = != < or >"));
+    return tl::make_unexpected(bad_request(
+        fmt::format("the filter on {} needs text for a regular expression", filter.key), "use = != < or >"));
   }
   const std::string& name = column != nullptr ? column->name : filter.key;
   sql.words("(").name(name);
@@ -112,7 +112,8 @@ QueryResult<void> append_filter(SqlBuilder& sql, const Filter& filter, const Tab
   const bool list = filter.op == Operator::kOneOf || filter.op == Operator::kNoneOf;
   for (size_t i = 0; i < filter.values.size(); ++i) {
     const std::string& written = filter.values[i];
-    VARVE_QUERY_ASSIGN(Value value, typed_value(is_regex(filter.op) ? without_slashes(written) : written, column));
+    VARVE_QUERY_ASSIGN(Value value,
+                       typed_value(is_regex(filter.op) ? without_slashes(written) : written, column));
     if (i > 0) sql.words(", ");
     sql.value(std::move(value));
   }
@@ -133,7 +134,8 @@ const ColumnInfo* find_column(const TableInfo& table, std::string_view name) {
   return in_other_case;
 }
 
-QueryResult<void> append_filters(SqlBuilder& sql, const std::vector<Filter>& filters, const TableInfo* table) {
+QueryResult<void> append_filters(SqlBuilder& sql, const std::vector<Filter>& filters,
+                                 const TableInfo* table) {
   if (filters.empty()) {
     sql.words("true");
     return {};

@@ -15,7 +15,8 @@ bool Output::finish() {
 }
 
 void append_json_cell(std::string& out, ResultType type, const ColumnVector& column, size_t row) {
-  const bool number = column.is_valid(row) && (type != ResultType::kDouble || std::isfinite(column.doubles[row]));
+  const bool number =
+      column.is_valid(row) && (type != ResultType::kDouble || std::isfinite(column.doubles[row]));
   if (!number) {
     out += "null";
   } else if (type == ResultType::kString) {

@@ -11,8 +11,9 @@ namespace varve::grafana {
 namespace {
 
 // Each with all ways to write it.
-constexpr std::string_view kKeys[] = {"sql",   "table",  "field",   "fields", "aggregate", "interval", "group_by", "fill",
-                                      "alias", "limit",  "format",  "filters", "title",    "text",     "time_end", "tags"};
+constexpr std::string_view kKeys[] = {"sql",      "table", "field",    "fields", "aggregate", "interval",
+                                      "group_by", "fill",  "alias",    "limit",  "format",    "filters",
+                                      "title",    "text",  "time_end", "tags"};
 
 struct FormatName {
   std::string_view text;
@@ -30,8 +31,7 @@ QueryResult<std::optional<Format>> parse_format(const Json& json) {
   for (const FormatName& name : kFormats) {
     if (name.text == text) return std::optional<Format>(name.format);
   }
-  return tl::make_unexpected(
-      bad_request("unknown format", "one of time_series, table, frame, annotations"));
+  return tl::make_unexpected(bad_request("unknown format", "one of time_series, table, frame, annotations"));
 }
 
 QueryResult<std::optional<uint64_t>> parse_limit(const Json& json) {
@@ -53,9 +53,10 @@ QueryResult<void> check_keys(const Json& json) {
     if (known) continue;
     const std::vector<std::string> names(std::begin(kKeys), std::end(kKeys));
     const std::string nearest = nearest_name(key, names);
-    return tl::make_unexpected(bad_request(
-        fmt::format("the payload has an unknown key {}", key),
-        nearest.empty() ? fmt::format("the keys are {}", fmt::join(names, ", ")) : "did you mean " + nearest + "?"));
+    return tl::make_unexpected(bad_request(fmt::format("the payload has an unknown key {}", key),
+                                           nearest.empty()
+                                               ? fmt::format("the keys are {}", fmt::join(names, ", "))
+                                               : "did you mean " + nearest + "?"));
   }
   return {};
 }

@@ -17,8 +17,9 @@ struct OperatorName {
   Filter::Operator op;
 };
 constexpr OperatorName kOperators[] = {
-    {"=", Filter::Operator::kEqual},    {"!=", Filter::Operator::kNotEqual}, {"=~", Filter::Operator::kMatches},
-    {"!~", Filter::Operator::kMatchesNot}, {"<", Filter::Operator::kLess},   {">", Filter::Operator::kGreater},
+    {"=", Filter::Operator::kEqual},    {"!=", Filter::Operator::kNotEqual},
+    {"=~", Filter::Operator::kMatches}, {"!~", Filter::Operator::kMatchesNot},
+    {"<", Filter::Operator::kLess},     {">", Filter::Operator::kGreater},
     {"=|", Filter::Operator::kOneOf},   {"!=|", Filter::Operator::kNoneOf}};
 
 QueryResult<Json> parse_bounded(std::string_view text) {
@@ -97,8 +98,8 @@ QueryResult<Filter> parse_filter(const Json& json) {
     if (name.text == op) known = &name;
   }
   if (known == nullptr) {
-    return tl::make_unexpected(bad_request(fmt::format("the filter on {} has an unknown operator", filter.key),
-                                           "one of = != =~ !~ < > =| !=|"));
+    return tl::make_unexpected(bad_request(
+        fmt::format("the filter on {} has an unknown operator", filter.key), "one of = != =~ !~ < > =| !=|"));
   }
   filter.op = known->op;
   if (filter.op == Filter::Operator::kOneOf || filter.op == Filter::Operator::kNoneOf) {
@@ -143,8 +144,9 @@ QueryError bad_request(std::string message, std::string hint) {
 
 QueryResult<Json> parse_body(std::string_view body) {
   if (body.size() > kBodyBytesMax) {
-    return tl::make_unexpected(limit_error(
-        "body_too_large", fmt::format("the request has {} bytes, the most is {}", body.size(), kBodyBytesMax)));
+    return tl::make_unexpected(
+        limit_error("body_too_large",
+                    fmt::format("the request has {} bytes, the most is {}", body.size(), kBodyBytesMax)));
   }
   if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) return Json::object();
   VARVE_QUERY_ASSIGN(Json json, parse_bounded(body));
@@ -198,8 +200,8 @@ QueryResult<std::vector<Filter>> parse_filters(const Json& json) {
   std::vector<Filter> filters;
   if (!json.is_array()) return tl::make_unexpected(bad_request("filters must be an array"));
   if (json.size() > kFiltersMax) {
-    return tl::make_unexpected(
-        limit_error("too_many_filters", fmt::format("there are {} filters, the most is {}", json.size(), kFiltersMax)));
+    return tl::make_unexpected(limit_error(
+        "too_many_filters", fmt::format("there are {} filters, the most is {}", json.size(), kFiltersMax)));
   }
   for (const Json& one : json) {
     VARVE_QUERY_ASSIGN(Filter filter, parse_filter(one));
@@ -233,8 +235,9 @@ QueryResult<QueryBody> parse_query(const Json& body) {
   if (targets == nullptr) return query;
   if (!targets->is_array()) return tl::make_unexpected(bad_request("targets must be an array"));
   if (targets->size() > kTargetsMax) {
-    return tl::make_unexpected(limit_error(
-        "too_many_targets", fmt::format("the panel has {} queries, the most is {}", targets->size(), kTargetsMax)));
+    return tl::make_unexpected(
+        limit_error("too_many_targets",
+                    fmt::format("the panel has {} queries, the most is {}", targets->size(), kTargetsMax)));
   }
   for (const Json& json : *targets) {
     VARVE_QUERY_ASSIGN(std::optional<Target> target, parse_target(json));

@@ -60,9 +60,10 @@ bool FrameRows::rows(const ResultBatch& batch) {
   }
   cells_ += batch.rows * columns_.size();
   if (cells_ <= kPointsMax && text_bytes_ <= kCollectedTextBytesMax) return true;
-  error_ = limit_error("answer_too_large",
-                       fmt::format("the query gives more than {} values or {} MiB of text; choose a limit, or a table",
-                                   kPointsMax, kCollectedTextBytesMax >> 20));
+  error_ = limit_error(
+      "answer_too_large",
+      fmt::format("the query gives more than {} values or {} MiB of text; choose a limit, or a table",
+                  kPointsMax, kCollectedTextBytesMax >> 20));
   return false;
 }
 

@@ -84,8 +84,9 @@ SeriesRows::Group* SeriesRows::group_of(const ResultBatch& batch, size_t row) {
   last_key_ = std::move(key);
   if (!is_new) return &groups_[last_group_];
   if ((groups_.size() + 1) * value_columns_.size() > kSeriesMax) {
-    fail(limit_error("series_limit",
-                     fmt::format("the query gives more than {} series; filter it, or group by fewer tags", kSeriesMax)));
+    fail(limit_error(
+        "series_limit",
+        fmt::format("the query gives more than {} series; filter it, or group by fewer tags", kSeriesMax)));
     return nullptr;
   }
   Group& group = groups_.emplace_back();
@@ -112,21 +113,24 @@ bool SeriesRows::rows(const ResultBatch& batch) {
     if (points_ > kPointsMax || text_bytes_ > kCollectedTextBytesMax) {
       return fail(limit_error(
           "answer_too_large",
-          fmt::format("the query gives more than {} values or {} MiB of text; choose a wider interval or a limit",
-                      kPointsMax, kCollectedTextBytesMax >> 20)));
+          fmt::format(
+              "the query gives more than {} values or {} MiB of text; choose a wider interval or a limit",
+              kPointsMax, kCollectedTextBytesMax >> 20)));
     }
   }
   return true;
 }
 
 void SeriesRows::sort() {
-  std::sort(groups_.begin(), groups_.end(), [](const Group& a, const Group& b) { return a.labels < b.labels; });
+  std::sort(groups_.begin(), groups_.end(),
+            [](const Group& a, const Group& b) { return a.labels < b.labels; });
   for (Group& group : groups_) {
     const auto& times = group.times_ms;
     if (std::is_sorted(times.begin(), times.end())) continue;
     group.order.resize(times.size());
     std::iota(group.order.begin(), group.order.end(), size_t{0});
-    std::stable_sort(group.order.begin(), group.order.end(), [&](size_t a, size_t b) { return times[a] < times[b]; });
+    std::stable_sort(group.order.begin(), group.order.end(),
+                     [&](size_t a, size_t b) { return times[a] < times[b]; });
   }
 }
 
@@ -147,7 +151,8 @@ std::string SeriesRows::name_of(const Group& group, size_t value) const {
   std::string labels;
   for (size_t i = 0; i < group.labels.size(); ++i) {
     if (group.labels[i].empty()) continue;
-    labels += fmt::format("{}{}={}", labels.empty() ? "" : ", ", columns_[label_columns_[i]].name, group.labels[i]);
+    labels +=
+        fmt::format("{}{}={}", labels.empty() ? "" : ", ", columns_[label_columns_[i]].name, group.labels[i]);
   }
   return labels.empty() ? column : fmt::format("{} {{{}}}", column, labels);
 }

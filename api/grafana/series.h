@@ -17,8 +17,8 @@
 
 namespace varve::grafana {
 
-constexpr size_t kSeriesMax = 1000;                   // of one query; more than a screen can tell apart
-constexpr size_t kPointsMax = 2'000'000;              // of one query, in memory until they are written: 32 MB
+constexpr size_t kSeriesMax = 1000;                  // of one query; more than a screen can tell apart
+constexpr size_t kPointsMax = 2'000'000;             // of one query, in memory until they are written: 32 MB
 constexpr size_t kCollectedTextBytesMax = 64 << 20;  // strings among them
 
 enum class Role { kTime, kLabel, kValue };

@@ -27,8 +27,7 @@ class TargetRows : public ResultSink {
 
   bool begin(const std::vector<ResultColumn>& columns) override {
     auto roles = built_.roles ? built_.roles : roles_by_type(columns);
-    const bool have_time =
-        roles && std::find(roles->begin(), roles->end(), Role::kTime) != roles->end();
+    const bool have_time = roles && std::find(roles->begin(), roles->end(), Role::kTime) != roles->end();
     Format format = built_.format.value_or(have_time ? Format::kTimeSeries : Format::kTable);
     const bool series = format == Format::kTimeSeries || (format == Format::kFrame && have_time);
     if (format == Format::kTimeSeries && !can_be_series(columns, have_time, roles)) return false;
@@ -60,8 +59,9 @@ class TargetRows : public ResultSink {
   }
   void finish() {
     if (table_) table_->finish();
-    if (series_) as_points_ ? series_->write_datapoints(out_, target_.ref_id, separator_)
-                            : series_->write_frames(out_, target_.ref_id, separator_);
+    if (series_)
+      as_points_ ? series_->write_datapoints(out_, target_.ref_id, separator_)
+                 : series_->write_frames(out_, target_.ref_id, separator_);
     if (!frame_ && !events_) return;
     out_.text() += separator_;
     separator_ = ",";
@@ -118,9 +118,10 @@ class ChoiceRows : public ResultSink {
       std::string value = cell_text(columns_[*value_].type, batch.columns[*value_], row);
       if (!seen_.insert(fmt::format("{}:{}{}", text.size(), text, value)).second) continue;
       if (choices.size() == kVariableValuesMax) {
-        error = limit_error("too_many_values",
-                            fmt::format("there are more than {} values to choose from; add a condition or a LIMIT",
-                                        kVariableValuesMax));
+        error = limit_error(
+            "too_many_values",
+            fmt::format("there are more than {} values to choose from; add a condition or a LIMIT",
+                        kVariableValuesMax));
         return false;
       }
       choices.emplace_back(std::move(text), std::move(value));
@@ -160,13 +161,14 @@ QueryResult<void> Service::run(const QueryRequest& request, Statement statement,
   return {};
 }
 
-QueryResult<void> Service::run_target(const QueryRequest& request, const Target& target, const QueryBody& body,
-                                      Output& out, std::string& separator) const {
+QueryResult<void> Service::run_target(const QueryRequest& request, const Target& target,
+                                      const QueryBody& body, Output& out, std::string& separator) const {
   VARVE_QUERY_ASSIGN(Built built, build(engine_, target, body));
   Statement statement = std::move(built.statement);
   TargetRows rows(target, std::move(built), out, separator);
   const auto outcome = run(request, std::move(statement), rows);
-  if (auto error = rows.error()) return tl::make_unexpected(std::move(*error));  // it stopped the query itself
+  if (auto error = rows.error())
+    return tl::make_unexpected(std::move(*error));  // it stopped the query itself
   if (!outcome) return outcome;
   rows.finish();
   return {};
@@ -187,7 +189,8 @@ QueryResult<bool> Service::query(const QueryRequest& request, const QueryBody& b
   return out.finish();
 }
 
-QueryResult<std::vector<Service::Choice>> Service::values_of_tag(const QueryRequest& request, const TableInfo& table,
+QueryResult<std::vector<Service::Choice>> Service::values_of_tag(const QueryRequest& request,
+                                                                 const TableInfo& table,
                                                                  const std::string& tag,
                                                                  const std::vector<Filter>& filters) const {
   SqlBuilder sql;
@@ -205,7 +208,8 @@ QueryResult<std::vector<Service::Choice>> Service::values_of_tag(const QueryRequ
   return choices;
 }
 
-QueryResult<std::vector<Service::Choice>> Service::choices(const QueryRequest& request, const VariableQuery& wanted,
+QueryResult<std::vector<Service::Choice>> Service::choices(const QueryRequest& request,
+                                                           const VariableQuery& wanted,
                                                            const QueryBody& context) const {
   using Kind = VariableQuery::Kind;
   std::vector<Choice> list;
@@ -220,11 +224,13 @@ QueryResult<std::vector<Service::Choice>> Service::choices(const QueryRequest& r
   }
   if (wanted.kind == Kind::kTables) {
     const std::vector<TableInfo> tables = engine_.tables();
-    for (const TableInfo& table : tables) list.push_back({shown_name(table, tables), shown_name(table, tables)});
+    for (const TableInfo& table : tables)
+      list.push_back({shown_name(table, tables), shown_name(table, tables)});
     return list;
   }
   VARVE_QUERY_ASSIGN(const Named named, find_named(engine_, wanted.table));
-  if (wanted.kind == Kind::kTagValues) return values_of_tag(request, named.table, wanted.tag, context.filters);
+  if (wanted.kind == Kind::kTagValues)
+    return values_of_tag(request, named.table, wanted.tag, context.filters);
   const ColumnKind kind = wanted.kind == Kind::kFields ? ColumnKind::kField : ColumnKind::kTag;
   for (const ColumnInfo& column : named.table.columns) {
     if (column.kind == kind) list.push_back({column.name, column.name});
@@ -302,8 +308,8 @@ QueryResult<bool> Service::annotations(const QueryRequest& request, const Json& 
   VARVE_QUERY_ASSIGN(std::string text, text_of(*annotation, "query"));
   Target target;
   if (text.find_first_not_of(" \t\r\n") == std::string::npos) {
-    return tl::make_unexpected(
-        bad_request("the annotation has no query", R"(SQL, a table, table.field, or {"table":...,"text":...})"));
+    return tl::make_unexpected(bad_request("the annotation has no query",
+                                           R"(SQL, a table, table.field, or {"table":...,"text":...})"));
   }
   if (text[text.find_first_not_of(" \t\r\n")] == '{') {
     VARVE_QUERY_ASSIGN(target.payload, parse_payload(Json(text)));
@@ -337,8 +343,8 @@ QueryResult<bool> Service::tag_values(const QueryRequest& request, const Json& b
     VARVE_QUERY_ASSIGN(const std::vector<Choice> found, values_of_tag(request, table, column->name, others));
     for (const Choice& choice : found) values.emplace(choice.value, choice.text);
     if (values.size() > kTagValuesMax) {
-      return tl::make_unexpected(
-          limit_error("too_many_values", fmt::format("the tag {} has more than {} values", key, kTagValuesMax)));
+      return tl::make_unexpected(limit_error(
+          "too_many_values", fmt::format("the tag {} has more than {} values", key, kTagValuesMax)));
     }
   }
   Output out(put);

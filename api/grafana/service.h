@@ -35,12 +35,13 @@ class Service {
     std::string value;
   };
   QueryResult<void> run(const QueryRequest& request, Statement statement, ResultSink& sink) const;
-  QueryResult<void> run_target(const QueryRequest& request, const Target& target, const QueryBody& body, Output& out,
-                               std::string& separator) const;
+  QueryResult<void> run_target(const QueryRequest& request, const Target& target, const QueryBody& body,
+                               Output& out, std::string& separator) const;
   QueryResult<std::vector<Choice>> choices(const QueryRequest& request, const VariableQuery& wanted,
                                            const QueryBody& context) const;
   QueryResult<std::vector<Choice>> values_of_tag(const QueryRequest& request, const TableInfo& table,
-                                                 const std::string& tag, const std::vector<Filter>& filters) const;
+                                                 const std::string& tag,
+                                                 const std::vector<Filter>& filters) const;
 
   Engine& engine_;
   QueryService& queries_;

@@ -20,8 +20,8 @@ constexpr Function kFunctions[] = {{"tables", Kind::kTables, 0},
                                    {"tag_values", Kind::kTagValues, 2}};
 
 tl::unexpected<QueryError> not_understood(std::string message) {
-  return tl::make_unexpected(
-      bad_request(std::move(message), "SQL, tables(), fields(TABLE), tag_keys(TABLE) or tag_values(TABLE, KEY)"));
+  return tl::make_unexpected(bad_request(
+      std::move(message), "SQL, tables(), fields(TABLE), tag_keys(TABLE) or tag_values(TABLE, KEY)"));
 }
 
 std::string trimmed(std::string_view text) {
@@ -42,8 +42,10 @@ QueryResult<VariableQuery> from_object(const Json& json) {
   VARVE_QUERY_ASSIGN(query.tag, text_of(json, "tag"));
   for (const Function& function : kFunctions) {
     if (function.name != type) continue;
-    const bool complete = (function.arguments < 1 || !query.table.empty()) && (function.arguments < 2 || !query.tag.empty());
-    if (!complete) return not_understood(fmt::format("{} needs table{}", type, function.arguments < 2 ? "" : " and tag"));
+    const bool complete =
+        (function.arguments < 1 || !query.table.empty()) && (function.arguments < 2 || !query.tag.empty());
+    if (!complete)
+      return not_understood(fmt::format("{} needs table{}", type, function.arguments < 2 ? "" : " and tag"));
     query.kind = function.kind;
     return query;
   }
@@ -62,7 +64,8 @@ QueryResult<VariableQuery> parse_variable_text(const std::string& written) {
   }
   const size_t open = text.find('(');
   for (const Function& function : kFunctions) {
-    if (open == std::string::npos || trimmed(text.substr(0, open)) != function.name || text.back() != ')') continue;
+    if (open == std::string::npos || trimmed(text.substr(0, open)) != function.name || text.back() != ')')
+      continue;
     const std::string inside = text.substr(open + 1, text.size() - open - 2);
     const size_t comma = inside.rfind(',');
     const bool two = function.arguments == 2 && comma != std::string::npos;

@@ -17,7 +17,8 @@ namespace {
 HttpResponse grafana_error(const HttpError& error) {
   HttpResponse response = error_response(error);  // status and headers
   response.body = "{\"message\":";
-  append_json_string(response.body, error.hint.empty() ? error.message : error.message + " (" + error.hint + ")");
+  append_json_string(response.body,
+                     error.hint.empty() ? error.message : error.message + " (" + error.hint + ")");
   response.body += ",\"code\":";
   append_json_string(response.body, error.code);
   response.body += "}\n";
@@ -30,7 +31,9 @@ using Work = std::function<QueryResult<bool>(const QueryRequest&, const AnswerTe
 class GrafanaAnswer final : public AnswerText {
  public:
   explicit GrafanaAnswer(Work work) : work_(std::move(work)) {}
-  QueryResult<bool> write(const QueryRequest& request, const Put& put) override { return work_(request, put); }
+  QueryResult<bool> write(const QueryRequest& request, const Put& put) override {
+    return work_(request, put);
+  }
   void fail(const QueryError&) override {}  // JSON that has begun cannot say it; the connection is cut
 
  private:
@@ -40,8 +43,8 @@ class GrafanaAnswer final : public AnswerText {
 HttpResponse run(Workers& threads, const HttpRequest& request, Work work) {
   QueryRequest query;
   query.client = request.client;
-  auto answer =
-      std::make_shared<QueryAnswer>(threads, std::move(query), std::make_unique<GrafanaAnswer>(std::move(work)));
+  auto answer = std::make_shared<QueryAnswer>(threads, std::move(query),
+                                              std::make_unique<GrafanaAnswer>(std::move(work)));
   HttpResponse response;
   switch (answer->wait(request.client_gone)) {
     case QueryAnswer::Start::kFailed:
@@ -108,16 +111,19 @@ void add_grafana_routes(Router& router, const HttpServices& services, Workers& q
   post("/grafana/query", [service, &threads](const HttpRequest& request, const grafana::Json& json) {
     auto body = grafana::parse_query(json);
     if (!body) return grafana_error(http_error(body.error()));
-    return run(threads, request, [service, body = std::move(*body)](const QueryRequest& query, const auto& put) {
-      return service->query(query, body, put);
-    });
+    return run(threads, request,
+               [service, body = std::move(*body)](const QueryRequest& query, const auto& put) {
+                 return service->query(query, body, put);
+               });
   });
-  using Member = QueryResult<bool> (Service::*)(const QueryRequest&, const grafana::Json&, const grafana::Put&) const;
+  using Member =
+      QueryResult<bool> (Service::*)(const QueryRequest&, const grafana::Json&, const grafana::Put&) const;
   const auto ask = [&](const char* path, Member member) {
     post(path, [service, &threads, member](const HttpRequest& request, grafana::Json json) {
-      return run(threads, request, [service, member, json = std::move(json)](const QueryRequest& query, const auto& put) {
-        return ((*service).*member)(query, json, put);
-      });
+      return run(threads, request,
+                 [service, member, json = std::move(json)](const QueryRequest& query, const auto& put) {
+                   return ((*service).*member)(query, json, put);
+                 });
     });
   };
   ask("/grafana/variable", &Service::variable);

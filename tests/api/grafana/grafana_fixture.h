@@ -24,7 +24,8 @@ class Grafana : public ::testing::Test {
  protected:
   Grafana() {
     const auto row = [&](const char* time, const char* sensor, const char* site, double ph, Value n) {
-      engine_.insert(kDefaultDatabase, "readings", parse_timestamp(time).value(), {{"sensor_id", sensor}, {"site", site}},
+      engine_.insert(kDefaultDatabase, "readings", parse_timestamp(time).value(),
+                     {{"sensor_id", sensor}, {"site", site}},
                      {{"ph", ph}, {"n", std::move(n)}, {"ok", ph < 8}, {"note", std::string("at ") + site}});
     };
     row("2026-01-01T00:00:00Z", "s1", "a", 7, int64_t{1});
@@ -32,12 +33,13 @@ class Grafana : public ::testing::Test {
     row("2026-01-01T00:01:00Z", "s1", "a", 9, int64_t{3});
     row("2026-01-01T00:00:00Z", "s2", "b", 5, int64_t{10});
     row("2026-01-01T00:01:30Z", "s2", "b", 6, Value{});
-    engine_.insert("lab", "wells.deep", parse_timestamp("2026-01-01T00:00:10Z").value(), {{"well", "w1"}, {"site", "a"}},
-                   {{"level", 1.5}});
-    engine_.insert(kDefaultDatabase, "events", parse_timestamp("2026-01-01T00:00:20Z").value(), {{"site", "a"}},
+    engine_.insert("lab", "wells.deep", parse_timestamp("2026-01-01T00:00:10Z").value(),
+                   {{"well", "w1"}, {"site", "a"}}, {{"level", 1.5}});
+    engine_.insert(kDefaultDatabase, "events", parse_timestamp("2026-01-01T00:00:20Z").value(),
+                   {{"site", "a"}},
                    {{"message", std::string("valve \"open\"")}, {"kind", std::string("valve")}});
-    engine_.insert(kDefaultDatabase, "events", parse_timestamp("2026-01-01T00:01:20Z").value(), {{"site", "b"}},
-                   {{"message", std::string("rain")}, {"kind", std::string("weather")}});
+    engine_.insert(kDefaultDatabase, "events", parse_timestamp("2026-01-01T00:01:20Z").value(),
+                   {{"site", "b"}}, {{"message", std::string("rain")}, {"kind", std::string("weather")}});
     auto started = HttpServer::start({"127.0.0.1", 0}, metrics_);
     EXPECT_TRUE(started.has_value());
     server_ = std::move(*started);
