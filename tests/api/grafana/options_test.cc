@@ -221,15 +221,15 @@ TEST_F(GrafanaOptions, VariablesListWhatThereIs) {
   EXPECT_EQ(values("SELECT sensor_id AS __value, site AS __text FROM readings ORDER BY 1"), "a=s1;b=s2;");
   const Json at_b = {{"filters", Json::array({{{"key", "site"}, {"operator", "="}, {"value", "b"}}})}};
   EXPECT_EQ(values({{"target", "tag_values(readings, sensor_id)"}}, at_b), "s2=s2;");
-  EXPECT_EQ(answer("/grafana/search", R"({"target":"tag_values(readings, site)"
-})"), R"(["a","b"])");
-  EXPECT_EQ(answer("/grafana/search", R"({"target":"SELECT site AS __text, sensor_id AS __value FROM readings"})"),
-            R"([{"text":"a","value":"s1"},{"text":"b","value":"s2"}])");
-EXPECT_EQ(
-    answer(
-        "/grafana/tag-values",
-        R"({"key":"sensor_id","filters":[{"key":"site","operator":"=","value":"a"},{"key":"sensor_id","operator":"=","value":"s2"}]})"),
-    R"([{"text":"s1"}])");
+  EXPECT_EQ(answer("/grafana/search", R"j({"target":"tag_values(readings, site)"})j"), R"(["a","b"])");
+  EXPECT_EQ(
+      answer("/grafana/search", R"({"target":"SELECT site AS __text, sensor_id AS __value FROM readings"})"),
+      R"([{"text":"a","value":"s1"},{"text":"b","value":"s2"}])");
+  EXPECT_EQ(
+      answer(
+          "/grafana/tag-values",
+          R"({"key":"sensor_id","filters":[{"key":"site","operator":"=","value":"a"},{"key":"sensor_id","operator":"=","value":"s2"}]})"),
+      R"([{"text":"s1"}])");
 }
 
 TEST_F(GrafanaOptions, AnnotationsComeFromAnyTable) {

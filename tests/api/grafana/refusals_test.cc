@@ -96,17 +96,16 @@ TEST_F(GrafanaRefusals, SayWhatARequestMustHave) {
   EXPECT_THAT(bad(R"({"annotation":{"query":" "}})", "/grafana/annotations"), HasSubstr("has no query"));
   EXPECT_THAT(bad(R"({"payload":{"target":"systems"}})", "/grafana/variable"),
               HasSubstr("tag_values(TABLE, KEY)"));
-  EXPECT_THAT(bad(R"({"payload":{"target":"tag_values(readings)"
-}
-})", "/grafana/variable"), HasSubstr("takes 2 names"));
+  EXPECT_THAT(bad(R"j({"payload":{"target":"tag_values(readings)"}})j", "/grafana/variable"),
+              HasSubstr("takes 2 names"));
   EXPECT_THAT(bad(R"({"payload":{"type":"fields"}})", "/grafana/variable"), HasSubstr("fields needs table"));
-EXPECT_THAT(bad(R"({"payload":[1]})", "/grafana/variable"), HasSubstr("must be text or an object"));
-EXPECT_THAT(bad(R"({"metric":"readings","name":"colour"})", "/grafana/metric-payload-options"),
-            HasSubstr("colour"));
-EXPECT_THAT(refusal("/grafana/metric-payload-options", R"({"metric":"nothing","name":"field"})", 404),
-            HasSubstr("nothing"));
-EXPECT_EQ(answer("/grafana/query", "{}"), "[]");
-EXPECT_EQ(answer("/grafana/query", R"({"targets":[{"refId":"A"},{"refId":"B","target":""}]})"), "[]");
+  EXPECT_THAT(bad(R"({"payload":[1]})", "/grafana/variable"), HasSubstr("must be text or an object"));
+  EXPECT_THAT(bad(R"({"metric":"readings","name":"colour"})", "/grafana/metric-payload-options"),
+              HasSubstr("colour"));
+  EXPECT_THAT(refusal("/grafana/metric-payload-options", R"({"metric":"nothing","name":"field"})", 404),
+              HasSubstr("nothing"));
+  EXPECT_EQ(answer("/grafana/query", "{}"), "[]");
+  EXPECT_EQ(answer("/grafana/query", R"({"targets":[{"refId":"A"},{"refId":"B","target":""}]})"), "[]");
 }
 
 TEST_F(GrafanaRefusals, HoldToTheirLimits) {
@@ -119,6 +118,8 @@ TEST_F(GrafanaRefusals, HoldToTheirLimits) {
   for (size_t i = 0; i < grafana::kTargetsMax; ++i) body["targets"].push_back({{"target", "readings"}});
   EXPECT_THAT(refusal("/grafana/query", body.dump(), 422),
               HasSubstr("the panel has 51 queries, the most is 50"));
+  EXPECT_THAT(of_query({{"target", std::string(5000, '.')}}, 400), HasSubstr("a target of 5000 bytes"));
+  EXPECT_THAT(of_query({{"target", std::string(900, '.')}}, 404), HasSubstr("no such table"));
   Json filters = Json::array();
   for (size_t i = 0; i <= grafana::kFiltersMax; ++i)
     filters.push_back({{"key", "site"}, {"operator", "="}, {"value", "a"}});

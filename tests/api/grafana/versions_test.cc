@@ -12,7 +12,7 @@ TEST_F(Grafana, AnswersTheTestButton) {
   const RawAnswer answer = get("/grafana");
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(Json::parse(answer.body)["status"], "ok");
-  EXPECT_EQ(post("/grafana", "{}").status, 405);
+  EXPECT_EQ(post("/grafana", std::string("{}")).status, 405);
 }
 
 // simple-json, and simPod 0.2: targets with a type, no payload; ad hoc filters under their old name.
@@ -59,11 +59,11 @@ TEST_F(Grafana, AnswersSimPod02) {
                                         data + R"(,"target":"readings","refId":"A","type":"timeserie"}]})");
   };
   EXPECT_EQ(with_data(R"({"field":"n","aggregate":"max"})"),
-            R"([{"target":"max(n)","refId":"A","datapoints":[[10,1767225600000],[3,1767225660000]]
-}])");
-  EXPECT_EQ(with_data("\" \""),
-            R"([{"target":"ph","refId":"A","datapoints":[[6.666666666666667,1767225600000],[7.5,1767225660000]]},)"
-            R"({"target":"n","refId":"A","datapoints":[[4.333333333333333,1767225600000],[3.0,1767225660000]]}])");
+            R"j([{"target":"max(n)","refId":"A","datapoints":[[10,1767225600000],[3,1767225660000]]}])j");
+  EXPECT_EQ(
+      with_data("\" \""),
+      R"([{"target":"ph","refId":"A","datapoints":[[6.666666666666667,1767225600000],[7.5,1767225660000]]},)"
+      R"({"target":"n","refId":"A","datapoints":[[4.333333333333333,1767225600000],[3.0,1767225660000]]}])");
 }
 
 // 0.3: `payload`, frames; 0.4: /variable, annotations through /query.
