@@ -57,12 +57,13 @@ TEST_F(GrafanaInflux, TestButtonAndEditorListsAreAnswered) {
   EXPECT_EQ(
       series("SHOW FIELD KEYS FROM \"autogen\".\"readings\""),
       R"(,"series":[{"name":"readings","columns":["fieldKey","fieldType"],"values":[["n","integer"],["note","string"],["ok","boolean"],["ph","float"]]}])");
-  EXPECT_EQ(series("SHOW TAG KEYS FROM \"readings\" WHERE time > now() - 1h"),
+  EXPECT_EQ(series("SHOW TAG KEYS FROM \"readings\" WHERE time > now() - 87600h"),
             R"(,"series":[{"name":"readings","columns":["tagKey"],"values":[["sensor_id"],["site"]]}])");
   EXPECT_EQ(series("SHOW TAG VALUES FROM \"readings\" WITH KEY = \"site\" WHERE \"sensor_id\"::tag = 's1' "
                    "AND \"site\"::tag != 'x'"),
             R"(,"series":[{"name":"readings","columns":["key","value"],"values":[["site","a"]]}])");
-  EXPECT_EQ(series("SHOW SERIES CARDINALITY"), R"(,"series":[{"columns":["count"],"values":[[4]]}])");
+  EXPECT_EQ(series("SHOW SERIES CARDINALITY"),
+            R"(,"series":[{"columns":["cardinality estimation"],"values":[[4]]}])");
 }
 
 TEST_F(GrafanaInflux, BuilderStatementsAreAnswered) {

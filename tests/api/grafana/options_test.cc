@@ -211,7 +211,7 @@ TEST_F(GrafanaOptions, VariablesListWhatThereIs) {
   };
   const auto text = [&](const char* target) { return values({{"target", target}}); };
   EXPECT_EQ(text(""), "");
-  EXPECT_EQ(text("tables()"), "events=events;readings=readings;lab.wells.deep=lab.wells.deep;");
+  EXPECT_EQ(text("tables()"), "wells.deep=wells.deep;events=events;readings=readings;");
   EXPECT_EQ(text("fields(lab.wells.deep)"), "level=level;");
   EXPECT_EQ(text("tag_keys(readings)"), "sensor_id=sensor_id;site=site;");
   EXPECT_EQ(text("tag_values(readings, site)"), "a=a;b=b;");

@@ -27,7 +27,7 @@ TEST_F(GrafanaRefusals, NameTheQueryThatFailed) {
   EXPECT_THAT(of_query({{"target", "SELECT FROM"}}, 400), HasSubstr("A: expected"));
   EXPECT_THAT(of_query({{"target", "sql"}, {"payload", {{"sql", "DELETE FROM readings WHERE true"}}}}, 400),
               HasSubstr("changes data"));
-  EXPECT_EQ(engine_.tables()[1].rows, 5U);
+  EXPECT_EQ(engine_.tables()[2].rows, 5U);
   // A good query before it does not hide it.
   Json body = request({{"target", "readings.ph"}});
   body["targets"].push_back({{"target", "nothing"}, {"refId", "Z"}});

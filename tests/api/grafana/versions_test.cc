@@ -18,7 +18,7 @@ TEST_F(Grafana, AnswersTheTestButton) {
 // simple-json, and simPod 0.2: targets with a type, no payload; ad hoc filters under their old name.
 TEST_F(Grafana, AnswersSimpleJson) {
   EXPECT_EQ(answer("/grafana/search", R"({"target":""})"),
-            R"(["events","readings","readings.n","readings.ph","lab.wells.deep","lab.wells.deep.level"])");
+            R"(["wells.deep","wells.deep.level","events","readings","readings.ph","readings.n"])");
   EXPECT_EQ(answer("/grafana/search", R"({"type":"timeseries","target":"ph"})"), R"(["readings.ph"])");
   const std::string body =
       std::string("{") + kRange +
@@ -97,8 +97,8 @@ TEST_F(Grafana, AnswersSimPod03And04) {
 TEST_F(Grafana, AnswersSimPod06) {
   const Json metrics = Json::parse(answer("/grafana/metrics", R"({"metric":"","payload":""})"));
   ASSERT_EQ(metrics.size(), 4U);
-  EXPECT_EQ(metrics[1]["value"], "readings");
-  EXPECT_EQ(metrics[2]["value"], "lab.wells.deep") << "a table of another database has its name before it";
+  EXPECT_EQ(metrics[0]["value"], "wells.deep");
+  EXPECT_EQ(metrics[2]["value"], "readings");
   EXPECT_EQ(metrics[3]["value"], "sql");
   for (const Json& metric : metrics) {
     for (const Json& option : metric["payloads"]) {
@@ -114,9 +114,11 @@ TEST_F(Grafana, AnswersSimPod06) {
   EXPECT_EQ(options("group_by", "readings"),
             R"([{"label":"sensor_id","value":"sensor_id"},{"label":"site","value":"site"}])");
   EXPECT_EQ(options("field", "lab.wells.deep"), R"([{"label":"level","value":"level"}])");
+  engine_.insert("lab", "events", 0, {}, {{"x", 1.0}});
   EXPECT_EQ(options("table", ""),
-            R"([{"label":"events","value":"events"},{"label":"readings","value":"readings"},)"
-            R"({"label":"lab.wells.deep","value":"lab.wells.deep"}])");
+            R"([{"label":"lab.events","value":"lab.events"},{"label":"wells.deep","value":"wells.deep"},)"
+            R"({"label":"events","value":"events"},{"label":"readings","value":"readings"}])")
+      << "a name of several databases has its own before it";
   const std::string body =
       std::string(
           R"({"app":"dashboard","requestId":"Q100","timezone":"browser","panelId":2,"dashboardUID":"x",)") +
