@@ -154,5 +154,33 @@ TEST_F(GrafanaRefusals, TellTheLimitsOfQueries) {
   EXPECT_EQ(Json::parse(got.body)["code"], "row_limit");
 }
 
+TEST_F(GrafanaRefusals, AnErrorAfterTheFirstBytesCutsTheAnswerShort) {
+  MemoryEngine engine;
+  MetricsRegistry metrics;
+  QueryOptions options;
+  options.max_rows = 60'000;
+  QueryService queries(engine, options, metrics);
+  for (int i = 0; i < 70'000; ++i) {
+    engine.insert(kDefaultDatabase, "t", i * kNsPerSecond, {},
+                  {{"note", std::string("some text of a reading")}});
+  }
+  auto server = HttpServer::start({"127.0.0.1", 0}, metrics);
+  ASSERT_TRUE(server);
+  (*server)->serve({&engine, &queries, &metrics, [] { return std::vector<SourceStatus>(); },
+                    [] { return std::vector<MirrorStatus>(); }});
+  const auto ask = [&](int rows) {
+    const Json body = {
+        {"targets", Json::array({{{"target", fmt::format("SELECT time, note FROM t LIMIT {}", rows)},
+                                  {"type", "table"}}})}};
+    return test::post((*server)->port(), "/grafana/query", body.dump(), std::string(kJsonType));
+  };
+  const RawAnswer whole = ask(60'000);
+  EXPECT_TRUE(whole.complete);
+  EXPECT_EQ(Json::parse(whole.body)[0]["rows"].size(), 60'000U);
+  const RawAnswer cut = ask(65'000);
+  EXPECT_EQ(cut.status, 200);
+  EXPECT_FALSE(cut.complete);
+}
+
 }  // namespace
 }  // namespace varve
