@@ -70,7 +70,7 @@ Value url_value(std::string_view text) {
 Parsed<void> set_formats(QueryCall& call, std::string_view format, std::string_view time_format) {
   if (!format.empty()) {
     const auto known = parse_result_format(format);
-    if (!known) return bad_request("unknown format", "one of json, csv, ndjson, table");
+    if (!known) return bad_request("unknown format", "one of json, csv, ndjson, objects, table");
     call.format = *known;
   }
   if (!time_format.empty()) {

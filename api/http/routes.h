@@ -43,6 +43,8 @@ void add_mirror_routes(Router& router, const HttpServices& services);
 void add_health_routes(Router& router, const HttpServices& services);
 void add_influx_routes(Router& router, const HttpServices& services, Workers& query_threads);
 void add_quarantine_routes(Router& router, const HttpServices& services);
+// Statements run on `query_threads`.
+void add_grafana_routes(Router& router, const HttpServices& services, Workers& query_threads);
 void add_page_routes(Router& router);
 
 // The rest of the path behind a prefix route.

@@ -145,6 +145,7 @@ void HttplibServer::serve(HttpServices services) {
   add_mirror_routes(router_, services_);
   add_health_routes(router_, services_);
   add_influx_routes(router_, services_, query_threads_);
+  add_grafana_routes(router_, services_, query_threads_);
   add_quarantine_routes(router_, services_);
   add_page_routes(router_);
   ready_.store(true, std::memory_order_release);

@@ -163,26 +163,57 @@ class NdjsonWriter : public PieceWriter {
   }
   bool rows(const ResultBatch& batch) override {
     for (size_t row = 0; row < batch.rows; ++row) {
+      begin_object();
       for (size_t i = 0; i < columns_.size(); ++i) {
         buffer_ += prefixes_[i];
         append_json_cell(batch.columns[i], columns_[i].type, row);
         flush(false);
       }
-      buffer_ += "}\n";
+      end_object();
       if (!flush(false)) return false;
     }
     return true;
   }
   bool finish(const QueryStats&) override { return flush(true); }
   void fail(const QueryError& error) override {
+    begin_object();
     buffer_ += "{\"error\":";
     append_json_error(error);
-    buffer_ += "}\n";
-    flush(true);
+    end_object();
+    finish({});
   }
+
+ protected:
+  virtual void begin_object() {}
+  virtual void end_object() { buffer_ += "}\n"; }
 
  private:
   std::vector<std::string> prefixes_;
+};
+
+// [{"a":1}, ...]: what ndjson has a line for each, as one JSON array.
+class ObjectsWriter : public NdjsonWriter {
+ public:
+  using NdjsonWriter::NdjsonWriter;
+
+  bool begin(const std::vector<ResultColumn>& columns) override {
+    buffer_.push_back('[');
+    return NdjsonWriter::begin(columns);
+  }
+  bool finish(const QueryStats&) override {
+    buffer_ += "]\n";
+    return flush(true);
+  }
+
+ protected:
+  void begin_object() override {
+    if (any_) buffer_ += ",\n";
+    any_ = true;
+  }
+  void end_object() override { buffer_.push_back('}'); }
+
+ private:
+  bool any_ = false;
 };
 
 class CsvWriter : public PieceWriter {
@@ -304,6 +335,7 @@ std::optional<ResultFormat> parse_result_format(std::string_view name) {
   if (name == "json") return ResultFormat::kJson;
   if (name == "csv") return ResultFormat::kCsv;
   if (name == "ndjson") return ResultFormat::kNdjson;
+  if (name == "objects") return ResultFormat::kObjects;
   if (name == "table") return ResultFormat::kTable;
   return std::nullopt;
 }
@@ -320,6 +352,7 @@ std::optional<TimeFormat> parse_time_format(std::string_view name) {
 std::string_view content_type(ResultFormat format) {
   switch (format) {
     case ResultFormat::kJson:
+    case ResultFormat::kObjects:
       return "application/json";
     case ResultFormat::kCsv:
       return "text/csv; charset=utf-8";
@@ -339,6 +372,8 @@ std::unique_ptr<ResultWriter> ResultWriter::make(ResultFormat format, TimeFormat
       return std::make_unique<CsvWriter>(time_format, std::move(out));
     case ResultFormat::kNdjson:
       return std::make_unique<NdjsonWriter>(time_format, std::move(out));
+    case ResultFormat::kObjects:
+      return std::make_unique<ObjectsWriter>(time_format, std::move(out));
     case ResultFormat::kTable:
       return make_table_writer(time_format, std::move(out));
   }

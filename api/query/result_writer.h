@@ -1,7 +1,8 @@
-// Writes a query's result as json, csv, ndjson or table text, streaming through `out`.
+// Writes a query's result as json, csv, ndjson, objects or table text, streaming through `out`.
 //   json:   {"columns":[...],"rows":[...],"row_count":n,"stats":{...}} (see the HTTP contract)
 //   csv:    RFC 4180 with a header line; NULL is empty, an empty string is ""
 //   ndjson: one {"column":value} object a line
+//   objects: the same as one JSON array, [] when there are no rows: what tools that read any JSON want
 //   table:  aligned columns for a terminal, numbers to the right, a row count below. The first rows (kTableSampleRows,
 //           or fewer of many bytes) decide the widths; every later row goes out at once, out of line where it is wider.
 // A writer holds some 64 KiB (table: some MiB at most), however big the answer, a row or a cell.
@@ -23,7 +24,7 @@ constexpr size_t kTableSampleRows = 1000;  // more than anyone reads in a termin
 constexpr size_t kTableSampleBytesMax = 1 << 20;
 constexpr size_t kTableCellWidthMax = 200;  // longer text is cut and ends in an ellipsis
 
-enum class ResultFormat { kJson, kCsv, kNdjson, kTable };
+enum class ResultFormat { kJson, kCsv, kNdjson, kObjects, kTable };
 enum class TimeFormat { kRfc3339, kNs, kUs, kMs, kS };
 
 std::optional<ResultFormat> parse_result_format(std::string_view name);

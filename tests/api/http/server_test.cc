@@ -134,6 +134,7 @@ TEST_F(Http, AnErrorAfterTheFirstBytesCutsTheAnswerShort) {
       {"json", R"("]],"error":{"code":"corruption","message":"damaged block"}})"
                "\n"},
       {"ndjson", "\n{\"error\":{\"code\":\"corruption\",\"message\":\"damaged block\"}}\n"},
+      {"objects", ",\n{\"error\":{\"code\":\"corruption\",\"message\":\"damaged block\"}}]\n"},
       {"table", "x\nerror: damaged block\n"}};
   for (const auto& [format, ending] : endings) {
     const RawAnswer answer = get(port(), std::string("/api/v1/query?q=x&format=") + format);

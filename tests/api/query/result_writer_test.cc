@@ -203,7 +203,19 @@ TEST(ResultWriter, StopsWhenTheReaderIsGone) {
   }
 }
 
+TEST(ResultWriter, WritesObjectsAsTheLinesOfNdjsonInOneArray) {
+  std::string array = "[";
+  std::string lines = written(ResultFormat::kNdjson, TimeFormat::kMs);
+  for (size_t end = lines.find('\n'); end != std::string::npos; end = lines.find('\n')) {
+    array += (array.size() == 1 ? "" : ",\n") + lines.substr(0, end);
+    lines.erase(0, end + 1);
+  }
+  EXPECT_EQ(written(ResultFormat::kObjects, TimeFormat::kMs), array + "]\n");
+  EXPECT_EQ(nlohmann::json::parse(array + "]").size(), 4U);
+}
+
 TEST(ResultWriter, KnowsItsNames) {
+  EXPECT_EQ(parse_result_format("objects"), ResultFormat::kObjects);
   EXPECT_EQ(parse_result_format("ndjson"), ResultFormat::kNdjson);
   EXPECT_EQ(parse_result_format("xml"), std::nullopt);
   EXPECT_EQ(parse_time_format("us"), TimeFormat::kUs);
