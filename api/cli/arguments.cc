@@ -5,11 +5,15 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "storage/base/clock.h"
+#include "storage/base/units.h"
+
 namespace varve {
 namespace {
 
 constexpr uint64_t kRateMax = 100'000'000;  // messages a second; over any broker's reach
 constexpr uint32_t kSensorsMax = 1'000'000;
+constexpr int64_t kWatchMinNs = 100 * kNsPerMs;  // faster than anyone reads
 
 void add_serve(CLI::App& app, ServeArguments& out) {
   CLI::App& command = *app.add_subcommand("serve", "Run the server: Kafka sources, store, mirrors and HTTP.");
@@ -85,21 +89,46 @@ void add_produce(CLI::App& app, ProduceArguments& out, std::string& rate) {
 }
 
 void add_query(CLI::App& app, QueryArguments& out) {
-  CLI::App& command = *app.add_subcommand("query", "Run one SQL statement on a server and print the answer.");
-  command.add_option("sql", out.sql, "The statement")->required()->type_name("SQL");
+  CLI::App& command = *app.add_subcommand(
+      "query",
+      "Run SQL on a server: the statement given, those of a file or a pipe, or a shell on a terminal.");
+  CLI::Option* const sql =
+      command.add_option("sql", out.sql, "The statement (default: standard input)")->type_name("SQL");
+  command.add_option("-f,--file", out.file, "Run the statements of this file; the first error ends it")
+      ->excludes(sql)
+      ->type_name("FILE");
   command.add_option("--url", out.url, "Address of the server")->type_name("URL")->capture_default_str();
   command.add_option("--format", out.format, "table, csv, json or ndjson")
       ->check(CLI::IsMember({"table", "csv", "json", "ndjson"}))
       ->type_name("FORMAT")
       ->capture_default_str();
+  command.add_flag("-x,--expanded", out.expanded, "One value a line instead of tables");
+  command.add_flag("--spark", out.spark, "A line of blocks over time for each series instead of its rows");
+  command
+      .add_option_function<std::string>(
+          "--watch",
+          [&out](const std::string& text) {
+            const auto every = parse_duration(text);
+            if (!every) throw CLI::ValidationError("--watch", every.error().message);
+            if (*every < kWatchMinNs) throw CLI::ValidationError("--watch", "100ms is the shortest");
+            out.watch_ns = *every;
+          },
+          "Run the statement again every so often, until Ctrl-C; e.g. 2s")
+      ->needs(sql)
+      ->type_name("DURATION");
   command.add_option("--token", out.token, "Sent as Authorization: Bearer TOKEN")->type_name("TOKEN");
   command.footer(
-      "Example:\n  varve query \"SELECT site, avg(temperature_c) FROM readings WHERE time > now() - INTERVAL "
-      "'1 hour' "
-      "GROUP BY site\"\n  varve query \"DELETE FROM readings WHERE time < '2026-01-01' AND site = 'pier'\"\n"
+      "Examples:\n  varve query \"SELECT site, avg(temperature_c) FROM readings WHERE time > now() - "
+      "INTERVAL "
+      "'1 hour' GROUP BY site\"\n"
+      "  varve query --watch 2s \"SELECT count(*) FROM readings\"\n"
+      "  varve query --spark \"SELECT time, site, temperature_c FROM readings WHERE time > now() - '1h'\"\n"
+      "  varve query \"DELETE FROM readings WHERE time < '2026-01-01' AND site = 'pier'\"\n"
+      "  varve query -f report.sql --format csv > report.csv\n"
+      "  varve query\n"
       "DELETE takes a range of time and conditions on tags, joined by AND; it answers the series matched and "
       "the "
-      "range.");
+      "range.\nIn the shell, \\? lists its commands.");
 }
 
 void add_server(CLI::App& command, IngestArguments& out) {

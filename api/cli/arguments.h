@@ -36,9 +36,13 @@ struct ProduceArguments {
 };
 
 struct QueryArguments {
-  std::string sql;
+  std::string sql;  // empty = of the file, or of standard input
+  std::string file;
   std::string url = "http://127.0.0.1:8484";
   std::string format = "table";
+  int64_t watch_ns = 0;  // 0 = once
+  bool expanded = false;
+  bool spark = false;
   std::string token;
 };
 

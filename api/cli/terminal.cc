@@ -1,10 +1,12 @@
 #include "api/cli/terminal.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 #include "storage/base/clock.h"
 #include "storage/base/units.h"
@@ -26,7 +28,8 @@ std::string visible(std::string_view text) {
 }
 
 void print_error(std::string_view message) {
-  fmt::print(stderr, "varve: {}\n", visible(message));
+  const bool colour = colours_on(STDERR_FILENO);
+  fmt::print(stderr, "{}varve: {}{}\n", colour ? "\x1b[31m" : "", colour ? "\x1b[0m" : "", visible(message));
 }
 
 std::string grouped(uint64_t number) {
@@ -36,6 +39,19 @@ std::string grouped(uint64_t number) {
     digits.insert(at, 1, ',');
   }
   return digits;
+}
+
+TerminalSize terminal_size(int file) {
+  winsize size{};
+  if (ioctl(file, TIOCGWINSZ, &size) != 0) return {};
+  return {size.ws_col, size.ws_row};
+}
+
+bool colours_on(int file) {
+  const char* const refused = std::getenv("NO_COLOR");
+  const char* const kind = std::getenv("TERM");
+  return isatty(file) == 1 && (refused == nullptr || *refused == '\0') && kind != nullptr &&
+         std::string_view(kind) != "dumb";
 }
 
 Progress::Progress(int64_t plain_seconds)

@@ -3,6 +3,7 @@
 // Threads: one thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -12,6 +13,13 @@ namespace varve {
 void print_error(std::string_view message);  // "varve: message", control bytes shown as "?"
 std::string grouped(uint64_t number);        // 1234567 -> "1,234,567"
 std::string visible(std::string_view text);  // control bytes as "?", so that no text steers the terminal
+
+struct TerminalSize {
+  size_t columns = 0;  // 0 = not known
+  size_t rows = 0;
+};
+TerminalSize terminal_size(int file);
+bool colours_on(int file);  // a terminal that can, and no NO_COLOR (https://no-color.org)
 
 class Progress {
  public:
