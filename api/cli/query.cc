@@ -1,7 +1,6 @@
 // `varve query`: statements to a server: one given on the command line, those of a file or of standard input, or as they
 // are typed on a terminal.
 #include <fmt/format.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -21,7 +20,6 @@ int run_query(const QueryArguments& arguments) {
   settings.format = arguments.format;
   settings.expanded = arguments.expanded;
   settings.spark = arguments.spark;
-  signal(SIGPIPE, SIG_IGN);  // a reader that has seen enough is told by the write that fails
   if (arguments.watch_ns > 0) {
     const InterruptSignal interrupt;
     QuerySession(settings, &interrupt).watch(arguments.sql, arguments.watch_ns);

@@ -40,16 +40,22 @@ class Progress {
   bool line_open_ = false;
 };
 
-// Work measured in bytes: "[=====     ]  50% 1.0 GiB of 2.0 GiB, 400 MiB/s, 3 s left".
-class ByteProgress {
+// Work of a known size, on a terminal only: "[=====     ]  50% 1.0 GiB of 2.0 GiB checked, 400 MiB/s, 3 s left"; of an
+// unknown one (total 0) how much and how fast.
+class WorkProgress {
  public:
-  explicit ByteProgress(std::string_view done_word);  // "checked"
+  // `unit`: what is counted, "messages"; empty = bytes.
+  WorkProgress(std::string_view done_word, std::string_view unit);
   void show(uint64_t done, uint64_t total);
   void finish() { progress_.finish(); }
 
  private:
+  std::string amount(uint64_t number) const;
+
   const std::string done_word_;
+  const std::string unit_;
   const int64_t began_ns_;
+  int64_t shown_ns_;
   Progress progress_;
 };
 

@@ -87,7 +87,7 @@ bool AnswerReader::take_row() {
 }
 
 Result<AnswerEnd> AnswerReader::finish() {
-  if (bad_ || place_ != Place::kTail) {
+  if (bad_ || place_ != Place::kTail || depth_ != 0) {
     return unavailable("the server's answer is not a whole answer of varve's");
   }
   // What followed the list of rows: ,"row_count":3,"stats":{...}}

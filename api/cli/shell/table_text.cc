@@ -145,8 +145,10 @@ void TableText::append_line(const std::vector<Cell>& cells) {
 void TableText::append_padded(const DisplayText& text, size_t column, bool last, std::string_view colour) {
   const size_t width = std::max(widths_[column], text.width);
   const size_t gap = column == 0 ? 0 : kGap;
-  if (style_.width != 0 && column > 0 && line_width_ + gap + width > style_.width) {
-    if (line_width_ + gap < style_.width) buffer_ += " \xe2\x80\xa6";
+  const size_t edge =
+      last ? style_.width : style_.width - std::min(style_.width, kGap);  // room for the ellipsis
+  if (style_.width != 0 && column > 0 && line_width_ + gap + width > edge) {
+    if (line_width_ < style_.width) buffer_ += " \xe2\x80\xa6";
     line_width_ = style_.width;
     return;
   }
