@@ -189,7 +189,7 @@ std::string zsh_script(const std::vector<CommandWords>& commands) {
       "  esac\n"
       "  _describe varve found\n"
       "}\n"
-      "compdef _varve varve\n";
+      "if [[ ${funcstack[1]} == _varve ]]; then _varve \"$@\"; else compdef _varve varve; fi\n";  // autoloaded, or read
   return out;
 }
 
