@@ -114,20 +114,25 @@ std::string bash_script(const std::vector<CommandWords>& commands) {
       "    case \"$at ${COMP_WORDS[i]}\" in\n";
   out += fmt::format("      {}) at=\"$at ${{COMP_WORDS[i]}}\" ;;\n", quoted_patterns(paths_below(commands)));
   out += "    esac\n  done\n  COMPREPLY=()\n  case \"$at $previous\" in\n";
+  std::string unknown;  // options whose values nobody can guess
   for (const CommandWords& command : commands) {
     for (const OptionWords& option : command.options) {
       if (!option.takes_value) continue;
-      out += fmt::format("    {}) ", patterns(command.path, option));
+      const std::string pattern = patterns(command.path, option);
       if (option.takes_file) {
-        out +=
-            "compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- \"$current\"); return "
-            ";;\n";
+        out += fmt::format(
+            "    {}) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- \"$current\"); "
+            "return ;;\n",
+            pattern);
+      } else if (option.values.empty()) {
+        unknown += (unknown.empty() ? "" : "|") + pattern;
       } else {
-        out += fmt::format("mapfile -t COMPREPLY < <(compgen -W '{}' -- \"$current\"); return ;;\n",
-                           fmt::join(option.values, " "));
+        out += fmt::format("    {}) mapfile -t COMPREPLY < <(compgen -W '{}' -- \"$current\"); return ;;\n",
+                           pattern, fmt::join(option.values, " "));
       }
     }
   }
+  out += fmt::format("    {}) return ;;\n", unknown);
   out += "  esac\n  case \"$at\" in\n";
   for (const CommandWords& command : commands) {
     std::vector<std::string> words = command.positionals;

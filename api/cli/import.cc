@@ -218,14 +218,16 @@ int run_import(const ImportArguments& arguments) {
   fmt::print("{} rows stored in {} in {:.1f} s\ntags: {}\nfields: {}\n", grouped(report->rows),
              visible(arguments.table), seconds, visible(fmt::format("{}", fmt::join(report->tags, ", "))),
              visible(fmt::format("{}", fmt::join(report->fields, ", "))));
+  if (report->rows > 0) {
+    fmt::print("a chart of it: {}/   or: varve query --spark \"SELECT * FROM {}\"\n", visible(arguments.url),
+               visible(arguments.table));
+  }
   for (const std::string& line : report->refusals) fmt::print(stderr, "refused: {}\n", visible(line));
   if (report->refused > 0) {
     print_error(fmt::format("{} of {} rows were refused", grouped(report->refused),
                             grouped(report->refused + report->rows)));
     return kExitFailed;
   }
-  fmt::print("a chart of it: {}/   or: varve query --spark \"SELECT * FROM {}\"\n", visible(arguments.url),
-             visible(arguments.table));
   return kExitFine;
 }
 

@@ -83,6 +83,8 @@ Result<HttpAnswer> post_http(const HttpPost& request, const std::function<bool(s
                            : fmt::format("no answer from {} ({}); is varve running there?", request.url,
                                          httplib::to_string(result.error())));
   }
+  if (result)
+    answer.status = result->status;  // the handler above is not called for an answer without a body (204)
   return answer;
 }
 
