@@ -130,6 +130,8 @@ bool QuerySession::execute(const std::string& sql, const std::string& place, con
                 body.dump(-1, ' ', false, Json::error_handler_t::replace), settings.token};
   bool interrupted = false;
   if (interrupt_ != nullptr) {
+    while (interrupt_->wait(0)) {  // meant for what ran before
+    }
     post.interrupted = [&] { return interrupted = interrupted || interrupt_->wait(0); };
   }
   TableText text(style(), out);
