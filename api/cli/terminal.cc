@@ -107,13 +107,19 @@ void WorkProgress::show(uint64_t done, uint64_t total) {
       fmt::format("{}{}/s", amount(static_cast<uint64_t>(rate)), unit_.empty() ? "" : " " + unit_);
   if (total == 0) return progress_.show(fmt::format("{} {}, {}", amount(done), done_word_, speed));
   const double part = std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
-  const auto filled = static_cast<size_t>(part * kBarWidth);
   std::string line =
-      fmt::format("[{:=<{}}{:{}}] {:3.0f}% {} of {} {}, {}", "", filled, "", kBarWidth - filled, part * 100,
-                  amount(done), amount(total), done_word_, speed);
+      fmt::format("{:3.0f}% {} of {} {}, {}", part * 100, amount(done), amount(total), done_word_, speed);
   if (rate > 0) {
     const double left = static_cast<double>(total - std::min(done, total)) / rate;
     line += fmt::format(", {} left", time_left(left));
+  }
+  // On a narrow terminal the bar gives way to the numbers.
+  const size_t columns = terminal_size(STDERR_FILENO).columns;
+  const size_t taken = line.size() + 4;  // "[", "] " and the last column
+  const size_t bar = columns == 0 ? kBarWidth : std::min(kBarWidth, columns - std::min(columns, taken));
+  if (bar > 0) {
+    const auto filled = static_cast<size_t>(part * static_cast<double>(bar));
+    line = fmt::format("[{:=<{}}{:{}}] {}", "", filled, "", bar - filled, line);
   }
   progress_.show(line);
 }

@@ -67,7 +67,7 @@ TEST_F(CompletionFiles, FishOffersTheSame) {
   };
   EXPECT_THAT(fish("varve quer"), HasSubstr("query\tRun SQL"));
   EXPECT_THAT(fish("varve quarantine "),
-              AllOf(HasSubstr("list\t"), HasSubstr("retry\t"), Not(HasSubstr("serve"))));
+              AllOf(HasSubstr("list\t"), HasSubstr("retry\t"), Not(HasSubstr("serve\t"))));
   EXPECT_THAT(fish("varve query --format nd"), HasSubstr("ndjson"));
 }
 
