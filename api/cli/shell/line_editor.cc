@@ -114,7 +114,8 @@ LineEditor::End LineEditor::read(const std::string& prompt, std::string& line) {
   state_->prompt = prompt;
   state_->interrupted = false;
   int count = 0;
-  el_set(state_->line, EL_PREP_TERM, 1);  // before the prompt shows: a key typed at once is one for the editor
+  el_set(state_->line, EL_PREP_TERM,
+         1);  // before the prompt shows: a key typed at once is one for the editor
   const char* const text = el_gets(state_->line, &count);
   if (state_->interrupted) {
     fmt::print("^C\n");
