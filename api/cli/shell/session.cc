@@ -124,7 +124,10 @@ bool QuerySession::execute(const std::string& sql, const std::string& place, con
     }
     return false;
   };
-  const bool table = settings.format == "table";
+  // Elsewhere than on a terminal the server's own table is as good, and much faster for a long answer (measured: 1.4 s
+  // instead of 14 for 690,000 rows).
+  const bool table = settings.format == "table" &&
+                     (isatty(STDOUT_FILENO) == 1 || settings.spark || settings.expanded || settings.timing);
   const Json body = {{"sql", sql}, {"format", table ? "json" : settings.format}};
   HttpPost post{settings.url, "/api/v1/query", "application/json",
                 body.dump(-1, ' ', false, Json::error_handler_t::replace), settings.token};
