@@ -13,6 +13,7 @@ struct Run {
   int operator()(const ServeArguments& arguments) const { return run_serve(arguments); }
   int operator()(const DemoArguments& arguments) const { return run_demo(arguments); }
   int operator()(const ProduceArguments& arguments) const { return run_produce(arguments); }
+  int operator()(const ImportArguments& arguments) const { return run_import(arguments); }
   int operator()(const QueryArguments& arguments) const { return run_query(arguments); }
   int operator()(const IngestArguments& arguments) const { return run_ingest(arguments); }
   int operator()(const CheckArguments& arguments) const { return run_check(arguments); }

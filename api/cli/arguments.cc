@@ -5,22 +5,30 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "api/cli/completion.h"
+#include "storage/base/clock.h"
+#include "storage/base/units.h"
+
 namespace varve {
 namespace {
 
 constexpr uint64_t kRateMax = 100'000'000;  // messages a second; over any broker's reach
 constexpr uint32_t kSensorsMax = 1'000'000;
+constexpr int64_t kWatchMinNs = 100 * kNsPerMs;  // faster than anyone reads
 
 void add_serve(CLI::App& app, ServeArguments& out) {
   CLI::App& command = *app.add_subcommand("serve", "Run the server: Kafka sources, store, mirrors and HTTP.");
-  command.add_option("--config", out.config, "TOML file; config/varve.toml in the source shows every key")
-      ->required()
+  command
+      .add_option("--config", out.config,
+                  "TOML file; config/varve.toml in the source shows every key (default: none, so ./data and "
+                  "port 8484)")
       ->type_name("FILE");
   command
       .add_option("--set", out.overrides, "Override one key, e.g. kafka.0.brokers=kafka:9092 (repeatable)")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  command.footer("Example:\n  varve serve --config varve.toml --set server.listen=127.0.0.1:9000");
+  command.footer(
+      "Examples:\n  varve serve\n  varve serve --config varve.toml --set server.listen=127.0.0.1:9000");
 }
 
 void add_demo(CLI::App& app, DemoArguments& out) {
@@ -84,22 +92,91 @@ void add_produce(CLI::App& app, ProduceArguments& out, std::string& rate) {
       "100000");
 }
 
+void add_import(CLI::App& app, ImportArguments& out) {
+  CLI::App& command =
+      *app.add_subcommand("import", "Store the rows of a CSV file in a table of a running server.");
+  command.add_option("--csv", out.csv, "CSV file with a header line")->required()->type_name("FILE");
+  command.add_option("--table", out.table, "The table; made when absent")->required()->type_name("TABLE");
+  command.add_option("--time-column", out.time_column, "The column that holds the time")
+      ->required()
+      ->type_name("COLUMN");
+  command.add_option("--time-format", out.time_format, "strptime pattern, or auto")
+      ->type_name("FORMAT")
+      ->capture_default_str();
+  command.add_option("--time-zone", out.time_zone, "Zone of times without an offset, e.g. America/Chicago")
+      ->type_name("ZONE")
+      ->capture_default_str();
+  command
+      .add_option("--tags", out.tags,
+                  "Columns that tell series apart, named as the table names them (default: those of text "
+                  "with at most "
+                  "200 different values in the first 1000 rows)")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("NAME[,NAME]");
+  command.add_option("--database", out.database, "Its database")->type_name("NAME")->capture_default_str();
+  command.add_option("--url", out.url, "Address of the server")->type_name("URL")->capture_default_str();
+  command.add_option("--token", out.token, "Sent as Authorization: Bearer TOKEN")->type_name("TOKEN");
+  command.footer(
+      "Example:\n  varve import --csv beach.csv --table beaches --time-column \"Measurement Timestamp\" \\\n"
+      "      --time-format \"%m/%d/%Y %I:%M:%S %p\" --time-zone America/Chicago\n"
+      "Names become lower-case with underscores; numbers become doubles, other text a tag or a field of "
+      "text. A row "
+      "with the tags and time of one that is there replaces it, so the command may be given again.");
+}
+
+void add_completion(CLI::App& app, std::string& shell) {
+  CLI::App& command = *app.add_subcommand("completion", "Print the completion file for a shell.");
+  command.add_option("shell", shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}))
+      ->type_name("SHELL");
+  command.footer(
+      "Examples:\n  varve completion bash > varve.bash\n  varve completion zsh > _varve\n"
+      "  varve completion fish > varve.fish\nTo use it at once: source <(varve completion bash)");
+}
+
 void add_query(CLI::App& app, QueryArguments& out) {
-  CLI::App& command = *app.add_subcommand("query", "Run one SQL statement on a server and print the answer.");
-  command.add_option("sql", out.sql, "The statement")->required()->type_name("SQL");
+  CLI::App& command = *app.add_subcommand(
+      "query",
+      "Run SQL on a server: the statement given, those of a file or a pipe, or a shell on a terminal.");
+  CLI::Option* const sql =
+      command.add_option("sql", out.sql, "The statement (default: standard input)")->type_name("SQL");
+  command.add_option("-f,--file", out.file, "Run the statements of this file; the first error ends it")
+      ->excludes(sql)
+      ->type_name("FILE");
   command.add_option("--url", out.url, "Address of the server")->type_name("URL")->capture_default_str();
   command.add_option("--format", out.format, "table, csv, json or ndjson")
       ->check(CLI::IsMember({"table", "csv", "json", "ndjson"}))
       ->type_name("FORMAT")
       ->capture_default_str();
+  command.add_flag("-x,--expanded", out.expanded, "One value a line instead of tables");
+  command.add_flag("--spark", out.spark, "A line of blocks over time for each series instead of its rows");
+  command
+      .add_option_function<std::string>(
+          "--watch",
+          [&out](const std::string& text) {
+            const auto every = parse_duration(text);
+            if (!every) throw CLI::ValidationError("--watch", every.error().message);
+            if (*every < kWatchMinNs) throw CLI::ValidationError("--watch", "100ms is the shortest");
+            out.watch_ns = *every;
+          },
+          "Run the statement again every so often, until Ctrl-C; e.g. 2s")
+      ->needs(sql)
+      ->type_name("DURATION");
   command.add_option("--token", out.token, "Sent as Authorization: Bearer TOKEN")->type_name("TOKEN");
   command.footer(
-      "Example:\n  varve query \"SELECT site, avg(temperature_c) FROM readings WHERE time > now() - INTERVAL "
-      "'1 hour' "
-      "GROUP BY site\"\n  varve query \"DELETE FROM readings WHERE time < '2026-01-01' AND site = 'pier'\"\n"
+      "Examples:\n  varve query \"SELECT site, avg(temperature_c) FROM readings WHERE time > now() - "
+      "INTERVAL "
+      "'1 hour' GROUP BY site\"\n"
+      "  varve query --watch 2s \"SELECT count(*) FROM readings\"\n"
+      "  varve query --spark \"SELECT time, site, temperature_c FROM readings WHERE time > now() - '1h'\"\n"
+      "  varve query \"DELETE FROM readings WHERE time < '2026-01-01' AND site = 'pier'\"\n"
+      "  varve query -f report.sql --format csv > report.csv\n"
+      "  varve query\n"
       "DELETE takes a range of time and conditions on tags, joined by AND; it answers the series matched and "
       "the "
-      "range.");
+      "range.\nIn the shell, \\? lists its commands.");
 }
 
 void add_server(CLI::App& command, IngestArguments& out) {
@@ -115,6 +192,7 @@ void add_ingest(CLI::App& app, IngestArguments& out) {
   CLI::App& status = *command.add_subcommand("status", "The partitions, how far they are and what is wrong.");
   status.callback([&out] { out.verb = IngestArguments::Verb::kStatus; });
   add_server(status, out);
+  status.footer("Example:\n  varve ingest status");
 
   CLI::App& resume = *command.add_subcommand(
       "resume", "Let a halted partition go on; varve_quarantine keeps a row with reason gap about it.");
@@ -246,8 +324,7 @@ void add_mirror(CLI::App& app, MirrorBackfillArguments& out) {
       "Example:\n  varve mirror backfill --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z --table "
       "water\n"
       "New rows go on being mirrored meanwhile. A backfill ends with the server: give the command again "
-      "after a "
-      "restart. Rows sent twice do no harm.");
+      "after a restart. Rows sent twice do no harm.");
 }
 
 ExitNow bad_arguments(std::string text) {
@@ -274,6 +351,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   ServeArguments serve;
   DemoArguments demo;
   ProduceArguments produce;
+  ImportArguments csv_import;
   QueryArguments query;
   IngestArguments ingest;
   CheckArguments check;
@@ -281,13 +359,14 @@ Command parse_arguments(int argc, const char* const* argv) {
   ReplayArguments replay;
   QuarantineArguments quarantine;
   MirrorBackfillArguments backfill;
-  std::string rate = "max";
+  std::string rate = "max", shell;
   app.set_version_flag("--version", "varve " VARVE_VERSION);
   app.require_subcommand(1);
   app.footer("Every command has --help with an example. Exit codes: 0 fine, 1 it failed, 2 bad arguments.");
   add_serve(app, serve);
   add_demo(app, demo);
   add_produce(app, produce, rate);
+  add_import(app, csv_import);
   add_query(app, query);
   add_ingest(app, ingest);
   add_check(app, check);
@@ -295,14 +374,20 @@ Command parse_arguments(int argc, const char* const* argv) {
   add_replay(app, replay);
   add_quarantine(app, quarantine);
   add_mirror(app, backfill);
+  add_completion(app, shell);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return ExitNow{app.exit(error)};  // help or version
     return bad_arguments(error.what());
   }
+  if (app.got_subcommand("completion")) {
+    fmt::print("{}", completion_script(app, shell));
+    return ExitNow{kExitFine};
+  }
   if (app.got_subcommand("serve")) return serve;
   if (app.got_subcommand("demo")) return demo;
+  if (app.got_subcommand("import")) return csv_import;
   if (app.got_subcommand("query")) return query;
   if (app.got_subcommand("ingest")) {
     if (ingest.verb == IngestArguments::Verb::kResume && ingest.from.empty()) {

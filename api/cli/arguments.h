@@ -35,10 +35,26 @@ struct ProduceArguments {
   uint32_t sensors = 200;
 };
 
+struct ImportArguments {
+  std::string csv;
+  std::string table;
+  std::string time_column;
+  std::string time_format = "auto";
+  std::string time_zone = "UTC";
+  std::vector<std::string> tags;  // empty = columns of text with few values
+  std::string database = "varve";
+  std::string url = "http://127.0.0.1:8484";
+  std::string token;
+};
+
 struct QueryArguments {
-  std::string sql;
+  std::string sql;  // empty = of the file, or of standard input
+  std::string file;
   std::string url = "http://127.0.0.1:8484";
   std::string format = "table";
+  int64_t watch_ns = 0;  // 0 = once
+  bool expanded = false;
+  bool spark = false;
   std::string token;
 };
 
@@ -97,9 +113,9 @@ struct ExitNow {
   int code = 0;
 };
 
-using Command = std::variant<ExitNow, ServeArguments, DemoArguments, ProduceArguments, QueryArguments,
-                             IngestArguments, CheckArguments, BackupArguments, ReplayArguments,
-                             QuarantineArguments, MirrorBackfillArguments>;
+using Command = std::variant<ExitNow, ServeArguments, DemoArguments, ProduceArguments, ImportArguments,
+                             QueryArguments, IngestArguments, CheckArguments, BackupArguments,
+                             ReplayArguments, QuarantineArguments, MirrorBackfillArguments>;
 
 constexpr int kExitFine = 0;
 constexpr int kExitFailed = 1;

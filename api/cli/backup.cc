@@ -10,7 +10,7 @@
 namespace varve {
 
 int run_backup(const BackupArguments& arguments) {
-  ByteProgress progress("backed up");
+  WorkProgress progress("backed up", "");
   BackupOptions options;
   options.data_directory = arguments.data;
   options.to = arguments.to;

@@ -55,7 +55,7 @@ void print_verdict(const CheckReport& report, bool repair) {
 }  // namespace
 
 int run_check(const CheckArguments& arguments) {
-  ByteProgress progress("checked");
+  WorkProgress progress("checked", "");
   CheckOptions options;
   options.data_directory = arguments.data;
   options.repair = arguments.repair;

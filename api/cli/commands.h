@@ -9,6 +9,7 @@ namespace varve {
 int run_serve(const ServeArguments& arguments);
 int run_demo(const DemoArguments& arguments);
 int run_produce(const ProduceArguments& arguments);
+int run_import(const ImportArguments& arguments);
 int run_query(const QueryArguments& arguments);
 int run_ingest(const IngestArguments& arguments);
 int run_check(const CheckArguments& arguments);

@@ -401,6 +401,7 @@ Result<Config> parse_config(std::string_view toml, const std::string& file_name,
 }
 
 Result<Config> load_config(const std::string& path, const std::vector<std::string>& overrides) {
+  if (path.empty()) return parse_config({}, "no file", overrides);
   VARVE_ASSIGN(const std::string text, real_file_system().read_all(path));
   return parse_config(text, path, overrides);
 }

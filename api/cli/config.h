@@ -35,7 +35,7 @@ struct Config {
   QueryOptions query;
 };
 
-// `overrides` are KEY=VALUE as after --set: a path like kafka.0.brokers, and a TOML value or, failing that, a
+// Without a path the defaults hold. `overrides` are KEY=VALUE as after --set: a path like kafka.0.brokers, and a TOML value or, failing that, a
 // string.
 Result<Config> load_config(const std::string& path, const std::vector<std::string>& overrides);
 Result<Config> parse_config(std::string_view toml, const std::string& file_name,

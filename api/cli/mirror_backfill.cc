@@ -1,7 +1,6 @@
 // `varve mirror backfill`: asks a running server to send stored rows to its mirrors again, and shows how far it is.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -18,7 +17,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr auto kPollEvery = std::chrono::milliseconds(500);
-constexpr int64_t kPlainSeconds = 10;
 
 struct Sum {
   uint64_t rows = 0;
@@ -57,18 +55,6 @@ Sum sum_up(const Json& status, const std::map<std::string, uint64_t>& ids) {
   return sum;
 }
 
-std::string line_of(const Sum& sum, double seconds) {
-  const double rate = seconds <= 0 ? 0 : static_cast<double>(sum.rows) / seconds;
-  const uint64_t left = sum.rows_total - std::min(sum.rows, sum.rows_total);
-  const double part = sum.rows_total == 0 ? 0
-                                          : 100.0 * static_cast<double>(sum.rows_total - left) /
-                                                static_cast<double>(sum.rows_total);
-  std::string line = fmt::format("{:3.0f}% {} of {} rows, {} rows/s", part, grouped(sum.rows),
-                                 grouped(sum.rows_total), grouped(static_cast<uint64_t>(rate)));
-  if (rate > 0) line += fmt::format(", {:.0f} s left", static_cast<double>(left) / rate);
-  return line;
-}
-
 }  // namespace
 
 int run_mirror_backfill(const MirrorBackfillArguments& arguments) {
@@ -96,7 +82,7 @@ int run_mirror_backfill(const MirrorBackfillArguments& arguments) {
     ids[one.value("mirror", "")] = one.value("id", 0U);
 
   const HttpPost ask{arguments.url, "/api/v1/status", "text/plain", {}, arguments.token, "GET"};
-  Progress progress(kPlainSeconds);
+  WorkProgress progress("sent again", "rows");
   const int64_t began_ns = real_clock().monotonic_ns();
   while (true) {
     std::string told;
@@ -122,7 +108,7 @@ int run_mirror_backfill(const MirrorBackfillArguments& arguments) {
       fmt::print("{} rows sent again in {:.1f} s\n", grouped(sum.rows), seconds);
       return kExitFine;
     }
-    progress.show(line_of(sum, seconds));
+    progress.show(sum.rows, sum.rows_total);
     std::this_thread::sleep_for(kPollEvery);
   }
 }

@@ -13,8 +13,6 @@
 namespace varve {
 namespace {
 
-constexpr size_t kBarWidth = 30;
-
 Result<std::unique_ptr<Generator>> make_generator(const ProduceArguments& arguments) {
   if (!arguments.csv.empty()) {
     CsvOptions csv;
@@ -45,18 +43,6 @@ double per_second(const ProduceProgress& progress) {
              : static_cast<double>(progress.sent) * kNsPerSecond / static_cast<double>(progress.elapsed_ns);
 }
 
-std::string progress_line(const ProduceProgress& progress, std::optional<uint64_t> total) {
-  const std::string rate = grouped(static_cast<uint64_t>(per_second(progress)));
-  if (!total || *total == 0) {
-    return fmt::format("{} sent, {} delivered, {} messages/s", grouped(progress.sent),
-                       grouped(progress.delivered), rate);
-  }
-  const double part = std::min(1.0, static_cast<double>(progress.delivered) / static_cast<double>(*total));
-  const auto filled = static_cast<size_t>(part * kBarWidth);
-  return fmt::format("[{:=<{}}{:{}}] {:3.0f}% {} of {}, {} messages/s", "", filled, "", kBarWidth - filled,
-                     part * 100, grouped(progress.delivered), grouped(*total), rate);
-}
-
 Result<ProduceReport> run(const ProduceArguments& arguments, const Signals& signals) {
   VARVE_ASSIGN(const auto generator, make_generator(arguments));
   KafkaProducerOptions options;
@@ -64,12 +50,12 @@ Result<ProduceReport> run(const ProduceArguments& arguments, const Signals& sign
   options.topic = arguments.topic;
   VARVE_ASSIGN(const auto producer, KafkaProducer::open(std::move(options)));
   const auto total = total_of(*generator, arguments.count);
-  Progress progress(0);
+  WorkProgress progress("delivered", "messages");
   ProduceOptions pace;
   pace.rate = static_cast<double>(arguments.rate.value_or(0));
   pace.count = arguments.count;
   return produce(*generator, *producer, pace, [&](const ProduceProgress& now) {
-    progress.show(progress_line(now, total));
+    progress.show(now.delivered, total.value_or(0));
     return !signals.wait(0).has_value();
   });
 }

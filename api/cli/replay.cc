@@ -37,7 +37,7 @@ Result<ReplayReport> run(const ReplayArguments& arguments, const Signals& signal
                                    config.storage.data_directory));
   }
   if (!engine) return engine.error();
-  ByteProgress progress("replayed");
+  WorkProgress progress("replayed", "");
   auto report = replay_archive(options, config.kafka, **engine, [&](const ReplayReport& now) {
     progress.show(now.bytes_done, now.bytes_total);
     return !signals.wait(0).has_value();

@@ -20,12 +20,17 @@ struct HttpPost {
   std::string body;
   std::string token;  // Authorization: Bearer, unless empty
   std::string method = "POST";
+  // Asked some times a second, on a thread of the call; true drops the connection (kUnavailable, unless the answer is
+  // whole). Called until post_http returns.
+  std::function<bool()> interrupted = {};
 };
 
 struct HttpAnswer {
   int status = 0;
   std::string error_body;  // of an answer other than 200, at most kErrorBodyBytesMax
 };
+
+std::string percent_encoded(std::string_view text);  // for a part of a path or query
 
 constexpr size_t kErrorBodyBytesMax = 64 << 10;
 

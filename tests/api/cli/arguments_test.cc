@@ -81,6 +81,26 @@ TEST(Arguments, QueryHasDefaults) {
   EXPECT_EQ(query.format, "table");
 }
 
+TEST(Arguments, QueryTakesAFileOrNothing) {
+  EXPECT_EQ(std::get<QueryArguments>(parse({"query"}).command).sql, "");
+  EXPECT_EQ(std::get<QueryArguments>(parse({"query", "-f", "a.sql"}).command).file, "a.sql");
+  const Parsed watched = parse({"query", "SELECT 1", "--watch", "2s", "--spark", "-x"});
+  const auto& query = std::get<QueryArguments>(watched.command);
+  EXPECT_EQ(query.watch_ns, 2'000'000'000);
+  EXPECT_TRUE(query.spark);
+  EXPECT_TRUE(query.expanded);
+}
+
+TEST(Arguments, ServeNeedsNoFile) {
+  EXPECT_EQ(std::get<ServeArguments>(parse({"serve"}).command).config, "");
+}
+
+TEST(Arguments, ImportTakesTagsInOneWord) {
+  const Parsed parsed =
+      parse({"import", "--csv", "a.csv", "--table", "t", "--time-column", "when", "--tags", "a,b"});
+  EXPECT_THAT(std::get<ImportArguments>(parsed.command).tags, ElementsAre("a", "b"));
+}
+
 TEST(Arguments, BadOnesAreOneLineAndExitTwo) {
   const std::vector<std::vector<const char*>> wrong = {
       {},
@@ -88,7 +108,6 @@ TEST(Arguments, BadOnesAreOneLineAndExitTwo) {
       {"check"},
       {"check", "--data"},
       {"backup", "--data", "d"},
-      {"serve"},
       {"serve", "--config"},
       {"demo", "--port", "99999"},
       {"demo", "--port", "x"},
@@ -100,7 +119,13 @@ TEST(Arguments, BadOnesAreOneLineAndExitTwo) {
       {"produce", "--brokers", "h:1", "--topic", "t", "--simulate", "fire"},
       {"produce", "--brokers", "h:1", "--topic", "t", "--simulate", "water", "--csv", "f"},
       {"produce", "--brokers", "h:1", "--topic", "t", "--simulate", "water", "--time-column", "c"},
-      {"query"},
+      {"query", "a", "-f", "b"},
+      {"query", "--watch", "2s"},
+      {"query", "a", "--watch", "1ms"},
+      {"query", "a", "--watch", "soon"},
+      {"import", "--csv", "a.csv", "--table", "t"},
+      {"completion"},
+      {"completion", "tcsh"},
       {"query", "SELECT 1", "--format", "xml"},
       {"query", "a", "b"},
   };

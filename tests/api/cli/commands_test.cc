@@ -154,8 +154,9 @@ TEST_F(Commands, QueryPrintsAnswersAndErrors) {
 
 TEST_F(Commands, QueryDeletesByPostAndALinkDoesNot) {
   const auto server = serve();
-  EXPECT_EQ(http_post(url() + "/write", "m,site=a v=1 1\nm,site=a v=2 2\nm,site=b v=3 2\n", "text/plain").status,
-            204);
+  EXPECT_EQ(
+      http_post(url() + "/write", "m,site=a v=1 1\nm,site=a v=2 2\nm,site=b v=3 2\n", "text/plain").status,
+      204);
   const std::string sql = "DELETE FROM m WHERE time >= '1970-01-01T00:00:00.000000002Z' AND site = 'a'";
   const HttpAnswer link = http_get(url() + "/api/v1/query?q=" + url_encode(sql));
   EXPECT_EQ(link.status, 400);

@@ -245,9 +245,12 @@ TEST(Config, ProcessingKeysThatContradictAreMistakes) {
            {"[[kafka]]\ndedupe_by = [\"a\"]", "varve.toml:2: key kafka.0.dedupe_by: needs dedupe"},
            {"[[kafka]]\ndrop = [\"time\"]", "varve.toml:2: key kafka.0.drop: the time of a row"},
            {"[[kafka]]\nrename = { a = \"\" }", "key kafka.0.rename: a column's name has"},
-           {"[[kafka]]\n[[kafka.enrich]]\nkey = \"a\"\ntags = [\"b\"]", "key kafka.0.enrich.0.file: name one of"},
-           {"[[kafka]]\n[[kafka.enrich]]\nfile = \"f\"\ntags = [\"b\"]", "key kafka.0.enrich.0.key: must name"},
-           {"[[kafka]]\n[[kafka.enrich]]\nfile = \"f\"\nkey = \"b\"", "key kafka.0.enrich.0.fields: tags or fields"}}) {
+           {"[[kafka]]\n[[kafka.enrich]]\nkey = \"a\"\ntags = [\"b\"]",
+            "key kafka.0.enrich.0.file: name one of"},
+           {"[[kafka]]\n[[kafka.enrich]]\nfile = \"f\"\ntags = [\"b\"]",
+            "key kafka.0.enrich.0.key: must name"},
+           {"[[kafka]]\n[[kafka.enrich]]\nfile = \"f\"\nkey = \"b\"",
+            "key kafka.0.enrich.0.fields: tags or fields"}}) {
     EXPECT_THAT(error_of(toml), HasSubstr(error)) << toml;
   }
 }
