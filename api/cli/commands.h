@@ -3,10 +3,13 @@
 #pragma once
 
 #include "api/cli/arguments.h"
+#include "api/cli/config.h"
+#include "api/cli/signals.h"
 
 namespace varve {
 
 int run_serve(const ServeArguments& arguments);
+int run_dry_run(const Config& config, uint64_t messages, const Signals& signals);  // of serve
 int run_demo(const DemoArguments& arguments);
 int run_produce(const ProduceArguments& arguments);
 int run_query(const QueryArguments& arguments);
