@@ -23,9 +23,10 @@ void add_serve(CLI::App& app, ServeArguments& out) {
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   command
-      .add_option("--dry-run", out.dry_run,
-                  "Do not serve: decode N messages of each Kafka source and print the tables, types, refusals "
-                  "and line protocol they give; writes nothing, commits nothing")
+      .add_option(
+          "--dry-run", out.dry_run,
+          "Do not serve: decode N messages of each Kafka source and print the tables, types, refusals "
+          "and line protocol they give; writes nothing, commits nothing")
       ->check(CLI::Range(uint64_t{1}, kDryRunMessagesMax))
       ->type_name("N");
   command.footer(

@@ -3,10 +3,11 @@
 #pragma once
 
 #include "api/cli/arguments.h"
-#include "api/cli/config.h"
-#include "api/cli/signals.h"
 
 namespace varve {
+
+struct Config;
+class Signals;
 
 int run_serve(const ServeArguments& arguments);
 int run_dry_run(const Config& config, uint64_t messages, const Signals& signals);  // of serve

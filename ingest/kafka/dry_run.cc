@@ -23,7 +23,8 @@ constexpr int kPollMs = 100;
 constexpr size_t kPollMessages = 1'000;
 // Once there are enough messages, partitions that have not had their share are waited for this long (guessed).
 constexpr int64_t kFairNs = kNsPerSecond;
-constexpr size_t kAsideBytesMax = 64 << 20;  // of payloads beyond a partition's share, in case others have less
+constexpr size_t kAsideBytesMax =
+    64 << 20;  // of payloads beyond a partition's share, in case others have less
 
 class DryRun {
  public:
@@ -219,9 +220,8 @@ Result<void> DryRun::write() {
     ++report_.rejected_by_reason[row.reject.reason];
     if (report_.rejects.size() >= kDryRunRejectsMax) continue;
     const rd_kafka_message_t& message = *kept_[row.message];
-    report_.rejects.push_back({std::move(row.reject),
-                               {rd_kafka_topic_name(message.rkt), message.partition},
-                               message.offset});
+    report_.rejects.push_back(
+        {std::move(row.reject), {rd_kafka_topic_name(message.rkt), message.partition}, message.offset});
   }
   kept_.clear();
   headers_.clear();

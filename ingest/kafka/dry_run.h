@@ -25,7 +25,8 @@ constexpr size_t kDryRunRejectsMax = 100;  // named; all are counted
 
 struct DryRunOptions {
   uint64_t messages = 100;
-  int64_t quiet_ns = 10 * kNsPerSecond;  // guessed: a slow topic has a message in it, and people wait that long
+  int64_t quiet_ns =
+      10 * kNsPerSecond;  // guessed: a slow topic has a message in it, and people wait that long
 };
 
 struct DryRunColumn {
