@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <mutex>
+#include <optional>
 
 #include "storage/base/check.h"
 #include "storage/base/clock.h"
@@ -49,12 +50,19 @@ class CurlHttpClient : public HttpClient {
   ~CurlHttpClient() override { curl_easy_cleanup(curl_); }
 
   HttpAnswer get(std::string_view path, std::string_view accept) override {
+    return ask(path, fmt::format("Accept: {}", accept), std::nullopt);
+  }
+  HttpAnswer post(std::string_view path, std::string_view content_type, std::string_view body) override {
+    return ask(path, fmt::format("Content-Type: {}", content_type), body);
+  }
+
+ private:
+  HttpAnswer ask(std::string_view path, const std::string& header, std::optional<std::string_view> body) {
     answer_ = {};
     too_long_ = false;
     curl_easy_reset(curl_);  // options only; connections stay
     char reason[CURL_ERROR_SIZE] = "";
     const std::string url = options_.url + std::string(path);
-    const std::string header = fmt::format("Accept: {}", accept);
     const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(
         curl_slist_append(nullptr, header.c_str()), &curl_slist_free_all);
     set(CURLOPT_URL, url.c_str());
@@ -68,6 +76,11 @@ class CurlHttpClient : public HttpClient {
     set(CURLOPT_ERRORBUFFER, &reason[0]);
     set(CURLOPT_WRITEFUNCTION, &CurlHttpClient::take_body);
     set(CURLOPT_WRITEDATA, this);
+    if (body) {
+      set(CURLOPT_POST, 1L);
+      set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body->size()));
+      set(CURLOPT_POSTFIELDS, body->data());
+    }
     if (!options_.user_password.empty()) {
       set(CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
       set(CURLOPT_USERPWD, options_.user_password.c_str());
@@ -83,7 +96,6 @@ class CurlHttpClient : public HttpClient {
     return std::move(answer_);
   }
 
- private:
   template <class T>
   void set(CURLoption option, T value) {
     VARVE_CHECK(curl_easy_setopt(curl_, option, value) == CURLE_OK);

@@ -1,4 +1,4 @@
-// A small HTTP client for services beside us: one connection, kept alive, GET only. Redirects are not followed and no
+// A small HTTP client for services beside us: one connection, kept alive. Redirects are not followed and no
 // proxy is asked; credentials go to the configured server alone and are never logged.
 // Errors: open: kInvalidArgument. Everything that happens on the wire is an HttpAnswer.
 // Threads: one at a time.
@@ -32,6 +32,7 @@ class HttpClient {
   virtual ~HttpClient() = default;
   // `path` begins with "/" and is encoded; `accept` is the header of that name.
   virtual HttpAnswer get(std::string_view path, std::string_view accept) = 0;
+  virtual HttpAnswer post(std::string_view path, std::string_view content_type, std::string_view body) = 0;
 };
 
 std::string url_encoded(std::string_view text);

@@ -93,6 +93,16 @@ std::shared_ptr<Table> EngineImpl::find_table(std::string_view database, std::st
   return found == tables_.end() ? nullptr : found->second;
 }
 
+namespace {
+
+// Tables of the program's own: what they hold is left of something refused, and must not be refused in turn. Input cannot
+// name them; their writer bounds them.
+bool is_own_table(std::string_view name) {
+  return name.starts_with("varve_");
+}
+
+}  // namespace
+
 std::shared_ptr<Table> EngineImpl::find_or_create_table(const RowBatch& batch, bool limited,
                                                         RejectedRow& problem) {
   if (auto known = find_table(batch.database, batch.table)) return known;
@@ -105,7 +115,8 @@ std::shared_ptr<Table> EngineImpl::find_or_create_table(const RowBatch& batch, b
     return nullptr;
   }
   const std::lock_guard lock(tables_mutex_);
-  if (limited && tables_.size() >= options_.tables_max) {
+  const bool own = is_own_table(batch.table);
+  if (limited && !own && tables_.size() >= options_.tables_max) {
     problem.reason = "table_limit";
     problem.detail =
         fmt::format("there are {} tables already (storage.tables_max); table `{}` would be one more",
@@ -121,8 +132,8 @@ std::shared_ptr<Table> EngineImpl::find_or_create_table(const RowBatch& batch, b
     made.name = batch.table;
     made.retention_ns =
         own_retention != options_.table_retention_ns.end() ? own_retention->second : options_.retention_ns;
-    made.series_max = options_.series_per_table_max;
-    made.columns_max = options_.columns_per_table_max;
+    made.series_max = own ? UINT64_MAX : options_.series_per_table_max;
+    made.columns_max = own ? UINT64_MAX : options_.columns_per_table_max;
     table = std::make_shared<Table>(std::move(made));
   }
   return table;
@@ -321,12 +332,13 @@ std::vector<SegmentInfo> EngineImpl::segments() const {
     const size_t first = all.size();
     for (const auto& segment : table->segments()) {
       const CatalogSegment& record = segment->record();
-      all.push_back({record.id, info.database, info.name, record.file, record.rows, record.bytes, record.series,
-                     record.time_min, record.time_max, record.first_lsn, record.last_lsn});
+      all.push_back({record.id, info.database, info.name, record.file, record.rows, record.bytes,
+                     record.series, record.time_min, record.time_max, record.first_lsn, record.last_lsn});
     }
-    std::sort(all.begin() + static_cast<std::ptrdiff_t>(first), all.end(), [](const SegmentInfo& a, const SegmentInfo& b) {
-      return std::tie(a.time_min, a.id) < std::tie(b.time_min, b.id);
-    });
+    std::sort(all.begin() + static_cast<std::ptrdiff_t>(first), all.end(),
+              [](const SegmentInfo& a, const SegmentInfo& b) {
+                return std::tie(a.time_min, a.id) < std::tie(b.time_min, b.id);
+              });
   }
   return all;
 }

@@ -129,6 +129,7 @@ class EngineImpl : public Engine {
   void drop_expired(Table& table, int64_t wall_ns);  // that the clock guard trusts
   void trim_log();                                   // log_cursor.cc, with what follows
   Lsn needed_by_cursors() const;
+  void note_absent_cursors();
   void note_dropped(Lsn limit);
   // Every record before it is in segments, for every table, once `frozen` of `flushed` is.
   Lsn replay_from_after(const Table& flushed, const FrozenMemtable& frozen) const;
@@ -200,6 +201,7 @@ class EngineImpl : public Engine {
     Lsn saved = 0;
     bool opened = false;  // in this process; else known from the catalog
     Lsn told_to = 0;      // records before it that are gone were counted
+    bool told_absent = false;
   };
   std::map<std::string, Cursor, std::less<>> cursors_;
   Lsn published_replay_from_ = 0;  // as of the last catalog commit

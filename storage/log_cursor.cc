@@ -96,6 +96,7 @@ void EngineImpl::trim_log() {
   Lsn before = 0;
   {
     const std::lock_guard lock(state_mutex_);
+    note_absent_cursors();
     const Lsn needed = needed_by_cursors();
     // Never what a restart would replay, whatever its size: the memtables' limit bounds that.
     const Lsn limit = std::min(within_limit, published_replay_from_);
@@ -115,8 +116,22 @@ void EngineImpl::trim_log() {
   trimmed_to_ = std::max(trimmed_to_, before);
 }
 
+void EngineImpl::note_absent_cursors() {
+  if (clock_.monotonic_ns() - opened_ns_ <= kCursorGraceNs) return;
+  for (auto& [name, cursor] : cursors_) {
+    if (cursor.opened || std::exchange(cursor.told_absent, true)) continue;
+    log_warn(
+        "store",
+        fmt::format(
+            "cursor {}: nothing has read on since the start, so it holds the log no longer; if its sink is "
+            "configured again, it goes on behind record {} and is told what is gone",
+            name, cursor.saved));
+  }
+}
+
 void EngineImpl::note_dropped(Lsn limit) {
   for (auto& [name, cursor] : cursors_) {
+    if (cursor.told_absent) continue;
     const Lsn from = std::max(cursor.saved + 1, cursor.told_to);
     if (from >= limit) continue;
     cursor.told_to = limit;

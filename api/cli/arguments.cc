@@ -8,6 +8,7 @@
 #include "api/cli/completion.h"
 #include "storage/base/clock.h"
 #include "storage/base/units.h"
+#include "ingest/kafka/dry_run.h"
 
 namespace varve {
 namespace {
@@ -27,8 +28,17 @@ void add_serve(CLI::App& app, ServeArguments& out) {
       .add_option("--set", out.overrides, "Override one key, e.g. kafka.0.brokers=kafka:9092 (repeatable)")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
+  command
+      .add_option(
+          "--dry-run", out.dry_run,
+          "Do not serve: decode N messages of each Kafka source and print the tables, types, refusals "
+          "and line protocol they give; writes nothing, commits nothing")
+      ->check(CLI::Range(uint64_t{1}, kDryRunMessagesMax))
+      ->type_name("N");
   command.footer(
-      "Examples:\n  varve serve\n  varve serve --config varve.toml --set server.listen=127.0.0.1:9000");
+      "Examples:\n  varve serve\n  varve serve --config varve.toml --set server.listen=127.0.0.1:9000\n"
+      "  varve serve --config varve.toml --dry-run 100\n"
+      "A dry run reads from where start says, and ends when no message came for 10 s.");
 }
 
 void add_demo(CLI::App& app, DemoArguments& out) {

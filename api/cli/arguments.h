@@ -13,6 +13,7 @@ namespace varve {
 struct ServeArguments {
   std::string config;
   std::vector<std::string> overrides;
+  uint64_t dry_run = 0;  // messages of each source; 0 = run
 };
 
 struct DemoArguments {

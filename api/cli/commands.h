@@ -6,7 +6,11 @@
 
 namespace varve {
 
+struct Config;
+class Signals;
+
 int run_serve(const ServeArguments& arguments);
+int run_dry_run(const Config& config, uint64_t messages, const Signals& signals);  // of serve
 int run_demo(const DemoArguments& arguments);
 int run_produce(const ProduceArguments& arguments);
 int run_import(const ImportArguments& arguments);

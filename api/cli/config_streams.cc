@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <set>
 
@@ -77,6 +78,18 @@ Result<KafkaOutOptions> read_kafka_out(const toml::table& table, std::string nam
   reader.text("topic", out.topic);
   reader.texts("tables", out.tables);
   reader.text_map("properties", out.properties);
+  std::string format = "json";
+  std::string auth_env = "SCHEMA_REGISTRY_AUTH";
+  reader.word("format", {"json", "avro"}, format);
+  reader.text("schema_registry", out.schema_registry);
+  reader.text("schema_registry_auth_env", auth_env);
+  out.format = format == "avro" ? OutFormat::kAvro : OutFormat::kJson;
+  if (format != "avro" && !out.schema_registry.empty()) {
+    reader.fail("schema_registry", "is for format = \"avro\"");
+  }
+  if (const char* const auth = auth_env.empty() ? nullptr : std::getenv(auth_env.c_str())) {
+    out.schema_registry_auth = auth;
+  }
   if (out.brokers.empty()) reader.fail("brokers", "must name at least one HOST:PORT");
   if (!is_topic(out_topic(out.topic, "table"))) {
     reader.fail("topic",

@@ -1,7 +1,6 @@
 // `varve demo`: broker, simulated sensors, consumer, store and server in one process and one temporary
 // folder.
 #include <fmt/format.h>
-#include <stdlib.h>
 
 #include <atomic>
 #include <filesystem>
@@ -10,6 +9,7 @@
 #include "api/cli/commands.h"
 #include "api/cli/node.h"
 #include "api/cli/signals.h"
+#include "api/cli/temporary_folder.h"
 #include "api/cli/terminal.h"
 #include "ingest/kafka/embedded_broker.h"
 #include "ingest/kafka/producer.h"
@@ -25,33 +25,6 @@ constexpr int64_t kPlainProgressSeconds = 10;
 // The consumer's first group join takes the mock broker 3 s; readings sent before it would overflow the
 // broker's log.
 constexpr int64_t kConsumerReadyNs = 20 * kNsPerSecond;
-
-// Removed with everything in it at the end of the scope.
-class TemporaryFolder {
- public:
-  static Result<TemporaryFolder> make() {
-    std::error_code error;
-    const std::filesystem::path parent = std::filesystem::temp_directory_path(error);
-    if (error) return invalid_argument("no folder for temporary files: " + error.message());
-    std::string path = (parent / "varve-demo-XXXXXX").string();
-    if (mkdtemp(path.data()) == nullptr) return io_error("make a folder like " + path, errno);
-    return TemporaryFolder(std::move(path));
-  }
-  TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  TemporaryFolder& operator=(TemporaryFolder&& other) noexcept {
-    std::swap(path_, other.path_);
-    return *this;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  explicit TemporaryFolder(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-};
 
 Config demo_config(const DemoArguments& arguments, const std::string& brokers, const std::string& data) {
   Config config;
@@ -132,7 +105,7 @@ std::string show_progress(const Signals& signals, const Node& node) {
 
 // Threads: those of Node::start_parts, the embedded broker's, the producer's (librdkafka), and the sensors'.
 Result<void> run(const DemoArguments& arguments, const Signals& signals) {
-  VARVE_ASSIGN(const TemporaryFolder folder, TemporaryFolder::make());
+  VARVE_ASSIGN(const TemporaryFolder folder, TemporaryFolder::make("demo"));
   VARVE_ASSIGN(const auto broker, EmbeddedBroker::start());
   VARVE_TRY(broker->create_topic(std::string(kTopic), kPartitions));
   VARVE_ASSIGN(const auto node, Node::start(demo_config(arguments, broker->bootstrap(), folder.path())));

@@ -36,6 +36,7 @@ int run_serve(const ServeArguments& arguments) {
     print_error(config.error().message);
     return kExitFailed;
   }
+  if (arguments.dry_run > 0) return run_dry_run(*config, arguments.dry_run, signals);
   const auto node = Node::start(*config);
   if (!node) {
     print_error(node.error().message);

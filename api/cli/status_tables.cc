@@ -43,7 +43,10 @@ SystemTable ingest_table(std::function<std::vector<SourceStatus>()> sources) {
                    {"rejected_total", kInt64},
                    {"rejected_by_reason", kString},  // "bad_time=2 no_time=1"
                    {"messages_per_second", kDouble},
-                   {"rows_per_second", kDouble}};
+                   {"rows_per_second", kDouble},
+                   {"filtered_total", kInt64},
+                   {"deduped_total", kInt64},
+                   {"enrich_misses_total", kInt64}};
   table.rows = [sources = std::move(sources)] {
     std::vector<std::vector<Value>> rows;
     for (const SourceStatus& source : sources()) {
@@ -57,6 +60,10 @@ SystemTable ingest_table(std::function<std::vector<SourceStatus>()> sources) {
         row.emplace_back(reasons_text(source.rejected_by_reason));
         row.emplace_back(source.messages_per_second);
         row.emplace_back(source.rows_per_second);
+        for (const uint64_t total :
+             {source.filtered_total, source.deduped_total, source.enrich_misses_total}) {
+          row.push_back(count(total));
+        }
       };
       for (const PartitionStatus& partition : source.partitions) {
         add({partition.topic, static_cast<int64_t>(partition.partition),

@@ -18,6 +18,8 @@ HttpResponse bad_request(std::string message) {
 }
 
 HttpResponse begin_backfill(const HttpServices& services, const HttpRequest& request) {
+  // JSON alone, so that no form of a foreign page can send one.
+  if (!request.content_type.starts_with("application/json")) return bad_request("this route takes JSON");
   std::string body;
   if (const BodyRead read = request.read_body(body); read != BodyRead::kOk)
     return error_response(http_error(read));
@@ -39,6 +41,7 @@ HttpResponse begin_backfill(const HttpServices& services, const HttpRequest& req
     if (key == "to" && *time == INT64_MIN) return bad_request("to: nothing is before it");
     if (key == "to") backfill.time.max = *time - 1;
   }
+  if (backfill.time.empty()) return bad_request("from must be before to");
   if (!services.backfill) return error_response(http_error(not_found("there is no mirror")));
   const auto begun = services.backfill(mirror, backfill);
   if (!begun) return error_response(http_error(begun.error()));

@@ -1,6 +1,8 @@
 // GET /api/v1/tables, /api/v1/tables/T (T bare or db.table), /api/v1/status.
 #include <fmt/format.h>
 
+#include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "api/http/errors.h"
@@ -160,12 +162,53 @@ Json compaction_json(const CompactionStatus& compaction) {
           {"bytes_written_total", compaction.bytes_written}};
 }
 
-uint64_t quarantined_rows(const Engine& engine) {
-  const auto table = engine.describe(kDefaultDatabase, kQuarantineTable);
-  return table ? table->rows : 0;
-}
+// How many rows varve_quarantine has. A mark that a row was retried is written over it, and counts once more in what
+// the table says of itself until it is merged; so the rows are counted, anew when the table has changed.
+// Threads: any.
+class QuarantineCount {
+ public:
+  explicit QuarantineCount(const Engine& engine) : engine_(engine) {}
 
-Json status_json(const HttpServices& services, int64_t started_ns, uint64_t http_rejected) {
+  uint64_t rows() {
+    const auto table = engine_.describe(kDefaultDatabase, kQuarantineTable);
+    if (!table) return 0;
+    const std::lock_guard lock(mutex_);
+    const int64_t now = real_clock().monotonic_ns();
+    if (now < next_ns_ || (table->rows == table_rows_ && table->bytes == table_bytes_)) return rows_;
+    rows_ = count().value_or(table->rows);
+    table_rows_ = table->rows;
+    table_bytes_ = table->bytes;
+    next_ns_ = now + (real_clock().monotonic_ns() - now) * kIdleShare;
+    return rows_;
+  }
+
+ private:
+  static constexpr int64_t kIdleShare = 20;  // counting takes at most a twentieth of the time
+
+  Result<uint64_t> count() const {
+    ScanRequest request;
+    request.database = kDefaultDatabase;
+    request.table = kQuarantineTable;
+    request.may_use_statistics = true;
+    VARVE_ASSIGN(const auto scan, engine_.scan(std::move(request)));
+    uint64_t rows = 0;
+    ScanBlock block;
+    while (true) {
+      VARVE_ASSIGN(const bool more, scan->next(block));
+      if (!more) return rows;
+      rows += block.rows;
+    }
+  }
+
+  const Engine& engine_;
+  std::mutex mutex_;  // guards all below
+  int64_t next_ns_ = 0;
+  uint64_t table_rows_ = 0, table_bytes_ = 0;  // what the table said at the last count
+  uint64_t rows_ = 0;
+};
+
+Json status_json(const HttpServices& services, int64_t started_ns, uint64_t http_rejected,
+                 uint64_t quarantined) {
   const EngineStatus store = services.engine->status();
   Json sources = Json::array();
   uint64_t rejected = http_rejected;
@@ -199,7 +242,7 @@ Json status_json(const HttpServices& services, int64_t started_ns, uint64_t http
           {"compaction", compaction_json(store.compaction)},
           {"memtable", {{"rows", store.memtable_rows}, {"bytes", store.memtable_bytes}}},
           {"mirrors", std::move(mirrors)},
-          {"quarantine", {{"rows_total", quarantined_rows(*services.engine)}}}};
+          {"quarantine", {{"rows_total", quarantined}}}};
 }
 
 }  // namespace
@@ -213,8 +256,9 @@ void add_status_routes(Router& router, const HttpServices& services) {
               }});
   const Counter& rejected = http_rows_rejected(*services.metrics);
   router.add({"GET", "/api/v1/status", "status",
-              [&services, &rejected, started = services.clock->monotonic_ns()](const HttpRequest&) {
-                return answer(status_json(services, started, rejected.value()));
+              [&services, &rejected, started = services.clock->monotonic_ns(),
+               quarantined = std::make_shared<QuarantineCount>(engine)](const HttpRequest&) {
+                return answer(status_json(services, started, rejected.value(), quarantined->rows()));
               }});
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <regex.h>
 
 #include <algorithm>
 #include <array>
@@ -102,6 +103,16 @@ std::span<const rd_kafka_topic_partition_t> elements(const rd_kafka_topic_partit
   return {list->elems, static_cast<size_t>(list->cnt)};
 }
 
+// As a subscription takes names.
+bool is_topic_like(const std::string& wanted, const char* topic) {
+  if (!wanted.starts_with('^')) return wanted == topic;
+  regex_t pattern;
+  if (regcomp(&pattern, wanted.c_str(), REG_EXTENDED | REG_NOSUB) != 0) return false;
+  const bool matches = regexec(&pattern, topic, 0, nullptr, 0) == 0;
+  regfree(&pattern);
+  return matches;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<KafkaConsumer>> KafkaConsumer::open(Options options) {
@@ -124,6 +135,7 @@ Result<void> KafkaConsumer::start(Options options) {
   queue_.reset(rd_kafka_queue_get_consumer(client_.get()));
   probe_queue_.reset(rd_kafka_queue_new(client_.get()));
 
+  if (options.topics.empty()) return {};
   KafkaPartitionList topics = make_partition_list();
   for (const auto& topic : options.topics) {
     rd_kafka_topic_partition_list_add(topics.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
@@ -206,6 +218,28 @@ Result<std::vector<PartitionOffset>> KafkaConsumer::answered(rd_kafka_resp_err_t
     }
   }
   return offsets;
+}
+
+Result<std::vector<TopicPartition>> KafkaConsumer::partitions_of(const std::vector<std::string>& topics) {
+  const struct rd_kafka_metadata* answer = nullptr;
+  const auto code = rd_kafka_metadata(client_.get(), 1, nullptr, &answer, kQuestionTimeoutMs);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    std::array<rd_kafka_message_t*, 1> none{};
+    while (poll(none, 0) > 0) rd_kafka_message_destroy(none[0]);  // on_error() hears why
+    return unavailable(last_network_error_.empty() ? "asking for the topics: " + kafka_error_text(code)
+                                                   : last_network_error_);
+  }
+  const KafkaOwned<const struct rd_kafka_metadata> metadata(answer);
+  std::vector<TopicPartition> ids;
+  for (const auto& topic : std::span(metadata->topics, static_cast<size_t>(metadata->topic_cnt))) {
+    if (std::none_of(topics.begin(), topics.end(),
+                     [&](const std::string& name) { return is_topic_like(name, topic.topic); })) {
+      continue;
+    }
+    for (int i = 0; i < topic.partition_cnt; ++i) ids.push_back({topic.topic, topic.partitions[i].id});
+  }
+  std::sort(ids.begin(), ids.end());
+  return ids;
 }
 
 Result<std::vector<PartitionOffset>> KafkaConsumer::committed(const std::vector<TopicPartition>& partitions) {

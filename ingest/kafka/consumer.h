@@ -34,7 +34,7 @@ class KafkaConsumer {
   struct Options {
     std::string brokers;
     std::string group;
-    std::vector<std::string> topics;
+    std::vector<std::string> topics;  // none: no group is joined, and assign() is the caller's alone
     std::map<std::string, std::string> properties;
   };
   // kInvalidArgument for a property that librdkafka refuses or that would break exactly-once.
@@ -54,6 +54,8 @@ class KafkaConsumer {
   // Ends a pause; what comes next is the message at this offset, and nothing polled before.
   Result<void> resume_at(const PartitionOffset& place);
 
+  // Of the topics of these names ("^" begins a regular expression) that there are.
+  Result<std::vector<TopicPartition>> partitions_of(const std::vector<std::string>& topics);
   // What the group has committed, in the order asked; offset -1 = nothing.
   Result<std::vector<PartitionOffset>> committed(const std::vector<TopicPartition>& partitions);
   // The first offset at or after a time, -1 = none yet.

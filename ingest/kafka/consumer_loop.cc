@@ -155,17 +155,8 @@ void ConsumerLoop::take_message(const rd_kafka_message_t& message) {
     verify(*partition, message);
     if (!partition->is_read()) return;
   }
-  const int64_t timestamp_ms = rd_kafka_message_timestamp(&message, nullptr);
   headers_.emplace_back(message);
-  PolledMessage polled{.partition = partition,
-                       .offset = message.offset,
-                       .has_payload = message.payload != nullptr,
-                       .payload = {static_cast<const char*>(message.payload), message.len},
-                       .timestamp_ns = timestamp_ms >= 0 ? timestamp_ms * kNsPerMs : real_clock().wall_ns(),
-                       .headers = &headers_.back()};
-  if (message.key != nullptr) {
-    polled.key = std::string_view(static_cast<const char*>(message.key), message.key_len);
-  }
+  const PolledMessage polled = polled_message(message, *partition, headers_.back());
   if (const auto ready = pipeline_.prepare(polled); !ready) {
     return hold(*partition, message.offset, ready.error().message);
   }

@@ -52,6 +52,11 @@ void append_name(std::string& out, std::string_view name) {
   out.push_back(':');
 }
 
+// Empty = absent.
+std::string_view tag_value(const TagColumn& tag, size_t row) {
+  return tag.codes[row] == kAbsentTag ? std::string_view() : tag.values[tag.codes[row]];
+}
+
 }  // namespace
 
 OutRows::OutRows(const RowBatch& batch) : batch_(batch) {
@@ -60,19 +65,25 @@ OutRows::OutRows(const RowBatch& batch) : batch_(batch) {
   std::sort(tags_.begin(), tags_.end(), [](const auto* a, const auto* b) { return a->name < b->name; });
 }
 
-void OutRows::write(size_t row, std::string& key, std::string& value) const {
+void OutRows::write_key(size_t row, std::string& key) const {
   key = table_;
-  value = "{\"time\":\"";
-  append_timestamp(value, batch_.times[row]);
-  value.push_back('"');
   for (const TagColumn* tag : tags_) {
-    if (tag->codes[row] == kAbsentTag) continue;
-    const std::string& text = tag->values[tag->codes[row]];
-    if (text.empty()) continue;  // absent, too
+    const std::string_view text = tag_value(*tag, row);
+    if (text.empty()) continue;
     key.push_back(',');
     append_escaped(key, tag->name);
     key.push_back('=');
     append_escaped(key, text);
+  }
+}
+
+void OutRows::write_value(size_t row, std::string& value) const {
+  value = "{\"time\":\"";
+  append_timestamp(value, batch_.times[row]);
+  value.push_back('"');
+  for (const TagColumn* tag : tags_) {
+    const std::string_view text = tag_value(*tag, row);
+    if (text.empty()) continue;
     append_name(value, tag->name);
     append_raw_json_string(value, text);
   }

@@ -16,8 +16,9 @@ namespace varve {
 class OutRows {
  public:
   explicit OutRows(const RowBatch& batch);  // borrowed
-  // Overwrite `key` and `value`.
-  void write(size_t row, std::string& key, std::string& value) const;
+  // They overwrite the text.
+  void write_key(size_t row, std::string& key) const;
+  void write_value(size_t row, std::string& value) const;
 
  private:
   const RowBatch& batch_;

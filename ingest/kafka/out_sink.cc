@@ -12,6 +12,7 @@
 
 #include "ingest/decode/decoder.h"
 #include "ingest/kafka/client.h"
+#include "ingest/kafka/out_avro.h"
 #include "ingest/kafka/out_json.h"
 #include "ingest/quarantine.h"
 #include "storage/base/log.h"
@@ -71,6 +72,11 @@ class KafkaOutSink : public KafkaOut {
 
   Result<void> open() {
     VARVE_TRY(open_producer());
+    if (options_.format == OutFormat::kAvro) {
+      const bool by_table = options_.topic.find("{table}") != std::string::npos;
+      VARVE_ASSIGN(avro_, OutAvro::open({options_.schema_registry, options_.schema_registry_auth, by_table},
+                                        engine_));
+    }
     VARVE_ASSIGN(cursor_, engine_.open_cursor(options_.name));
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
     return {};
@@ -114,6 +120,7 @@ class KafkaOutSink : public KafkaOut {
   Engine& engine_;
   const std::string store_id_;
   std::unique_ptr<LogCursor> cursor_;
+  std::unique_ptr<OutAvro> avro_;  // null = JSON
 
   // Of the sender thread alone (librdkafka calls back from poll()).
   std::deque<InFlight> in_flight_;  // in order of the log; a deque's elements stay where they are
@@ -190,8 +197,15 @@ bool KafkaOutSink::send_record(const LogRecord& record, const std::stop_token& s
     if (!selected(options_.tables, batch.table)) continue;
     const OutRows rows(batch);
     const std::string topic = out_topic(options_.topic, batch.table);
+    if (avro_ != nullptr) {
+      if (const auto begun = avro_->begin(topic, batch); !begun) {
+        failure_ = begun.error().message;
+        return false;
+      }
+    }
     for (size_t row = 0; row < batch.rows(); ++row) {
-      rows.write(row, key_, value_);
+      rows.write_key(row, key_);
+      avro_ != nullptr ? avro_->write(row, value_) : rows.write_value(row, value_);
       const std::string id = fmt::format("{}:{}:{}", store_id_, record.lsn, first + row);
       timestamp_ms_ = std::max<int64_t>(batch.times[row] / kNsPerMs, 0);
       if (!send_row(flight, topic, batch, id, stop)) return false;
@@ -227,7 +241,8 @@ bool KafkaOutSink::send_row(InFlight& flight, const std::string& topic, const Ro
 
 rd_kafka_resp_err_t KafkaOutSink::enqueue(const std::string& topic, const RowBatch& batch,
                                           const std::string& id, InFlight& flight) {
-  std::array<rd_kafka_vu_t, 9> parts{};
+  std::array<rd_kafka_vu_t, 10> parts{};
+  size_t count = 9;
   const auto header = [](rd_kafka_vu_t& part, const char* name, const std::string& value) {
     part.vtype = RD_KAFKA_VTYPE_HEADER;
     part.u.header = {name, value.data(), static_cast<ssize_t>(value.size())};
@@ -247,7 +262,8 @@ rd_kafka_resp_err_t KafkaOutSink::enqueue(const std::string& topic, const RowBat
   header(parts[6], "varve.id", id);
   header(parts[7], "varve.table", batch.table);
   header(parts[8], "varve.database", batch.database);
-  const KafkaOwned<rd_kafka_error_t> error(rd_kafka_produceva(client_.get(), parts.data(), parts.size()));
+  if (avro_ != nullptr && !avro_->schema().empty()) header(parts[count++], "avro.schema", avro_->schema());
+  const KafkaOwned<rd_kafka_error_t> error(rd_kafka_produceva(client_.get(), parts.data(), count));
   return error == nullptr ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(error.get());
 }
 

@@ -177,8 +177,8 @@ void KafkaPipeline::add_quarantine(SealedWrite& sealed, const std::vector<Refuse
   std::vector<RowBatch> batches;
   batches.push_back(quarantine_.finish());
   AdmittedWrite admitted = engine_.admit(std::move(batches));
-  // Only a limit of the store can do this (a table or series too many). The input is then neither stored nor
-  // kept, so the log must say where it can be found: it is still in Kafka.
+  // The store's limits do not count for this table, so nothing should do this. If something does, the input is neither
+  // stored nor kept, so the log must say where it can be found: it is still in Kafka.
   for (const RejectedRow& row : admitted.rejected()) {
     const PolledMessage& message = messages_[refused[row.row].message];
     log_error(source_,

@@ -34,4 +34,17 @@ ArchivedMessage raw_message(const rd_kafka_message_t& message) {
   return out;
 }
 
+PolledMessage polled_message(const rd_kafka_message_t& message, KafkaPartition& partition,
+                             const MessageHeaders& headers) {
+  const int64_t timestamp_ms = rd_kafka_message_timestamp(&message, nullptr);
+  PolledMessage polled{.partition = &partition,
+                       .offset = message.offset,
+                       .has_payload = message.payload != nullptr,
+                       .payload = {static_cast<const char*>(message.payload), message.len},
+                       .timestamp_ns = timestamp_ms >= 0 ? timestamp_ms * kNsPerMs : real_clock().wall_ns(),
+                       .headers = &headers};
+  polled.key = bytes_or_null(message.key, message.key_len);
+  return polled;
+}
+
 }  // namespace varve

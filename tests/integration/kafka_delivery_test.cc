@@ -3,7 +3,7 @@
 //   a member that leaves in order has committed all it holds: every message is in exactly one store
 //   a member that is killed may hold rows behind its last commit, which another then reads, too: the union of the
 //     stores by (series, time) has every message once, and none is missing
-// VARVE_STORM_SECONDS: how long the storm lasts (default 12).
+// VARVE_STORM_SECONDS: how long the storm lasts (default 12); a given one also kills the broker now and then.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -24,7 +24,7 @@ namespace {
 
 constexpr int64_t kFirstMs = 1'751'328'000'000;  // 2025-07-01T00:00:00Z
 const std::vector<std::string> kKafka{"num.partitions=6", "group.min.session.timeout.ms=1000",
-                                      "group.initial.rebalance.delay.ms=0"};
+                                      "group.initial.rebalance.delay.ms=0", "log.retention.ms=-1"};
 
 // Numbers 0 to total - 1 that no store has, and those in more than one row of all stores.
 struct Verdict {
@@ -217,7 +217,9 @@ TEST_F(Group, AStormOfKillsLosesNothing) {
   constexpr int64_t kRate = 3'000;
   produce(kRate * storm_seconds, kRate);
   const auto end = std::chrono::steady_clock::now() + seconds(storm_seconds);
+  constexpr int kRoundsBetweenBrokerKills = 8;
   int rounds = 0;
+  int broker_kills = 0;
   while (std::chrono::steady_clock::now() < end) {
     Member& member = *members_[random() % members_.size()];
     if (random() % 2 == 0) {
@@ -226,12 +228,15 @@ TEST_F(Group, AStormOfKillsLosesNothing) {
       member.leave();
     }
     member.start();
-    ++rounds;
+    if (++rounds % kRoundsBetweenBrokerKills != 0 || given == nullptr) continue;
+    kafka_->kill();
+    kafka_->restart();
+    ++broker_kills;
   }
   EXPECT_GT(rounds, 2);
   finish();
-  std::printf("%d departures, %zu of %lld messages in two stores\n", rounds, verdict().repeated.size(),
-              static_cast<long long>(total_));
+  std::printf("%d departures, %d broker kills, %zu of %lld messages in two stores\n", rounds, broker_kills,
+              verdict().repeated.size(), static_cast<long long>(total_));
 }
 
 }  // namespace

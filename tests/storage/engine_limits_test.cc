@@ -210,6 +210,38 @@ TEST_F(EngineLogLimit, ACursorOfAnEarlierRunHoldsTheLogForAMinute) {
   EXPECT_GT(record.lost_before, 0U) << "a sink that does not come back holds nothing";
 }
 
+// ---- tables of the program's own ----
+
+TEST_F(EngineLogLimit, OwnTablesTakeWhatOthersRefuse) {
+  options_.series_per_table_max = 1;
+  options_.columns_per_table_max = 2;
+  options_.tables_max = 1;
+  auto engine = open();
+  const auto rejected = [&](const std::string& table, const std::string& series) {
+    RowBatchBuilder builder(std::string(kDefaultDatabase), table);
+    builder.begin_row();
+    EXPECT_EQ(builder.tag("site", series), RowBatchBuilder::Add::kOk);
+    for (const char* field : {"a", "b", "c"})
+      EXPECT_EQ(builder.field_int(field, 1), RowBatchBuilder::Add::kOk);
+    builder.end_row(1);
+    std::vector<RowBatch> batches;
+    batches.push_back(builder.finish());
+    auto write = engine->admit(std::move(batches));
+    const size_t refused = write.rejected().size();
+    if (refused == 0) {
+      EXPECT_TRUE(engine->append_and_wait(std::move(write)).has_value());
+    }
+    return refused;
+  };
+  EXPECT_EQ(rejected("limited", "one"), 1U);
+  EXPECT_EQ(rejected("another", "one"), 1U);
+  for (const char* series : {"one", "two", "three"}) EXPECT_EQ(rejected("varve_own", series), 0U);
+  engine.reset();
+  engine = open();
+  EXPECT_EQ(rejected("varve_own", "four"), 0U);
+  EXPECT_EQ(rejected("limited", "two"), 1U);
+}
+
 // ---- retention and the clock ----
 
 class EngineClock : public LimitedStore {

@@ -79,6 +79,11 @@ std::vector<std::string> FakeRegistry::paths() const {
   return paths_;
 }
 
+std::string FakeRegistry::last_body() const {
+  const std::lock_guard lock(mutex_);
+  return last_body_;
+}
+
 std::string FakeRegistry::last_header(const std::string& name) const {
   const std::lock_guard lock(mutex_);
   const auto at = headers_.find(name);
@@ -102,12 +107,22 @@ void FakeRegistry::answer_one(int connection) {
     if (got <= 0) return;
     request.append(buffer, static_cast<size_t>(got));
   }
+  const size_t body_at = request.find("\r\n\r\n") + 4;
+  if (const size_t length = request.find("Content-Length: "); length < body_at) {
+    const size_t wanted = body_at + std::stoul(request.substr(length + 16));
+    while (request.size() < wanted) {
+      const ssize_t got = recv(connection, buffer, sizeof buffer, 0);
+      if (got <= 0) return;
+      request.append(buffer, static_cast<size_t>(got));
+    }
+  }
   const size_t path_at = request.find(' ') + 1;
   const std::string path = request.substr(path_at, request.find(' ', path_at) - path_at);
   std::pair<int, std::string> reply{404, R"({"error_code":40403,"message":"Schema not found"})"};
   {
     const std::lock_guard lock(mutex_);
     paths_.push_back(path);
+    last_body_ = request.substr(body_at);
     headers_.clear();
     for (size_t at = request.find("\r\n") + 2; request.compare(at, 2, "\r\n") != 0;) {
       const size_t end = request.find("\r\n", at);

@@ -27,6 +27,7 @@ class FakeRegistry {
   // {"schema": TEXT as JSON string, more...} for /schemas/ids/ID
   void add_schema(uint32_t id, const std::string& schema, const std::string& more = "");
   std::vector<std::string> paths() const;                  // asked for, in order
+  std::string last_body() const;
   std::string last_header(const std::string& name) const;  // of the last request; name in lower case
 
  private:
@@ -39,6 +40,7 @@ class FakeRegistry {
   mutable std::mutex mutex_;  // guards all below
   std::map<std::string, std::pair<int, std::string>> answers_;
   std::vector<std::string> paths_;
+  std::string last_body_;
   std::map<std::string, std::string> headers_;
 };
 

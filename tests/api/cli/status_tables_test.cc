@@ -16,6 +16,9 @@ TEST(StatusTables, HaveARowForEachPartitionAndForASourceWithout) {
   with.rejected_by_reason = {{"bad_time", 2}, {"no_time", 1}};
   with.messages_per_second = 4.5;
   with.rows_per_second = 4;
+  with.filtered_total = 5;
+  with.deduped_total = 6;
+  with.enrich_misses_total = 7;
   PartitionStatus known;
   known.topic = "readings";
   known.partition = 0;
@@ -37,7 +40,8 @@ TEST(StatusTables, HaveARowForEachPartitionAndForASourceWithout) {
   for (const auto& row : rows) ASSERT_EQ(row.size(), table.columns.size());
   EXPECT_EQ(rows[0], (std::vector<Value>{"kafka.0", "kafka", "running", "", "readings", int64_t{0},
                                          int64_t{42}, int64_t{50}, int64_t{8}, 1.5, int64_t{1000}, int64_t{9},
-                                         int64_t{8}, int64_t{3}, "bad_time=2 no_time=1", 4.5, 4.0}));
+                                         int64_t{8}, int64_t{3}, "bad_time=2 no_time=1", 4.5, 4.0, int64_t{5},
+                                         int64_t{6}, int64_t{7}}));
   EXPECT_EQ(rows[1][8], Value{});
   EXPECT_EQ(rows[1][9], Value{});
   EXPECT_EQ(rows[2][0], Value("kafka.1"));
