@@ -35,7 +35,10 @@ std::string text(const Json& json) {
 std::string number(const Json& json) {
   if (json.is_number_unsigned()) return grouped(json.get<uint64_t>());
   if (json.is_number_integer()) return std::to_string(json.get<int64_t>());
-  if (json.is_number_float()) return fmt::format("{:.0f}", json.get<double>());
+  if (json.is_number_float()) {
+    const double value = std::clamp(json.get<double>(), 0.0, 1e18);
+    return grouped(static_cast<uint64_t>(value + 0.5));
+  }
   return kUnknown;
 }
 
@@ -92,8 +95,8 @@ class Screen {
     out_ += shown + "\n";
   }
 
-  // The first row is the heading; the first column is on the left, the others on the right.
-  void grid(std::vector<std::vector<std::string>> rows) {
+  // The first row is the heading; the first `left` columns stand on the left, the others on the right.
+  void grid(std::vector<std::vector<std::string>> rows, size_t left = 1) {
     if (rows.size() < 2) return;
     std::vector<size_t> widths(rows.front().size());
     for (auto& row : rows) {
@@ -107,7 +110,8 @@ class Screen {
       std::string content;
       for (size_t i = 0; i < rows[r].size(); ++i) {
         const std::string pad(widths[i] - width(rows[r][i]), ' ');
-        content += i == 0 ? rows[r][i] + pad : "  " + pad + rows[r][i];
+        content += i == 0 ? "" : "  ";
+        content += i < left ? rows[r][i] + pad : pad + rows[r][i];
       }
       line(content, r == 0 ? kDim : nullptr);
     }
@@ -197,7 +201,7 @@ void show_sources(Screen& screen, const Json& status) {
                     known ? grouped(static_cast<uint64_t>(lag)) : kUnknown,
                     known ? span_text(behind) : kUnknown});
   }
-  screen.grid(std::move(rows));
+  screen.grid(std::move(rows), 2);
 }
 
 void show_mirrors(Screen& screen, const Json& status) {
@@ -208,7 +212,7 @@ void show_mirrors(Screen& screen, const Json& status) {
                     bytes(at(mirror, "backlog_bytes")), seconds(at(mirror, "backlog_seconds")),
                     number(at(mirror, "rows_sent_total")), number(at(mirror, "rows_refused_total"))});
   }
-  screen.grid(std::move(rows));
+  screen.grid(std::move(rows), 2);
 }
 
 void show_problems(Screen& screen, const Json& status, const ScreenOptions& options) {

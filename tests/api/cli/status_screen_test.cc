@@ -60,7 +60,7 @@ TEST(StatusScreen, SaysHowAllPartsAre) {
             "other.t0      0    0 B       0  2 s ago\n"
             "\n"
             "source   state    messages/s  rows/s    lag  behind\n"
-            "kafka.0  running        2000   2,000  1,234     3 s\n"
+            "kafka.0  running       2,000   2,000  1,234     3 s\n"
             "\n"
             "mirror    state  backlog rows  bytes  age       sent  refused\n"
             "mirror.0  ok                7  100 B  1 s  1,000,000        0\n"
