@@ -159,12 +159,12 @@ struct EngineStatus {
   std::string read_only_reason;  // empty = writes are accepted
   bool failed = false;           // read-only for good: only a restart can tell what reached the disk
   uint64_t disk_free_bytes = 0;
-  uint64_t disk_reserve_bytes = 0;  // with less free there are no writes
+  uint64_t disk_reserve_bytes = 0;         // with less free there are no writes
   std::string retention_suspended_reason;  // clock_guard.h; empty = retention works
   WalSync wal_sync = WalSync::kGroup;
   CompactionStatus compaction;
-  uint64_t damaged_reads = 0;        // scans that found damage, since start
-  std::string damage;                // what the last of them said
+  uint64_t damaged_reads = 0;  // scans that found damage, since start
+  std::string damage;          // what the last of them said
   static constexpr size_t kLimitsListedMax = 8;
   std::vector<LimitReached> limits;  // the first few
 };

@@ -255,13 +255,15 @@ void add_status(CLI::App& app, StatusArguments& out) {
   command.add_option("--url", out.url, "Address of the server")->type_name("URL")->capture_default_str();
   command.add_option("--token", out.token, "Sent as Authorization: Bearer TOKEN")->type_name("TOKEN");
   CLI::Option* const watch =
-      command.add_option("--watch", out.watch, "Draw it again each so often, until Ctrl-C")->type_name("DURATION");
+      command.add_option("--watch", out.watch, "Draw it again each so often, until Ctrl-C")
+          ->type_name("DURATION");
   command.add_option("--format", out.format, "table or json")
       ->check(CLI::IsMember({"table", "json"}))
       ->type_name("FORMAT")
       ->capture_default_str();
   command
-      .add_flag("--ready", out.ready, "Only whether it takes requests (/readyz): exit code 0 or 1, for health checks")
+      .add_flag("--ready", out.ready,
+                "Only whether it takes requests (/readyz): exit code 0 or 1, for health checks")
       ->excludes(watch);
   command.footer("Examples:\n  varve status --watch 2s\n  varve status --ready --url http://127.0.0.1:8484");
 }

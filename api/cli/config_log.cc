@@ -9,8 +9,8 @@ Result<void> read_log(const toml::table& table, const std::string& file, std::ve
   reader.word("format", {"console", "json"}, format);
   reader.word("level", {"debug", "info", "warn", "error"}, level);
   out.format = format == "json" ? LogFormat::kJson : LogFormat::kConsole;
-  out.level = level == "debug"  ? LogLevel::kDebug
-              : level == "warn" ? LogLevel::kWarn
+  out.level = level == "debug"   ? LogLevel::kDebug
+              : level == "warn"  ? LogLevel::kWarn
               : level == "error" ? LogLevel::kError
                                  : LogLevel::kInfo;
   return reader.finish();

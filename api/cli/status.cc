@@ -39,8 +39,8 @@ Result<std::string> get(const StatusArguments& arguments, const std::string& pat
   const Json json = Json::parse(answer.error_body, nullptr, false);
   const Json error = json.is_object() ? json.value("error", Json()) : Json();
   if (error.is_object() && error.contains("message") && error["message"].is_string()) {
-    return unavailable(fmt::format("{} answered {}: {}", arguments.url, answer.status,
-                                   error["message"].get<std::string>()));
+    return unavailable(
+        fmt::format("{} answered {}: {}", arguments.url, answer.status, error["message"].get<std::string>()));
   }
   std::string said = answer.error_body.substr(0, kSaidBytesMax);  // of /readyz: lines
   std::replace(said.begin(), said.end(), '\n', ' ');
@@ -92,7 +92,8 @@ int watch(const StatusArguments& arguments, int64_t every_ns) {
     std::string drawn = screen.colours ? "\x1b[H" : "";
     std::string shown = text ? *text : "varve: " + visible(text.error().message) + "\n";
     if (screen.colours) {
-      for (size_t at = 0; (at = shown.find('\n', at)) != std::string::npos; at += 4) shown.replace(at, 1, "\x1b[K\n");
+      for (size_t at = 0; (at = shown.find('\n', at)) != std::string::npos; at += 4)
+        shown.replace(at, 1, "\x1b[K\n");
       drawn += shown + "\x1b[J";
     } else {
       drawn += shown;

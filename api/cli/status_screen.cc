@@ -18,8 +18,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr size_t kNameWidthMax = 40;
-constexpr size_t kTablesMin = 3;  // on a small terminal
-constexpr size_t kFixedLines = 9; // heading, store, quarantine, problems and the blank lines
+constexpr size_t kTablesMin = 3;   // on a small terminal
+constexpr size_t kFixedLines = 9;  // heading, store, quarantine, problems and the blank lines
 constexpr const char* kUnknown = "?";
 
 const Json& at(const Json& json, const char* key) {
@@ -69,8 +69,8 @@ std::string age(const Json& json, int64_t now_ns) {
 }
 
 size_t width(std::string_view text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(),
+                                           [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; }));
 }
 
 // At most so many characters.
@@ -140,8 +140,9 @@ void show_head(Screen& screen, const Json& status, const ScreenOptions& options)
   const Json& wal = at(status, "wal");
   const Json& memtable = at(status, "memtable");
   screen.line(fmt::format("store: {} in {} segments, log {} in {} files, memory {} in {} rows",
-                          bytes(at(segments, "bytes")), number(at(segments, "count")), bytes(at(wal, "bytes")),
-                          number(at(wal, "files")), bytes(at(memtable, "bytes")), number(at(memtable, "rows"))));
+                          bytes(at(segments, "bytes")), number(at(segments, "count")),
+                          bytes(at(wal, "bytes")), number(at(wal, "files")), bytes(at(memtable, "bytes")),
+                          number(at(memtable, "rows"))));
   screen.line(fmt::format("disk: {} free, {} kept in reserve; {}", bytes(at(status, "disk_free_bytes")),
                           bytes(at(status, "disk_reserve_bytes")), text(at(status, "durability"))));
 }
@@ -158,13 +159,14 @@ void show_tables(Screen& screen, const Json& answer, const ScreenOptions& option
   const auto size_of = [](const Json* table) {
     const Json& size = at(*table, "bytes");
     const Json& rows = at(*table, "rows");
-    return std::make_pair(size.is_number() ? size.get<double>() : 0, rows.is_number() ? rows.get<double>() : 0);
+    return std::make_pair(size.is_number() ? size.get<double>() : 0,
+                          rows.is_number() ? rows.get<double>() : 0);
   };
   std::stable_sort(tables.begin(), tables.end(),
                    [&](const Json* a, const Json* b) { return size_of(a) > size_of(b); });
-  size_t shown = options.rows == 0               ? kTablesPlain
+  size_t shown = options.rows == 0                         ? kTablesPlain
                  : options.rows > lines_taken + kTablesMin ? options.rows - lines_taken
-                                                 : kTablesMin;
+                                                           : kTablesMin;
   shown = std::min(shown, tables.size());
   std::vector<std::vector<std::string>> rows{{"table", "rows", "bytes", "series", "newest"}};
   for (size_t i = 0; i < shown; ++i) {
@@ -205,7 +207,8 @@ void show_sources(Screen& screen, const Json& status) {
 }
 
 void show_mirrors(Screen& screen, const Json& status) {
-  std::vector<std::vector<std::string>> rows{{"mirror", "state", "backlog rows", "bytes", "age", "sent", "refused"}};
+  std::vector<std::vector<std::string>> rows{
+      {"mirror", "state", "backlog rows", "bytes", "age", "sent", "refused"}};
   const Json& mirrors = at(status, "mirrors");
   for (const Json& mirror : mirrors.is_array() ? mirrors : Json::array()) {
     rows.push_back({text(at(mirror, "name")), text(at(mirror, "state")), number(at(mirror, "backlog_rows")),
@@ -232,8 +235,8 @@ void show_problems(Screen& screen, const Json& status, const ScreenOptions& opti
   screen.line(fmt::format("problems: {}", problems.size()), Screen::kBad);
   for (const Json& problem : problems) {
     const std::string subject = text(at(problem, "subject"));
-    screen.line(fmt::format("! {}{}{}, since {}", text(at(problem, "code")), subject.empty() ? "" : " ", subject,
-                            age(at(problem, "since"), options.now_ns)),
+    screen.line(fmt::format("! {}{}{}, since {}", text(at(problem, "code")), subject.empty() ? "" : " ",
+                            subject, age(at(problem, "since"), options.now_ns)),
                 Screen::kBad);
     screen.line("    " + text(at(problem, "reason")));
     screen.line("    to do: " + text(at(problem, "remedy")));

@@ -16,10 +16,11 @@ using Problems = std::vector<Problem>;
 
 void find_in_store(const EngineStatus& store, Problems& out) {
   if (store.failed) {
-    out.push_back({"store_failed",
-                   {},
-                   store.read_only_reason,
-                   "check the disk and its kernel messages, then restart varve: what was acknowledged is kept"});
+    out.push_back(
+        {"store_failed",
+         {},
+         store.read_only_reason,
+         "check the disk and its kernel messages, then restart varve: what was acknowledged is kept"});
   } else if (!store.read_only_reason.empty()) {
     out.push_back({"disk_full",
                    {},
@@ -29,17 +30,19 @@ void find_in_store(const EngineStatus& store, Problems& out) {
   const CompactionStatus& compaction = store.compaction;
   if (compaction.damaged_segments != 0 || store.damaged_reads != 0) {
     const std::string& said = store.damage.empty() ? compaction.problem : store.damage;
-    out.push_back({"damaged_segment",
-                   {},
-                   fmt::format("{} segments cannot be merged, {} reads found damage; the last: {}",
-                               compaction.damaged_segments, store.damaged_reads, said),
-                   "stop varve and run varve check --data DIR --repair, or restore a backup; replace the disk "
-                   "if it goes on"});
+    out.push_back(
+        {"damaged_segment",
+         {},
+         fmt::format("{} segments cannot be merged, {} reads found damage; the last: {}",
+                     compaction.damaged_segments, store.damaged_reads, said),
+         "stop varve and run varve check --data DIR --repair, or restore a backup; replace the disk "
+         "if it goes on"});
   } else if (!compaction.problem.empty()) {
-    out.push_back({"compaction_failed",
-                   {},
-                   compaction.problem,
-                   "free disk space if there is none; queries stay right, but slow down while segments pile up"});
+    out.push_back(
+        {"compaction_failed",
+         {},
+         compaction.problem,
+         "free disk space if there is none; queries stay right, but slow down while segments pile up"});
   }
   if (!store.retention_suspended_reason.empty()) {
     out.push_back({"clock_jump",
@@ -53,17 +56,19 @@ void find_in_limits(const EngineStatus& store, Problems& out) {
   for (const LimitReached& limit : store.limits) {
     const std::string table = limit.database + "." + limit.table;
     if (limit.limit == "series_limit") {
-      out.push_back({"series_limit", table,
-                     fmt::format("table {} has {} series, its limit: rows of new series are refused and go to "
-                                 "varve_quarantine",
-                                 table, limit.max),
-                     "make the tag with the most values a field, or raise storage.series_per_table"});
+      out.push_back(
+          {"series_limit", table,
+           fmt::format("table {} has {} series, its limit: rows of new series are refused and go to "
+                       "varve_quarantine",
+                       table, limit.max),
+           "make the tag with the most values a field, or raise storage.series_per_table"});
     } else if (limit.limit == "column_limit") {
-      out.push_back({"column_limit", table,
-                     fmt::format("table {} has {} columns, its limit: rows with new ones are refused and go to "
-                                 "varve_quarantine",
-                                 table, limit.max),
-                     "send names as values of a tag, or raise storage.columns_per_table"});
+      out.push_back(
+          {"column_limit", table,
+           fmt::format("table {} has {} columns, its limit: rows with new ones are refused and go to "
+                       "varve_quarantine",
+                       table, limit.max),
+           "send names as values of a tag, or raise storage.columns_per_table"});
     } else {
       out.push_back({"table_limit",
                      {},
@@ -83,27 +88,31 @@ void find_in_source(const SourceStatus& source, Problems& out) {
       std::count_if(source.partitions.begin(), source.partitions.end(),
                     [](const PartitionStatus& partition) { return !partition.halted.empty(); });
   if (source.state == "halted" || halted != 0) {
-    out.push_back({"source_halted", source.name,
-                   halted == 0 ? source.detail
-                               : fmt::format("{} of {} partitions are halted: {}", halted,
-                                             source.partitions.size(), source.detail),
-                   "see varve ingest status, then varve ingest resume --topic T --partition N --skip (or --from)"});
+    out.push_back(
+        {"source_halted", source.name,
+         halted == 0 ? source.detail
+                     : fmt::format("{} of {} partitions are halted: {}", halted, source.partitions.size(),
+                                   source.detail),
+         "see varve ingest status, then varve ingest resume --topic T --partition N --skip (or --from)"});
   }
 }
 
 void find_in_mirror(const MirrorStatus& mirror, Problems& out) {
   if (mirror.state == "retrying") {
-    out.push_back({"mirror_unreachable", mirror.name, mirror.last_error,
-                   "see that the server runs and takes writes; nothing is lost up to storage.wal_max_bytes, and "
-                   "what was missed is sent by itself"});
+    out.push_back(
+        {"mirror_unreachable", mirror.name, mirror.last_error,
+         "see that the server runs and takes writes; nothing is lost up to storage.wal_max_bytes, and "
+         "what was missed is sent by itself"});
   } else if (mirror.state == "held") {
-    out.push_back({"mirror_held", mirror.name, mirror.last_error,
-                   "set right what the server refuses (token, database, permissions); sending goes on by itself"});
+    out.push_back(
+        {"mirror_held", mirror.name, mirror.last_error,
+         "set right what the server refuses (token, database, permissions); sending goes on by itself"});
   }
 }
 
 size_t rank(std::string_view code) {
-  return static_cast<size_t>(std::find(kProblemCodes.begin(), kProblemCodes.end(), code) - kProblemCodes.begin());
+  return static_cast<size_t>(std::find(kProblemCodes.begin(), kProblemCodes.end(), code) -
+                             kProblemCodes.begin());
 }
 
 }  // namespace
@@ -154,7 +163,8 @@ Problems ProblemWatch::now(const EngineStatus& store, const std::vector<SourceSt
     since_ns_ = std::move(still);
   }
   for (const auto& [code, subject] : over) {
-    log_info(kComponent, subject.empty() ? fmt::format("over: {}", code) : fmt::format("over: {} of {}", code, subject));
+    log_info(kComponent,
+             subject.empty() ? fmt::format("over: {}", code) : fmt::format("over: {} of {}", code, subject));
   }
   return found;
 }

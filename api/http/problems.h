@@ -67,7 +67,7 @@ class ProblemWatch {
 
  private:
   const HttpServices& services_;
-  std::mutex mutex_;  // guards since_
+  std::mutex mutex_;                                                      // guards since_
   std::map<std::pair<std::string_view, std::string>, int64_t> since_ns_;  // by code and subject
   std::mutex wait_mutex_;
   std::condition_variable_any wait_;

@@ -29,8 +29,8 @@ RequestMetrics::Family& RequestMetrics::family(const std::string& name) {
   if (made == nullptr) {
     made = std::make_unique<Family>();
     made->seconds = &metrics_.histogram(
-        "varve_http_request_seconds", "From the request's headers to its answer, or to an answer's first byte.",
-        {{"family", name}});
+        "varve_http_request_seconds",
+        "From the request's headers to its answer, or to an answer's first byte.", {{"family", name}});
   }
   return *made;
 }

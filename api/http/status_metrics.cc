@@ -63,7 +63,8 @@ void StatusMetrics::refresh_process() {
   const ProcessFigures now = read_process_figures();
   metrics_.gauge("varve_uptime_seconds", "Seconds since the server began to serve.")
       .set(seconds(services_.clock->monotonic_ns() - started_ns_));
-  metrics_.total("process_cpu_seconds_total", "CPU time of the process, user and system.").set(now.cpu_seconds);
+  metrics_.total("process_cpu_seconds_total", "CPU time of the process, user and system.")
+      .set(now.cpu_seconds);
   metrics_.gauge("process_start_time_seconds", "When the process began, since the Unix epoch.")
       .set(now.start_time_seconds);
   metrics_.gauge("process_resident_memory_bytes", "Resident memory of the process.").set(now.resident_bytes);
@@ -89,14 +90,16 @@ void StatusMetrics::refresh_tables() {
   for (const auto& [key, of] : figures) {
     const MetricLabels labels{{"database", key.first}, {"table", key.second}};
     series += of.series;
-    metrics_.gauge("varve_table_rows", "Rows, an upper bound while overwritten or deleted ones wait for compaction.",
-                   labels)
+    metrics_
+        .gauge("varve_table_rows",
+               "Rows, an upper bound while overwritten or deleted ones wait for compaction.", labels)
         .set(of.rows);
     metrics_.gauge("varve_table_bytes", "Bytes of the table's segments.", labels).set(of.bytes);
     metrics_.gauge("varve_table_series", "Series (tag sets) of the table.", labels).set(of.series);
     metrics_
         .gauge("varve_table_freshness_seconds",
-               "Now minus the newest time of the table; below 0 when that lies ahead, NaN without rows.", labels)
+               "Now minus the newest time of the table; below 0 when that lies ahead, NaN without rows.",
+               labels)
         .set(of.age_seconds);
   }
   metrics_.gauge("varve_series", "Series of all tables.").set(series);
@@ -113,11 +116,12 @@ void StatusMetrics::refresh_sources(const std::vector<SourceStatus>& sources) {
     metrics_.gauge("varve_ingest_up", "1 while the source reads or waits for messages.", labels)
         .set(source.state == "running" ? 1 : 0);
     metrics_
-        .gauge("varve_ingest_lag_messages", "Messages of all its partitions that are not durable here yet.", labels)
+        .gauge("varve_ingest_lag_messages", "Messages of all its partitions that are not durable here yet.",
+               labels)
         .set(lag);
     metrics_
-        .gauge("varve_ingest_lag_seconds", "Of its partitions the one that is furthest behind; 0 without lag.",
-               labels)
+        .gauge("varve_ingest_lag_seconds",
+               "Of its partitions the one that is furthest behind; 0 without lag.", labels)
         .set(behind);
   }
 }

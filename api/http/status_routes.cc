@@ -177,7 +177,8 @@ Json problems_json(const std::vector<Problem>& problems) {
   return all;
 }
 
-Json status_json(const HttpServices& services, ProblemWatch& watch, int64_t started_ns, uint64_t http_rejected) {
+Json status_json(const HttpServices& services, ProblemWatch& watch, int64_t started_ns,
+                 uint64_t http_rejected) {
   const EngineStatus store = services.engine->status();
   const std::vector<SourceStatus> source_list = services.sources();
   const std::vector<MirrorStatus> mirror_list = services.mirrors();
@@ -228,10 +229,11 @@ void add_status_routes(Router& router, const HttpServices& services, ProblemWatc
                 return one_table(engine, path_rest(request, "/api/v1/tables/"));
               }});
   const Counter& rejected = http_rows_rejected(*services.metrics);
-  router.add({"GET", "/api/v1/status", "status",
-              [&services, &problems, &rejected, started = services.clock->monotonic_ns()](const HttpRequest&) {
-                return answer(status_json(services, problems, started, rejected.value()));
-              }});
+  router.add(
+      {"GET", "/api/v1/status", "status",
+       [&services, &problems, &rejected, started = services.clock->monotonic_ns()](const HttpRequest&) {
+         return answer(status_json(services, problems, started, rejected.value()));
+       }});
 }
 
 }  // namespace varve

@@ -45,7 +45,7 @@ class LogRepeats {
   void forget_oldest();
 
   std::unordered_map<uint64_t, Entry> entries_;
-  std::vector<Summary> pending_;    // of forgotten entries
+  std::vector<Summary> pending_;     // of forgotten entries
   int64_t next_due_ns_ = INT64_MAX;  // no window ends before
 };
 

@@ -57,7 +57,8 @@ class LatencyHistogram {
 
 class MetricsRegistry {
  public:
-  static constexpr size_t kSeriesPerFamilyMax = 1000;  // guessed: what a scrape of some 100 KB a family may hold
+  static constexpr size_t kSeriesPerFamilyMax =
+      1000;  // guessed: what a scrape of some 100 KB a family may hold
 
   Counter& counter(std::string_view name, std::string_view help, MetricLabels labels = {});
   Gauge& gauge(std::string_view name, std::string_view help, MetricLabels labels = {});

@@ -52,9 +52,11 @@ class Operations : public ::testing::Test {
   std::unique_ptr<Process> serve() {
     const std::string path = (folder_ / "varve.toml").string();
     std::ofstream(path) << "[server]\nlisten = \"127.0.0.1:" << port_ << "\"\n[storage]\ndata = \""
-                        << (folder_ / "data").string() << "\"\n[[kafka]]\nbrokers = \"127.0.0.1:" << free_port()
+                        << (folder_ / "data").string()
+                        << "\"\n[[kafka]]\nbrokers = \"127.0.0.1:" << free_port()
                         << "\"\n[[mirror]]\nurl = \"http://127.0.0.1:" << free_port() << "\"\n";
-    auto process = std::make_unique<Process>(std::vector<std::string>{VARVE_BINARY, "serve", "--config", path});
+    auto process =
+        std::make_unique<Process>(std::vector<std::string>{VARVE_BINARY, "serve", "--config", path});
     EXPECT_TRUE(wait_until([&] { return http_get(url() + "/readyz").status == 200; }, seconds(90)))
         << process->log_tail();
     // A row with no time for its format: refused ones are counted, too.
@@ -141,8 +143,8 @@ TEST_F(Operations, SystemdFindsTheUnitWellFormedAndWellClosed) {
 
 TEST_F(Operations, TheImageIsLinted) {
   expect_fine({config_tool("hadolint"), (kSource / "config/docker/Dockerfile").string()});
-  expect_fine({config_tool("docker-compose"), "-f", (kSource / "config/docker/docker-compose.yml").string(), "config",
-               "-q"});
+  expect_fine({config_tool("docker-compose"), "-f", (kSource / "config/docker/docker-compose.yml").string(),
+               "config", "-q"});
 }
 
 // The second stage installs what the program is linked with.
@@ -174,7 +176,8 @@ TEST_F(Operations, TheImageHasTheLibrariesTheProgramNeeds) {
 
 TEST_F(Operations, TheManifestsAreWhatKubernetesKnows) {
   for (const char* file : {"namespace.yaml", "service.yaml", "statefulset.yaml", "networkpolicy.yaml"}) {
-    expect_fine({config_tool("kubernetes-validate"), "--strict", (kSource / "config/kubernetes" / file).string()});
+    expect_fine(
+        {config_tool("kubernetes-validate"), "--strict", (kSource / "config/kubernetes" / file).string()});
   }
   const Finished built = run({config_tool("kubectl"), "kustomize", (kSource / "config/kubernetes").string()});
   EXPECT_EQ(built.exit_code, 0) << built.err;

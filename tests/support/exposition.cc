@@ -15,7 +15,8 @@ using Labels = std::map<std::string, std::string>;
 bool is_name(std::string_view text, bool colon) {
   if (text.empty() || (text[0] >= '0' && text[0] <= '9')) return false;
   for (const char c : text) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    const bool letter =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
     if (!letter && !(colon && c == ':')) return false;
   }
   return true;
@@ -102,7 +103,8 @@ std::string histogram_fault(const std::string& name, const MetricFamily& family)
     }
   }
   for (const auto& [labels, series] : all) {
-    if (!series.ended || series.sums != 1 || series.counts != 1) return "a series without +Inf, _sum or _count";
+    if (!series.ended || series.sums != 1 || series.counts != 1)
+      return "a series without +Inf, _sum or _count";
   }
   return {};
 }
@@ -133,7 +135,8 @@ class Reader {
     Sample sample;
     sample.name = take_until(line, "{ ");
     if (!is_name(sample.name, true)) return fail("bad name " + sample.name);
-    if (test::take(line, '{') && !read_labels(line, sample.labels)) return fail("bad labels of " + sample.name);
+    if (test::take(line, '{') && !read_labels(line, sample.labels))
+      return fail("bad labels of " + sample.name);
     if (!test::take(line, ' ') || !read_value(line, sample.value)) return fail("bad value of " + sample.name);
     if (name_.empty() || !belongs(sample.name, name_, out_.families[name_].type)) {
       return fail("sample " + sample.name + " outside of its family");
@@ -147,7 +150,8 @@ class Reader {
     const std::string name = take_until(rest, " ");
     if (!is_name(name, true)) return fail("bad name in HELP");
     if (!test::take(rest, ' ') || rest.empty()) return fail("no help for " + name);
-    if (out_.families.contains(name)) return fail("HELP of " + name + " twice, or its family is in two pieces");
+    if (out_.families.contains(name))
+      return fail("HELP of " + name + " twice, or its family is in two pieces");
     name_ = name;
     out_.families[name].help = rest;
   }
@@ -159,7 +163,8 @@ class Reader {
     }
     const std::string type(rest.empty() ? rest : rest.substr(1));
     if (type != "counter" && type != "gauge" && type != "histogram") return fail("bad type " + type);
-    if ((type == "counter") != name.ends_with("_total")) return fail(name + ": counters, and only they, end in _total");
+    if ((type == "counter") != name.ends_with("_total"))
+      return fail(name + ": counters, and only they, end in _total");
     out_.families[name].type = type;
   }
 

@@ -78,7 +78,8 @@ TEST(ShippedConfig, EveryCommandLineOfContainersAndUnitsParses) {
   size_t found = 0;
   for (const char* file : {"docker/Dockerfile", "docker/docker-compose.yml", "kubernetes/statefulset.yaml"}) {
     for (const std::string& line : lines_of(kConfig / file)) {
-      const bool command = line.find("CMD [") != std::string::npos || line.find("command: [") != std::string::npos ||
+      const bool command = line.find("CMD [") != std::string::npos ||
+                           line.find("command: [") != std::string::npos ||
                            line.find("args: [") != std::string::npos;
       if (!command) continue;
       std::vector<std::string> words = list_in(line);

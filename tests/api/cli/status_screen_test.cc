@@ -35,8 +35,12 @@ Json well() {
 Json tables_of(size_t count) {
   Json list = Json::array();
   for (size_t i = 0; i < count; ++i) {
-    list.push_back({{"name", "t" + std::to_string(i)}, {"database", i == 0 ? "other" : "varve"}, {"rows", 1000 * i},
-                    {"bytes", 100 * i}, {"series", i}, {"time_max", "2026-01-02T03:04:03Z"}});
+    list.push_back({{"name", "t" + std::to_string(i)},
+                    {"database", i == 0 ? "other" : "varve"},
+                    {"rows", 1000 * i},
+                    {"bytes", 100 * i},
+                    {"series", i},
+                    {"time_max", "2026-01-02T03:04:03Z"}});
   }
   return {{"tables", list}};
 }
@@ -72,18 +76,25 @@ TEST(StatusScreen, SaysHowAllPartsAre) {
 TEST(StatusScreen, ProblemsComeWithTheirRemedies) {
   Json status = well();
   status["read_only_reason"] = "no room";
-  status["problems"] = {{{"code", "disk_full"}, {"subject", ""}, {"since", "2026-01-02T03:00:00Z"},
-                         {"reason", "no room"}, {"remedy", "free some"}},
-                        {{"code", "mirror_held"}, {"subject", "mirror.0"}, {"since", "2026-01-02T03:00:00Z"},
-                         {"reason", "401"}, {"remedy", "see the token"}}};
+  status["problems"] = {{{"code", "disk_full"},
+                         {"subject", ""},
+                         {"since", "2026-01-02T03:00:00Z"},
+                         {"reason", "no room"},
+                         {"remedy", "free some"}},
+                        {{"code", "mirror_held"},
+                         {"subject", "mirror.0"},
+                         {"since", "2026-01-02T03:00:00Z"},
+                         {"reason", "401"},
+                         {"remedy", "see the token"}}};
   ScreenOptions options;
   options.now_ns = kNow;
   const std::string text = status_screen(status, tables_of(0), options);
   EXPECT_THAT(text, HasSubstr("read-only\n"));
   EXPECT_THAT(text, HasSubstr("tables: none yet\n"));
-  EXPECT_THAT(text, HasSubstr("problems: 2\n"
-                              "! disk_full, since 4 min ago\n    no room\n    to do: free some\n"
-                              "! mirror_held mirror.0, since 4 min ago\n    401\n    to do: see the token\n"));
+  EXPECT_THAT(text,
+              HasSubstr("problems: 2\n"
+                        "! disk_full, since 4 min ago\n    no room\n    to do: free some\n"
+                        "! mirror_held mirror.0, since 4 min ago\n    401\n    to do: see the token\n"));
   EXPECT_THAT(text, Not(HasSubstr("\x1b")));
   options.colours = true;
   EXPECT_THAT(status_screen(status, tables_of(0), options), HasSubstr("\x1b[1;31m! disk_full"));
@@ -115,8 +126,9 @@ TEST(StatusScreen, NothingSteersTheTerminalAndNothingMissingIsAnError) {
   const std::string text = status_screen(well(), tables, options);
   EXPECT_THAT(text, Not(HasSubstr("\x1b")));
   EXPECT_THAT(text, HasSubstr("other.a?[31m?b"));
-  for (const char* odd : {"{}", R"({"ingest":[],"problems":{},"mirrors":7,"wal":null})",
-                          R"({"ingest":{"sources":[1,{"partitions":"x"}]},"problems":[7],"mirrors":[null]})"}) {
+  for (const char* odd :
+       {"{}", R"({"ingest":[],"problems":{},"mirrors":7,"wal":null})",
+        R"({"ingest":{"sources":[1,{"partitions":"x"}]},"problems":[7],"mirrors":[null]})"}) {
     const std::string shown = status_screen(Json::parse(odd), Json::parse(odd), options);
     EXPECT_THAT(shown, HasSubstr("varve ?"));
   }

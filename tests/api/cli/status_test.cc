@@ -28,7 +28,8 @@ class Status : public ::testing::Test {
     std::ofstream(path) << "[server]\nlisten = \"127.0.0.1:" << port_ << "\"\n[storage]\ndata = \""
                         << (folder_ / "data").string() << "\"\n"
                         << more;
-    auto process = std::make_unique<Process>(std::vector<std::string>{VARVE_BINARY, "serve", "--config", path});
+    auto process =
+        std::make_unique<Process>(std::vector<std::string>{VARVE_BINARY, "serve", "--config", path});
     EXPECT_TRUE(wait_until([&] { return http_get(url() + "/readyz").status == 200; }, kPatience))
         << process->log_tail();
     return process;
@@ -68,7 +69,8 @@ TEST_F(Status, WatchesUntilItIsInterrupted) {
   const auto screens = [&] {
     const std::string out = watch.out();
     size_t count = 0;
-    for (size_t at = out.find("problems: "); at != std::string::npos; at = out.find("problems: ", at + 1)) ++count;
+    for (size_t at = out.find("problems: "); at != std::string::npos; at = out.find("problems: ", at + 1))
+      ++count;
     return count;
   };
   EXPECT_TRUE(wait_until([&] { return screens() >= 3; }, kPatience)) << watch.log_tail();
@@ -86,11 +88,13 @@ TEST_F(Status, SaysWhenNobodyAnswersAndWhatIsNoDuration) {
   EXPECT_THAT(wrong.err, HasSubstr("--watch"));
 }
 
-
 TEST_F(Status, MetricsOfAServerAtWorkAreWellFormed) {
-  const auto server = serve("[[kafka]]\nbrokers = \"127.0.0.1:" + std::to_string(free_port()) +
-                            "\"\n[[mirror]]\nurl = \"http://127.0.0.1:" + std::to_string(free_port()) + "\"\n");
-  EXPECT_EQ(http_post(url() + "/write", "water,site=a v=1.5\nodd\\ name,q=\"x\\\\y v=1\n", "text/plain").status, 204);
+  const auto server =
+      serve("[[kafka]]\nbrokers = \"127.0.0.1:" + std::to_string(free_port()) +
+            "\"\n[[mirror]]\nurl = \"http://127.0.0.1:" + std::to_string(free_port()) + "\"\n");
+  EXPECT_EQ(
+      http_post(url() + "/write", "water,site=a v=1.5\nodd\\ name,q=\"x\\\\y v=1\n", "text/plain").status,
+      204);
   EXPECT_EQ(http_get(url() + "/api/v1/query?q=" + url_encode("SELECT * FROM water")).status, 200);
   EXPECT_EQ(http_get(url() + "/no/such/route").status, 404);
   const HttpAnswer answer = http_get(url() + "/metrics");
@@ -112,8 +116,8 @@ TEST_F(Status, MetricsOfAServerAtWorkAreWellFormed) {
 }
 
 TEST_F(Status, TheLogIsJsonWhenAskedFor) {
-  const auto server = serve("[log]\nformat = \"json\"\n[[kafka]]\nbrokers = \"127.0.0.1:" +
-                            std::to_string(free_port()) + "\"\n");
+  const auto server = serve(
+      "[log]\nformat = \"json\"\n[[kafka]]\nbrokers = \"127.0.0.1:" + std::to_string(free_port()) + "\"\n");
   EXPECT_TRUE(wait_until([&] { return server->err().find("cannot reach") != std::string::npos; }, kPatience));
   EXPECT_EQ(server->stop(kPatience), 0) << server->log_tail();
   std::istringstream lines(server->err());

@@ -39,13 +39,14 @@ class Faults : public LimitedStore {
     auto server = HttpServer::start({"127.0.0.1", 0}, *metrics_);
     ASSERT_TRUE(server) << server.error().message;
     server_ = std::move(*server);
-    server_->serve({engine_.get(), queries_.get(), metrics_.get(),
-                    [this] {
-                      return source_ ? std::vector<SourceStatus>{source_->status()} : std::vector<SourceStatus>{};
-                    },
-                    [this] {
-                      return mirror_ ? std::vector<MirrorStatus>{mirror_->status()} : std::vector<MirrorStatus>{};
-                    }});
+    server_->serve(
+        {engine_.get(), queries_.get(), metrics_.get(),
+         [this] {
+           return source_ ? std::vector<SourceStatus>{source_->status()} : std::vector<SourceStatus>{};
+         },
+         [this] {
+           return mirror_ ? std::vector<MirrorStatus>{mirror_->status()} : std::vector<MirrorStatus>{};
+         }});
   }
   void TearDown() override {
     if (server_) server_->stop();
@@ -62,9 +63,7 @@ class Faults : public LimitedStore {
   int post(const std::string& lines) const {
     return test::http_post(url("/write"), lines, "text/plain").status;
   }
-  Json problems() const {
-    return Json::parse(test::http_get(url("/api/v1/status")).body).at("problems");
-  }
+  Json problems() const { return Json::parse(test::http_get(url("/api/v1/status")).body).at("problems"); }
   Exposition metrics() const {
     Exposition read = test::read_exposition(test::http_get(url("/metrics")).body);
     EXPECT_EQ(read.fault, "");
@@ -180,8 +179,8 @@ TEST_F(Faults, ADamagedSegmentFoundByAQueryIsShown) {
   }
   ASSERT_TRUE(engine->append_and_wait(admit(*engine, rows.finish())));
   ASSERT_TRUE(engine->flush());
-  const std::string file = join_path(join_path(directory_.path().string(), "segments"),
-                                     engine->segments().at(0).file);
+  const std::string file =
+      join_path(join_path(directory_.path().string(), "segments"), engine->segments().at(0).file);
   engine.reset();
   std::string bytes = files_.bytes(file);
   ASSERT_GT(bytes.size(), kSegmentHeaderBytes + 10);
@@ -217,7 +216,7 @@ TEST_F(Faults, AJumpOfTheClockIsShownAndEndsByItself) {
 TEST_F(Faults, TooManySeriesColumnsAndTablesAreShownWithTheTable) {
   options_.series_per_table_max = 3;
   options_.columns_per_table_max = 20;  // room for the quarantine
-  options_.tables_max = 4;  // the quarantine is one of them
+  options_.tables_max = 4;              // the quarantine is one of them
   start();
   LogLines log;
   for (int i = 0; i < 100; ++i) EXPECT_NE(post("m,site=s" + std::to_string(i) + " v=1 1\n"), 500);
@@ -254,7 +253,8 @@ TEST_F(Faults, ADeadMirrorIsShownWithItsBacklogAndEndsByItself) {
   engine_ = open();
   MirrorOptions options;
   options.url = influx.url();
-  options.timing = {.backoff_min_ns = kNsPerMs, .backoff_max_ns = 5 * kNsPerMs, .hold_retry_ns = 5 * kNsPerMs};
+  options.timing = {
+      .backoff_min_ns = kNsPerMs, .backoff_max_ns = 5 * kNsPerMs, .hold_retry_ns = 5 * kNsPerMs};
   auto mirror = Mirror::start(options, *engine_, *metrics_);
   ASSERT_TRUE(mirror) << mirror.error().message;
   mirror_ = std::move(*mirror);

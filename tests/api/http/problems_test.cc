@@ -21,7 +21,8 @@ TEST(Problems, EachHasAKnownCodeAReasonAndARemedyWorstFirst) {
   store.retention_suspended_reason = "the wall clock jumped";
   store.compaction.damaged_segments = 1;
   store.compaction.problem = "a merge failed";
-  store.limits = {{"series_limit", "varve", "m", 3}, {"column_limit", "varve", "m", 4}, {"table_limit", "", "", 5}};
+  store.limits = {
+      {"series_limit", "varve", "m", 3}, {"column_limit", "varve", "m", 4}, {"table_limit", "", "", 5}};
   SourceStatus source;
   source.name = "kafka.0";
   source.state = "running";
@@ -37,9 +38,10 @@ TEST(Problems, EachHasAKnownCodeAReasonAndARemedyWorstFirst) {
   held.state = "held";
   held.last_error = "401";
   const auto found = find_problems(store, {source}, {held, retrying});
-  EXPECT_THAT(codes(found), ::testing::ElementsAre("store_failed", "damaged_segment", "clock_jump", "series_limit",
-                                                   "column_limit", "table_limit", "broker_unreachable",
-                                                   "source_halted", "mirror_unreachable", "mirror_held"));
+  EXPECT_THAT(codes(found),
+              ::testing::ElementsAre("store_failed", "damaged_segment", "clock_jump", "series_limit",
+                                     "column_limit", "table_limit", "broker_unreachable", "source_halted",
+                                     "mirror_unreachable", "mirror_held"));
   for (const Problem& problem : found) {
     EXPECT_FALSE(problem.reason.empty()) << problem.code;
     EXPECT_FALSE(problem.remedy.empty()) << problem.code;
@@ -165,7 +167,8 @@ TEST(ExpositionReader, FindsEachFault) {
       {histogram + "h_bucket{le=\"1\"} 1\nh_sum 3\nh_count 1\n", "not the count"},
       {histogram + "h_bucket{le=\"+Inf\"} 1\nh_count 1\n", "without +Inf, _sum or _count"},
   };
-  for (const auto& [text, fault] : cases) EXPECT_THAT(test::read_exposition(text).fault, HasSubstr(fault)) << text;
+  for (const auto& [text, fault] : cases)
+    EXPECT_THAT(test::read_exposition(text).fault, HasSubstr(fault)) << text;
 }
 
 }  // namespace

@@ -39,13 +39,16 @@ TEST(Log, JsonLinesAreOneObjectEach) {
   const std::string line = logged(LogFormat::kJson, [] {
     log_error("store", "a \"quoted\" \\ text", {{"table", "w\nx"}});
   });
-  EXPECT_THAT(line, MatchesRegex("\\{\"time\":\"20[0-9-]+T[0-9:.]+Z\",\"level\":\"error\",\"component\":\"store\","
-                                 "\"message\":\"a \\\\\"quoted\\\\\" \\\\\\\\ text\",\"table\":\"w\\\\u000ax\"\\}\n"));
+  EXPECT_THAT(line, MatchesRegex(
+                        "\\{\"time\":\"20[0-9-]+T[0-9:.]+Z\",\"level\":\"error\",\"component\":\"store\","
+                        "\"message\":\"a \\\\\"quoted\\\\\" \\\\\\\\ text\",\"table\":\"w\\\\u000ax\"\\}\n"));
 }
 
 // Reliability: nothing that came over the wire may begin a line of its own or reach a terminal as a command.
 TEST(Log, ControlBytesAndBrokenTextNeverReachTheOutput) {
-  const std::string evil = "a\nb\r\x1b[31mred\x7f\xc2\x9b" "31m\xff\xc0\x80 ok \xc3\xa9";
+  const std::string evil =
+      "a\nb\r\x1b[31mred\x7f\xc2\x9b"
+      "31m\xff\xc0\x80 ok \xc3\xa9";
   for (const LogFormat format : {LogFormat::kConsole, LogFormat::kJson}) {
     const std::string line = logged(format, [&] { log_warn(evil, evil, {{"path", evil}}); });
     EXPECT_THAT(line, EndsWith("\n"));
@@ -146,7 +149,8 @@ TEST(Utf8, KnowsCharactersFromBrokenBytes) {
   EXPECT_EQ(utf8_character_bytes("\xc3\xa9z"), 2U);
   EXPECT_EQ(utf8_character_bytes("\xe2\x82\xac"), 3U);
   EXPECT_EQ(utf8_character_bytes("\xf0\x9f\x8c\x8a"), 4U);
-  for (const char* broken : {"", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff", "\x80", "\xe2\x82"}) {
+  for (const char* broken :
+       {"", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff", "\x80", "\xe2\x82"}) {
     EXPECT_EQ(utf8_character_bytes(broken), 0U);
   }
   EXPECT_EQ(valid_utf8("a\xff\xe2\x82"), "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");

@@ -108,7 +108,8 @@ TEST(Metrics, AFamilyIsBoundedAndWhatIsBeyondIsOther) {
   registry.counter("c_total", "C.", {{"who", "0"}}).add();  // one that was there
   const std::string text = registry.render();
   size_t series = 0;
-  for (size_t at = text.find("\nc_total{"); at != std::string::npos; at = text.find("\nc_total{", at + 1)) ++series;
+  for (size_t at = text.find("\nc_total{"); at != std::string::npos; at = text.find("\nc_total{", at + 1))
+    ++series;
   EXPECT_EQ(series, MetricsRegistry::kSeriesPerFamilyMax + 1);
   EXPECT_THAT(text, HasSubstr("c_total{who=\"other\"} 2000\n"));
   EXPECT_THAT(text, HasSubstr("c_total{who=\"0\"} 2\n"));
