@@ -21,6 +21,7 @@ struct Run {
   int operator()(const BackupArguments& arguments) const { return run_backup(arguments); }
   int operator()(const QuarantineArguments& arguments) const { return run_quarantine(arguments); }
   int operator()(const MirrorBackfillArguments& arguments) const { return run_mirror_backfill(arguments); }
+  int operator()(const StatusArguments& arguments) const { return run_status(arguments); }
 };
 
 }  // namespace

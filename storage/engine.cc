@@ -20,6 +20,17 @@ constexpr std::string_view kComponent = "store";
 // of two million ten-field rows a second, which outlasts the stalls of a disk's sync.
 constexpr uint64_t kPendingBytesMax = 32ULL << 20;
 
+void note_limits(const Table& table, EngineStatus& status) {
+  if (status.limits.size() >= EngineStatus::kLimitsListedMax) return;
+  const TableOptions& options = table.options();
+  if (table.series().size() >= options.series_max) {
+    status.limits.push_back({"series_limit", options.database, options.name, options.series_max});
+  }
+  if (table.column_count() >= options.columns_max) {
+    status.limits.push_back({"column_limit", options.database, options.name, options.columns_max});
+  }
+}
+
 std::string_view table_name_problem(std::string_view name) {
   if (name.empty()) return "is empty";
   if (name.size() > kNameBytesMax) return "is longer than 255 bytes";
@@ -72,6 +83,7 @@ EngineImpl::EngineImpl(EngineOptions options)
       segment_files_(std::make_shared<OpenFiles>(fs_, kOpenSegmentFilesMax)),
       clock_(*options_.clock),
       rows_total_(options_.metrics->counter("varve_rows_total", "Rows durable and visible, since start.")),
+      refused_(*options_.metrics),
       log_bytes_total_(
           options_.metrics->counter("varve_log_payload_bytes_total", "Bytes of rows handed to the log.")),
       flush_seconds_(
@@ -165,6 +177,7 @@ AdmittedWrite EngineImpl::admit(std::vector<RowBatch> batches) {
     auto checked = table->check_batch(std::move(batches[number]), number, write.state_->rejected);
     if (checked.batch.rows() != 0) write.state_->parts.push_back({table, std::move(checked)});
   }
+  refused_.count(write.state_->rejected);
   return write;
 }
 
@@ -363,12 +376,21 @@ EngineStatus EngineImpl::status() const {
     status.memtable_rows += table->memtable_rows();
     status.memtable_bytes += table->memtable_bytes();
     status.tombstones += table->tombstone_count();
+    if (const uint64_t reads = table->read_damage()->count(); reads != 0) {
+      status.damaged_reads += reads;
+      status.damage = table->read_damage()->last();
+    }
+    note_limits(*table, status);
     for (const auto& segment : table->segments()) {
       ++status.segments;
       status.segment_bytes += segment->bytes();
     }
   }
+  if (const size_t tables = all_tables().size(); tables >= options_.tables_max) {
+    status.limits.push_back({"table_limit", {}, {}, options_.tables_max});
+  }
   status.disk_free_bytes = disk_guard_.free_bytes();
+  status.disk_reserve_bytes = disk_guard_.reserve();
   status.retention_suspended_reason = clock_guard_.reason();
   status.wal_sync = options_.wal_sync;
   status.rows_written = rows_total_.value();

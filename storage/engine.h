@@ -135,6 +135,14 @@ struct CompactionStatus {
   uint64_t bytes_flushed = 0;     // the same: by flushes
 };
 
+// A table, or the store, that takes no more of something: rows that would need it are refused.
+struct LimitReached {
+  std::string limit;     // as in RejectedRow::reason: series_limit, column_limit, table_limit
+  std::string database;  // empty for table_limit
+  std::string table;
+  uint64_t max = 0;
+};
+
 struct EngineStatus {
   std::string store_id;  // random, made with the data folder
   Lsn last_lsn = 0;
@@ -151,9 +159,14 @@ struct EngineStatus {
   std::string read_only_reason;  // empty = writes are accepted
   bool failed = false;           // read-only for good: only a restart can tell what reached the disk
   uint64_t disk_free_bytes = 0;
+  uint64_t disk_reserve_bytes = 0;         // with less free there are no writes
   std::string retention_suspended_reason;  // clock_guard.h; empty = retention works
   WalSync wal_sync = WalSync::kGroup;
   CompactionStatus compaction;
+  uint64_t damaged_reads = 0;  // scans that found damage, since start
+  std::string damage;          // what the last of them said
+  static constexpr size_t kLimitsListedMax = 8;
+  std::vector<LimitReached> limits;  // the first few
 };
 
 // One record as a sink sees it; of a delete, without rows.

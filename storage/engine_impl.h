@@ -24,6 +24,7 @@
 #include "storage/disk_guard.h"
 #include "storage/engine.h"
 #include "storage/flush.h"
+#include "storage/refused_rows.h"
 #include "storage/table.h"
 #include "storage/wal/reader.h"
 #include "storage/wal/recovery.h"
@@ -152,6 +153,7 @@ class EngineImpl : public Engine {
   const std::shared_ptr<OpenFiles> segment_files_;
   const Clock& clock_;
   Counter& rows_total_;
+  RefusedRows refused_;
   Counter& log_bytes_total_;
   LatencyHistogram& flush_seconds_;
   LatencyHistogram& compaction_seconds_;

@@ -128,6 +128,10 @@ Result<void> EngineImpl::start() {
   auto& disk_free = metrics.gauge("varve_disk_free_bytes", "Free space of the disk with the data folder.");
   auto& disk_reserve =
       metrics.gauge("varve_disk_reserve_bytes", "Free space below which writes are refused.");
+  auto& headroom = metrics.gauge("varve_disk_headroom_bytes",
+                                 "Free space above that reserve; below 0 writes are refused.");
+  auto& damaged_reads = metrics.total("varve_damaged_reads_total", "Scans that found damage, since start.");
+  auto& log_files = metrics.gauge("varve_wal_files", "Files of the write-ahead log kept.");
   collector_ = metrics.add_collector([&, this] {
     const EngineStatus now = status();
     rows.set(static_cast<double>(now.memtable_rows));
@@ -141,7 +145,10 @@ Result<void> EngineImpl::start() {
     read_only.set(now.read_only_reason.empty() ? 0 : 1);
     suspended.set(now.retention_suspended_reason.empty() ? 0 : 1);
     disk_free.set(static_cast<double>(now.disk_free_bytes));
-    disk_reserve.set(static_cast<double>(disk_guard_.reserve()));
+    disk_reserve.set(static_cast<double>(now.disk_reserve_bytes));
+    headroom.set(static_cast<double>(now.disk_free_bytes) - static_cast<double>(now.disk_reserve_bytes));
+    damaged_reads.set(static_cast<double>(now.damaged_reads));
+    log_files.set(static_cast<double>(now.wal_files));
   });
   apply_thread_ = std::thread([this] { run_apply(); });
   flush_thread_ = std::thread([this] { run_flush(); });

@@ -320,6 +320,11 @@ std::vector<std::shared_ptr<const StoredSegment>> Table::segments() const {
   return segments_;
 }
 
+size_t Table::column_count() const {
+  const std::lock_guard lock(schema_mutex_);
+  return columns_.size();
+}
+
 TableInfo Table::info() const {
   TableInfo info;
   info.database = options_.database;

@@ -16,6 +16,7 @@
 #include "storage/engine.h"
 #include "storage/memtable/encoded_run.h"
 #include "storage/memtable/sorted_run.h"
+#include "storage/read_damage.h"
 #include "storage/series/series_index.h"
 #include "storage/stored_segment.h"
 #include "storage/tombstone/tombstone.h"
@@ -63,6 +64,7 @@ class Table {
 
   // ---- schema ----
   std::vector<ColumnInfo> columns() const;                       // time first
+  size_t column_count() const;                                   // without time, as columns_max counts
   void restore_columns(const std::vector<ColumnInfo>& columns);  // at open, without "time"
   struct FieldRef {
     size_t index;
@@ -95,6 +97,8 @@ class Table {
   TableVersion version() const;
   std::vector<std::shared_ptr<const StoredSegment>> segments() const;
   TableInfo info() const;
+  // Outlives the table: scans do.
+  const std::shared_ptr<ReadDamage>& read_damage() const { return read_damage_; }
 
   // ---- flush ----
   uint64_t memtable_rows() const;
@@ -140,6 +144,7 @@ class Table {
   void sort_segments();  // rows_mutex_ held
 
   const TableOptions options_;
+  const std::shared_ptr<ReadDamage> read_damage_ = std::make_shared<ReadDamage>();
   SeriesIndex series_;
 
   mutable std::mutex schema_mutex_;  // guards the next four

@@ -21,11 +21,15 @@ constexpr size_t kScanAheadBytesMax = 32 << 20;
 struct ScanSnapshot {
   // The version before the series: every series of its rows is then in the snapshot, and those in the order.
   explicit ScanSnapshot(const Table& table)
-      : version(table.version()), series(table.series().snapshot()), order(table.series().order()) {}
+      : version(table.version()),
+        series(table.series().snapshot()),
+        order(table.series().order()),
+        damage(table.read_damage()) {}
 
   const TableVersion version;
   const std::shared_ptr<const SeriesSnapshot> series;
   const std::shared_ptr<const SeriesOrder> order;
+  const std::shared_ptr<ReadDamage> damage;
   std::vector<std::optional<FieldType>> field_types;  // of the wanted fields
   std::vector<std::optional<size_t>> field_indexes;   // the same, in the table
 };
@@ -55,50 +59,11 @@ class TableScan : public Scan {
 
   std::span<const std::optional<FieldType>> field_types() const override { return snapshot_->field_types; }
 
-  Result<bool> next(ScanBlock& block) override {
-    if (!begun_) VARVE_TRY(begin());
-    block = {};
-    while (true) {
-      if (merging_) {
-        VARVE_ASSIGN(merging_, merger_->next_rows(rows_));
-        if (merging_ && hand_out_merged(block)) return true;
-        continue;
-      }
-      if (next_cluster_ == part_.clusters.size()) {
-        if (!next_series()) return false;
-        continue;
-      }
-      const bool begins_series = walk_ != nullptr && next_cluster_ == 0;
-      const Cluster& cluster = part_.clusters[next_cluster_++];
-      current_ = cluster.series;
-      block.series = current_;
-      if (request_.last_row_only && begins_series && hand_out_last_row(block)) return true;
-      if (cluster.to - cluster.from == 1) {
-        VARVE_ASSIGN(const bool handed_out, hand_out_lone(part_.pieces[cluster.from], block));
-        if (handed_out) return true;
-      } else {
-        start_merging(cluster);
-      }
-    }
-  }
-
+  Result<bool> next(ScanBlock& block) override { return snapshot_->damage->watch(next_block(block)); }
   Result<const ColumnVector*> column(size_t field) override {
-    if (!in_place_) return &rows_.columns[field];
-    VARVE_ASSIGN(const ColumnVector* column, sources_in_use_[lone_.source]->load_column(lone_rows_, field));
-    if (column == nullptr || column->type == rows_.columns[field].type) return column;
-    widened_[field] = *column;
-    widened_[field].widen_to_double();
-    return &widened_[field];
+    return snapshot_->damage->watch(read_column(field));
   }
-
-  Result<void> load_rows(ScanBlock& block) override {
-    VARVE_CHECK(block.from_statistics && request_.columns_on_demand);
-    --counters_.blocks_from_statistics;
-    counters_.rows -= block.rows;
-    VARVE_ASSIGN(const bool handed_out, hand_out_rows(lone_, block));
-    VARVE_CHECK(handed_out);  // statistics are of whole pieces that are wanted
-    return {};
-  }
+  Result<void> load_rows(ScanBlock& block) override { return snapshot_->damage->watch(read_rows(block)); }
 
   void skip_series() override {
     if (!request_.newest_first) merging_ = false;
@@ -163,6 +128,51 @@ class TableScan : public Scan {
   }
 
  private:
+  Result<bool> next_block(ScanBlock& block) {
+    if (!begun_) VARVE_TRY(begin());
+    block = {};
+    while (true) {
+      if (merging_) {
+        VARVE_ASSIGN(merging_, merger_->next_rows(rows_));
+        if (merging_ && hand_out_merged(block)) return true;
+        continue;
+      }
+      if (next_cluster_ == part_.clusters.size()) {
+        if (!next_series()) return false;
+        continue;
+      }
+      const bool begins_series = walk_ != nullptr && next_cluster_ == 0;
+      const Cluster& cluster = part_.clusters[next_cluster_++];
+      current_ = cluster.series;
+      block.series = current_;
+      if (request_.last_row_only && begins_series && hand_out_last_row(block)) return true;
+      if (cluster.to - cluster.from == 1) {
+        VARVE_ASSIGN(const bool handed_out, hand_out_lone(part_.pieces[cluster.from], block));
+        if (handed_out) return true;
+      } else {
+        start_merging(cluster);
+      }
+    }
+  }
+
+  Result<const ColumnVector*> read_column(size_t field) {
+    if (!in_place_) return &rows_.columns[field];
+    VARVE_ASSIGN(const ColumnVector* column, sources_in_use_[lone_.source]->load_column(lone_rows_, field));
+    if (column == nullptr || column->type == rows_.columns[field].type) return column;
+    widened_[field] = *column;
+    widened_[field].widen_to_double();
+    return &widened_[field];
+  }
+
+  Result<void> read_rows(ScanBlock& block) {
+    VARVE_CHECK(block.from_statistics && request_.columns_on_demand);
+    --counters_.blocks_from_statistics;
+    counters_.rows -= block.rows;
+    VARVE_ASSIGN(const bool handed_out, hand_out_rows(lone_, block));
+    VARVE_CHECK(handed_out);  // statistics are of whole pieces that are wanted
+    return {};
+  }
+
   struct Source {
     TimeRange time;
     uint64_t row_count = 0;

@@ -337,6 +337,24 @@ void add_mirror(CLI::App& app, MirrorBackfillArguments& out) {
       "after a restart. Rows sent twice do no harm.");
 }
 
+void add_status(CLI::App& app, StatusArguments& out) {
+  CLI::App& command = *app.add_subcommand("status", "One screen on how a running server is.");
+  command.add_option("--url", out.url, "Address of the server")->type_name("URL")->capture_default_str();
+  command.add_option("--token", out.token, "Sent as Authorization: Bearer TOKEN")->type_name("TOKEN");
+  CLI::Option* const watch =
+      command.add_option("--watch", out.watch, "Draw it again each so often, until Ctrl-C")
+          ->type_name("DURATION");
+  command.add_option("--format", out.format, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->type_name("FORMAT")
+      ->capture_default_str();
+  command
+      .add_flag("--ready", out.ready,
+                "Only whether it takes requests (/readyz): exit code 0 or 1, for health checks")
+      ->excludes(watch);
+  command.footer("Examples:\n  varve status --watch 2s\n  varve status --ready --url http://127.0.0.1:8484");
+}
+
 ExitNow bad_arguments(std::string text) {
   for (char& c : text) {
     if (c == '\n') c = ' ';  // errors are one line
@@ -369,6 +387,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   ReplayArguments replay;
   QuarantineArguments quarantine;
   MirrorBackfillArguments backfill;
+  StatusArguments status;
   std::string rate = "max", shell;
   app.set_version_flag("--version", "varve " VARVE_VERSION);
   app.require_subcommand(1);
@@ -384,6 +403,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   add_replay(app, replay);
   add_quarantine(app, quarantine);
   add_mirror(app, backfill);
+  add_status(app, status);
   add_completion(app, shell);
   try {
     app.parse(argc, argv);
@@ -410,6 +430,7 @@ Command parse_arguments(int argc, const char* const* argv) {
   if (app.got_subcommand("replay")) return replay;
   if (app.got_subcommand("quarantine")) return quarantine;
   if (app.got_subcommand("mirror")) return backfill;
+  if (app.got_subcommand("status")) return status;
   if (produce.csv.empty() == produce.simulate.empty())
     return bad_arguments("produce needs --csv FILE or --simulate KIND");
   if (!parse_rate(rate, produce.rate))

@@ -71,6 +71,14 @@ struct IngestArguments {
   std::string token;
 };
 
+struct StatusArguments {
+  std::string url = "http://127.0.0.1:8484";
+  std::string token;
+  std::string watch;             // a duration; empty = once
+  std::string format = "table";  // table | json
+  bool ready = false;            // only whether it is ready
+};
+
 struct CheckArguments {
   std::string data;
   bool repair = false;
@@ -116,7 +124,7 @@ struct ExitNow {
 
 using Command = std::variant<ExitNow, ServeArguments, DemoArguments, ProduceArguments, ImportArguments,
                              QueryArguments, IngestArguments, CheckArguments, BackupArguments,
-                             ReplayArguments, QuarantineArguments, MirrorBackfillArguments>;
+                             ReplayArguments, QuarantineArguments, MirrorBackfillArguments, StatusArguments>;
 
 constexpr int kExitFine = 0;
 constexpr int kExitFailed = 1;

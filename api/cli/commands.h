@@ -21,5 +21,6 @@ int run_replay(const ReplayArguments& arguments);
 int run_backup(const BackupArguments& arguments);
 int run_quarantine(const QuarantineArguments& arguments);
 int run_mirror_backfill(const MirrorBackfillArguments& arguments);
+int run_status(const StatusArguments& arguments);
 
 }  // namespace varve

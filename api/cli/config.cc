@@ -8,6 +8,7 @@
 #include <limits>
 #include <set>
 
+#include "api/cli/config_log.h"
 #include "api/cli/config_process.h"
 #include "api/cli/config_reader.h"
 #include "api/cli/config_streams.h"
@@ -262,6 +263,7 @@ Result<Config> read_root(const toml::table& root, Source source) {
   const toml::table* const server = reader.table("server");
   const toml::table* const storage = reader.table("storage");
   const toml::table* const query = reader.table("query");
+  const toml::table* const log = reader.table("log");
   const std::vector<const toml::table*> kafka = reader.tables("kafka");
   const std::vector<const toml::table*> mirrors = reader.tables("mirror");
   const std::vector<const toml::table*> outs = reader.tables("kafka_out");
@@ -289,6 +291,7 @@ Result<Config> read_root(const toml::table& root, Source source) {
   }
   VARVE_TRY(check_streams(config, kafka, outs, source.file));
   VARVE_TRY(read_query(query != nullptr ? *query : kNothing, source, config.query));
+  VARVE_TRY(read_log(log != nullptr ? *log : kNothing, source.file, source.known, config.log));
   return config;
 }
 
@@ -421,6 +424,7 @@ std::vector<std::string> known_config_keys() {
   (void)read_mirror(kNothing, "mirror.0", "mirror.", source);
   (void)read_kafka_out(kNothing, "kafka_out.0", "kafka_out.", kNoFile, &known);
   (void)read_query(kNothing, source, config.query);
+  (void)read_log(kNothing, kNoFile, &known, config.log);
   std::erase(known, "storage.tables");
   return known;
 }

@@ -16,6 +16,7 @@
 #include "ingest/kafka/out_sink.h"
 #include "ingest/kafka/source.h"
 #include "ingest/mirror/mirror.h"
+#include "storage/base/log.h"
 #include "storage/engine.h"
 
 namespace varve {
@@ -26,6 +27,11 @@ struct ServerConfig {
   bool insecure = false;
 };
 
+struct LogConfig {
+  LogFormat format = LogFormat::kConsole;
+  LogLevel level = LogLevel::kInfo;
+};
+
 struct Config {
   ServerConfig server;
   EngineOptions storage;
@@ -33,6 +39,7 @@ struct Config {
   std::vector<MirrorOptions> mirrors;
   std::vector<KafkaOutOptions> kafka_outs;
   QueryOptions query;
+  LogConfig log;
 };
 
 // Without a path the defaults hold. `overrides` are KEY=VALUE as after --set: a path like kafka.0.brokers, and a TOML value or, failing that, a

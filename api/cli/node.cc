@@ -80,12 +80,12 @@ void Node::say_durability(const EngineOptions& storage) {
     return;
   }
   constexpr std::string_view kHelp = "Time of one 4 KiB fdatasync, measured at the start.";
-  const auto gauge = [&](const char* quantile, int64_t ns) {
-    metrics_.gauge("varve_disk_sync_seconds", kHelp, {{"quantile", quantile}})
+  const auto gauge = [&](const char* percentile, int64_t ns) {
+    metrics_.gauge("varve_disk_sync_seconds", kHelp, {{"percentile", percentile}})
         .set(static_cast<double>(ns) / kNsPerSecond);
   };
-  gauge("0.5", times->p50_ns);
-  gauge("0.99", times->p99_ns);
+  gauge("50", times->p50_ns);
+  gauge("99", times->p99_ns);
   log_info(kComponent, fmt::format("a disk sync of 4 KiB takes {} us, {} us at worst ({} tries)",
                                    times->p50_ns / kNsPerUs, times->p99_ns / kNsPerUs, times->count));
   if (times->suspect()) {

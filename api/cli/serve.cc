@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/cli/commands.h"
+#include "api/cli/config_log.h"
 #include "api/cli/node.h"
 #include "api/cli/signals.h"
 #include "api/cli/terminal.h"
@@ -16,6 +17,7 @@ constexpr int64_t kLookNs = kNsPerSecond / 2;  // at the store; how late its fai
 // Why the store failed; empty = a signal said stop.
 std::string wait_for_stop(const Signals& signals, const Node& node) {
   while (true) {
+    log_repeats();
     const auto signal = signals.wait(kLookNs);
     if (!signal) {
       if (std::string failure = node.failure(); !failure.empty()) return failure;
@@ -36,6 +38,7 @@ int run_serve(const ServeArguments& arguments) {
     print_error(config.error().message);
     return kExitFailed;
   }
+  apply_log(config->log);
   if (arguments.dry_run > 0) return run_dry_run(*config, arguments.dry_run, signals);
   const auto node = Node::start(*config);
   if (!node) {
@@ -47,6 +50,7 @@ int run_serve(const ServeArguments& arguments) {
   const std::string failure = wait_for_stop(signals, **node);
   log_info("varve", "stopping");
   (*node)->stop();
+  log_repeats(true);
   log_info("varve", "stopped");
   if (failure.empty()) return kExitFine;
   print_error(failure);

@@ -1,10 +1,9 @@
-// GET /healthz (alive), /readyz (recovered; 200 as long as queries work, 503 when the store has failed), /metrics (Prometheus text).
+// GET /healthz (alive), /readyz (recovered; 200 as long as queries work, 503 when the store has failed;
+// with a line for each problem), /metrics (Prometheus text).
 #include <fmt/format.h>
-#include <unistd.h>
-
-#include <cstdio>
 
 #include "api/http/routes.h"
+#include "api/http/status_metrics.h"
 
 namespace varve {
 namespace {
@@ -20,19 +19,14 @@ HttpResponse text(std::string_view content_type, std::string body) {
   return response;
 }
 
-double resident_bytes() {
-  std::FILE* const file = std::fopen("/proc/self/statm", "re");
-  if (file == nullptr) return 0;
-  long total_pages = 0, resident_pages = 0;
-  const int read = std::fscanf(file, "%ld %ld", &total_pages, &resident_pages);
-  (void)std::fclose(file);
-  return read == 2 ? static_cast<double>(resident_pages) * static_cast<double>(sysconf(_SC_PAGESIZE)) : 0;
-}
-
-HttpResponse readiness(const EngineStatus& store) {
+HttpResponse readiness(const EngineStatus& store, const std::vector<Problem>& problems) {
   std::string body = store.failed ? "failed\n" : "ready\n";
   if (!store.read_only_reason.empty()) body += "read-only: " + store.read_only_reason + "\n";
   body += fmt::format("durability: {}\n", durability(store.wal_sync));
+  for (const Problem& problem : problems) {
+    body += fmt::format("problem {}: {}{}{}; {}\n", problem.code, problem.subject,
+                        problem.subject.empty() ? "" : ": ", problem.reason, problem.remedy);
+  }
   HttpResponse response = text("text/plain", std::move(body));
   if (store.failed) response.status = 503;
   return response;
@@ -52,21 +46,18 @@ std::string_view durability(WalSync sync) {
   return "";
 }
 
-void add_health_routes(Router& router, const HttpServices& services) {
+void add_health_routes(Router& router, const HttpServices& services, ProblemWatch& problems) {
   MetricsRegistry& metrics = *services.metrics;
-  metrics.gauge("varve_info", "Always 1; the version is a label.", {{"version", VARVE_VERSION}}).set(1);
-  Gauge& uptime = metrics.gauge("varve_uptime_seconds", "Seconds since the server began to serve.");
-  Gauge& memory = metrics.gauge("varve_resident_memory_bytes", "Resident memory of the process.");
   router.add({"GET", "/metrics", "metrics",
-              [&metrics, &uptime, &memory, &clock = *services.clock,
-               started = services.clock->monotonic_ns()](const HttpRequest&) {
-                uptime.set(static_cast<double>(clock.monotonic_ns() - started) / kNsPerSecond);
-                memory.set(resident_bytes());
+              [&metrics, status = std::make_shared<StatusMetrics>(services, problems)](const HttpRequest&) {
+                status->refresh();
                 return text(kMetricsType, metrics.render());
               }});
   router.add({"GET", "/healthz", "health", [](const HttpRequest&) { return text("text/plain", "ok\n"); }});
-  router.add({"GET", "/readyz", "health",
-              [&engine = *services.engine](const HttpRequest&) { return readiness(engine.status()); }});
+  router.add({"GET", "/readyz", "health", [&services, &problems](const HttpRequest&) {
+                const EngineStatus store = services.engine->status();
+                return readiness(store, problems.now(store, services.sources(), services.mirrors()));
+              }});
 }
 
 }  // namespace varve

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/http/exchange.h"
+#include "api/http/problems.h"
 #include "api/http/server.h"
 #include "api/http/workers.h"
 
@@ -35,12 +36,12 @@ class Router {
 // Statements run on `query_threads`, which outlive the answers.
 void add_query_routes(Router& router, const HttpServices& services, Workers& query_threads);
 void add_write_routes(Router& router, const HttpServices& services);
-void add_status_routes(Router& router, const HttpServices& services);
+void add_status_routes(Router& router, const HttpServices& services, ProblemWatch& problems);
 void add_ingest_routes(Router& router, const HttpServices& services);  // for operators: family "admin"
 // What an acknowledged write means.
 std::string_view durability(WalSync sync);
 void add_mirror_routes(Router& router, const HttpServices& services);
-void add_health_routes(Router& router, const HttpServices& services);
+void add_health_routes(Router& router, const HttpServices& services, ProblemWatch& problems);
 void add_influx_routes(Router& router, const HttpServices& services, Workers& query_threads);
 void add_quarantine_routes(Router& router, const HttpServices& services);
 // Statements run on `query_threads`.

@@ -19,6 +19,8 @@
 #include "api/http/errors.h"
 #include "api/http/gate.h"
 #include "api/http/message.h"
+#include "api/http/problems.h"
+#include "api/http/request_metrics.h"
 #include "api/http/routes.h"
 #include "api/http/workers.h"
 #include "storage/base/log.h"
@@ -47,7 +49,7 @@ class TaskQueue final : public httplib::TaskQueue {
 
 class HttplibServer final : public HttpServer {
  public:
-  explicit HttplibServer(MetricsRegistry& metrics) : metrics_(metrics) {}
+  explicit HttplibServer(MetricsRegistry& metrics) : request_metrics_(metrics) {}
   ~HttplibServer() override { HttplibServer::stop(); }
 
   Result<void> bind(const HttpOptions& options);
@@ -63,13 +65,13 @@ class HttplibServer final : public HttpServer {
   HttpResponse dispatch(const HttpRequest& request, std::string& family);
   BodyRead read_body(const Request& request, const Response& response, const httplib::ContentReader* reader,
                      std::string& body, size_t& taken);
-  void count(const std::string& family, int status, int64_t elapsed_ns);
 
-  MetricsRegistry& metrics_;
+  RequestMetrics request_metrics_;
   httplib::Server server_;
   uint16_t port_ = 0;
   BodyBudget budget_;
   HttpServices services_;
+  std::unique_ptr<ProblemWatch> problems_;  // made by serve()
   Workers query_threads_{WorkerLimits{}};  // at most one a worker that serves a connection
   Router router_;                          // filled before ready_ is set, constant after
   std::atomic<bool> ready_{false};
@@ -140,10 +142,11 @@ void HttplibServer::serve(HttpServices services) {
   services_ = std::move(services);
   add_query_routes(router_, services_, query_threads_);
   add_write_routes(router_, services_);
-  add_status_routes(router_, services_);
+  problems_ = std::make_unique<ProblemWatch>(services_);
+  add_status_routes(router_, services_, *problems_);
   add_ingest_routes(router_, services_);
   add_mirror_routes(router_, services_);
-  add_health_routes(router_, services_);
+  add_health_routes(router_, services_, *problems_);
   add_influx_routes(router_, services_, query_threads_);
   add_grafana_routes(router_, services_, query_threads_);
   add_quarantine_routes(router_, services_);
@@ -163,6 +166,7 @@ void HttplibServer::stop() {
     std::this_thread::sleep_for(kStopCheck);
   }
   acceptor_.join();
+  if (problems_) problems_->stop();  // it asks the services
 }
 
 HttpResponse HttplibServer::dispatch(const HttpRequest& request, std::string& family) {
@@ -194,7 +198,7 @@ void HttplibServer::handle(const Request& request, Response& response, const htt
   const HttpError wrong = refusal(request);
   to_response(wrong.code.empty() ? dispatch(ours, family) : error_response(wrong), response);
   budget_.give_back(taken);
-  count(family, response.status, real_clock().monotonic_ns() - begin);
+  request_metrics_.count(family, response.status, real_clock().monotonic_ns() - begin);
 }
 
 BodyRead HttplibServer::read_body(const Request& request, const Response& response,
@@ -220,18 +224,6 @@ BodyRead HttplibServer::read_body(const Request& request, const Response& respon
   if (complete || outcome != BodyRead::kOk) return outcome;
   if (response.status == 413) return BodyRead::kTooLarge;
   return response.status == 415 ? BodyRead::kUnsupported : BodyRead::kBroken;
-}
-
-void HttplibServer::count(const std::string& family, int status, int64_t elapsed_ns) {
-  metrics_
-      .counter("varve_http_requests_total", "HTTP requests answered.",
-               {{"family", family}, {"status", std::to_string(status)}})
-      .add();
-  metrics_
-      .histogram("varve_http_request_seconds",
-                 "From the request's headers to its answer, or to an answer's first byte.",
-                 {{"family", family}})
-      .observe_ns(elapsed_ns);
 }
 
 }  // namespace

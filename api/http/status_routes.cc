@@ -207,26 +207,42 @@ class QuarantineCount {
   uint64_t rows_ = 0;
 };
 
-Json status_json(const HttpServices& services, int64_t started_ns, uint64_t http_rejected,
-                 uint64_t quarantined) {
+Json problems_json(const std::vector<Problem>& problems) {
+  Json all = Json::array();
+  for (const Problem& problem : problems) {
+    all.push_back({{"code", problem.code},
+                   {"subject", problem.subject},
+                   {"since", format_timestamp(problem.since_ns)},
+                   {"reason", problem.reason},
+                   {"remedy", problem.remedy}});
+  }
+  return all;
+}
+
+Json status_json(const HttpServices& services, ProblemWatch& watch, int64_t started_ns,
+                 uint64_t http_rejected, uint64_t quarantined) {
   const EngineStatus store = services.engine->status();
+  const std::vector<SourceStatus> source_list = services.sources();
+  const std::vector<MirrorStatus> mirror_list = services.mirrors();
   Json sources = Json::array();
   uint64_t rejected = http_rejected;
-  for (const SourceStatus& source : services.sources()) {
+  for (const SourceStatus& source : source_list) {
     rejected += source.rejected_total;
     sources.push_back(source_json(source));
   }
   Json mirrors = Json::array();
-  for (const MirrorStatus& mirror : services.mirrors()) mirrors.push_back(mirror_json(mirror));
+  for (const MirrorStatus& mirror : mirror_list) mirrors.push_back(mirror_json(mirror));
   const int64_t uptime_ns = services.clock->monotonic_ns() - started_ns;
   return {{"version", VARVE_VERSION},
           {"uptime_seconds", uptime_ns / kNsPerSecond},
           {"ready", !store.failed},
           {"failed", store.failed},
+          {"problems", problems_json(watch.now(store, source_list, mirror_list))},
           {"read_only_reason", store.read_only_reason},
           {"retention_suspended_reason", store.retention_suspended_reason},
           {"durability", durability(store.wal_sync)},
           {"disk_free_bytes", store.disk_free_bytes},
+          {"disk_reserve_bytes", store.disk_reserve_bytes},
           {"store_id", store.store_id},
           {"ingest",
            {{"rows_total", store.rows_written},
@@ -247,7 +263,7 @@ Json status_json(const HttpServices& services, int64_t started_ns, uint64_t http
 
 }  // namespace
 
-void add_status_routes(Router& router, const HttpServices& services) {
+void add_status_routes(Router& router, const HttpServices& services, ProblemWatch& problems) {
   const Engine& engine = *services.engine;
   router.add(
       {"GET", "/api/v1/tables", "tables", [&engine](const HttpRequest&) { return list_tables(engine); }});
@@ -256,9 +272,10 @@ void add_status_routes(Router& router, const HttpServices& services) {
               }});
   const Counter& rejected = http_rows_rejected(*services.metrics);
   router.add({"GET", "/api/v1/status", "status",
-              [&services, &rejected, started = services.clock->monotonic_ns(),
+              [&services, &problems, &rejected, started = services.clock->monotonic_ns(),
                quarantined = std::make_shared<QuarantineCount>(engine)](const HttpRequest&) {
-                return answer(status_json(services, started, rejected.value(), quarantined->rows()));
+                return answer(
+                    status_json(services, problems, started, rejected.value(), quarantined->rows()));
               }});
 }
 

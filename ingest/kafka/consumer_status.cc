@@ -26,6 +26,7 @@ bool ConsumerLoop::describe(SourceStatus& status) const {
   if (failure_) return say("halted", failure_->message);
   if (paused_) return say("paused", refusal_.empty() ? "the store is slow to finish writes" : refusal_);
   if (!consumer_->unreachable().empty()) {
+    status.broker_unreachable = true;
     return say("connecting", fmt::format("cannot reach {}: {}", options_.brokers, consumer_->unreachable()));
   }
   if (!assign_problem_.empty()) return say("connecting", assign_problem_);
@@ -86,6 +87,7 @@ void ConsumerLoop::publish_status() {
   const std::lock_guard lock(status_mutex_);
   status_.state = std::move(fresh.state);
   status_.detail = std::move(fresh.detail);
+  status_.broker_unreachable = fresh.broker_unreachable;
   status_.partitions = std::move(fresh.partitions);
   status_.messages_per_second = message_rate_.add(now, status_.messages_total);
   status_.rows_per_second = row_rate_.add(now, status_.rows_total);

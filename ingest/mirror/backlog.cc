@@ -10,6 +10,7 @@ void BacklogMeter::note(int64_t now_ns, Lsn durable, uint64_t rows) {
   now_ns_ = now_ns;
   if (!samples_.empty() && samples_.back().durable == durable) {
     samples_.back().last_ns = now_ns;
+    samples_.back().rows = rows;  // rows are counted a moment after their record is durable
     return;
   }
   if (samples_.size() == kSamplesMax) {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "storage/base/check.h"
+#include "storage/base/utf8.h"
 
 namespace varve {
 namespace {
@@ -30,7 +31,7 @@ std::string render_labels(const MetricLabels& labels) {
   std::string out;
   for (const auto& [name, value] : labels) {
     if (!out.empty()) out += ',';
-    out += fmt::format("{}=\"{}\"", name, escape(value, true));
+    out += fmt::format("{}=\"{}\"", name, escape(valid_utf8(value), true));
   }
   return out;
 }
@@ -93,13 +94,19 @@ MetricsRegistry::Metric& MetricsRegistry::metric(std::string_view name, std::str
   const std::lock_guard lock(mutex_);
   auto [family, is_new] = families_.try_emplace(std::string(name), Family{kind, std::string(help), {}});
   VARVE_CHECK(family->second.kind == kind);
-  const std::string key = render_labels(labels);
-  auto [entry, added] = family->second.metrics.try_emplace(key);
+  std::string key = render_labels(labels);
+  auto& series = family->second.metrics;
+  if (series.size() >= kSeriesPerFamilyMax && !series.contains(key)) {
+    MetricLabels other = labels;
+    for (auto& [label, value] : other) value = "other";
+    key = render_labels(other);
+  }
+  auto [entry, added] = series.try_emplace(key);
   Metric& metric = entry->second;
   if (added) {
     metric.labels = key;
     if (kind == Kind::kCounter) metric.counter = std::make_unique<Counter>();
-    if (kind == Kind::kGauge) metric.gauge = std::make_unique<Gauge>();
+    if (kind == Kind::kGauge || kind == Kind::kTotal) metric.gauge = std::make_unique<Gauge>();
     if (kind == Kind::kHistogram) metric.histogram = std::make_unique<LatencyHistogram>();
   }
   return metric;
@@ -111,6 +118,10 @@ Counter& MetricsRegistry::counter(std::string_view name, std::string_view help, 
 
 Gauge& MetricsRegistry::gauge(std::string_view name, std::string_view help, MetricLabels labels) {
   return *metric(name, help, Kind::kGauge, labels).gauge;
+}
+
+Gauge& MetricsRegistry::total(std::string_view name, std::string_view help, MetricLabels labels) {
+  return *metric(name, help, Kind::kTotal, labels).gauge;
 }
 
 LatencyHistogram& MetricsRegistry::histogram(std::string_view name, std::string_view help,
@@ -137,7 +148,7 @@ std::string MetricsRegistry::render() {
   const std::lock_guard lock(mutex_);
   std::string out;
   for (const auto& [name, family] : families_) {
-    constexpr std::string_view kKindNames[] = {"counter", "gauge", "histogram"};
+    constexpr std::string_view kKindNames[] = {"counter", "gauge", "counter", "histogram"};
     out += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, escape(family.help, false), name,
                        kKindNames[static_cast<size_t>(family.kind)]);
     for (const auto& [key, metric] : family.metrics) {
@@ -146,6 +157,7 @@ std::string MetricsRegistry::render() {
           append_sample(out, name, metric.labels, static_cast<double>(metric.counter->value()));
           break;
         case Kind::kGauge:
+        case Kind::kTotal:
           append_sample(out, name, metric.labels, metric.gauge->value());
           break;
         case Kind::kHistogram:

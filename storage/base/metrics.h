@@ -1,6 +1,8 @@
 // Counters, gauges and histograms, written by any thread and read as Prometheus text (exposition format 0.0.4).
 // A registry owns its metrics for its lifetime, so references handed out stay valid. Asking twice for the same name
 // and labels gives the same metric. Names follow Prometheus: varve_ prefix, base units, _total on counters.
+// Bounded: a family holds kSeriesPerFamilyMax label sets. One more gets the values "other": its counts are added there,
+// and a gauge there is of no use (who sets gauges by an unbounded label must bound it, as TableLabels does).
 // Threads: any.
 #pragma once
 
@@ -55,8 +57,13 @@ class LatencyHistogram {
 
 class MetricsRegistry {
  public:
+  static constexpr size_t kSeriesPerFamilyMax =
+      1000;  // guessed: what a scrape of some 100 KB a family may hold
+
   Counter& counter(std::string_view name, std::string_view help, MetricLabels labels = {});
   Gauge& gauge(std::string_view name, std::string_view help, MetricLabels labels = {});
+  // A count kept elsewhere, which a collector sets: shown as a counter.
+  Gauge& total(std::string_view name, std::string_view help, MetricLabels labels = {});
   LatencyHistogram& histogram(std::string_view name, std::string_view help, MetricLabels labels = {});
   // Called before each rendering, to set gauges that are cheaper to read than to keep. Returns an id for remove.
   uint64_t add_collector(std::function<void()> collect);
@@ -65,7 +72,7 @@ class MetricsRegistry {
   std::string render();  // HELP and TYPE before the samples, a metric's lines together
 
  private:
-  enum class Kind { kCounter, kGauge, kHistogram };
+  enum class Kind { kCounter, kGauge, kTotal, kHistogram };
   struct Metric {
     std::string labels;  // rendered: a="b",c="d"
     std::unique_ptr<Counter> counter;

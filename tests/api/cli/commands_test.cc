@@ -126,7 +126,7 @@ TEST_F(Commands, ServeSaysWhatASyncCostsAndWhatRelaxedMeans) {
       << server->err();
   EXPECT_THAT(server->err(), HasSubstr("storage.wal_sync = relaxed: writes are acknowledged before"));
   EXPECT_THAT(http_get(url() + "/readyz").body, HasSubstr("durability: relaxed"));
-  EXPECT_THAT(http_get(url() + "/metrics").body, HasSubstr("varve_disk_sync_seconds{quantile=\"0.5\"}"));
+  EXPECT_THAT(http_get(url() + "/metrics").body, HasSubstr("varve_disk_sync_seconds{percentile=\"50\"}"));
 }
 
 TEST_F(Commands, ServeAnswersQueriesWhileTheBrokerIsAway) {

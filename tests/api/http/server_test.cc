@@ -288,7 +288,7 @@ TEST_F(Http, AnswersHealthMetricsAndPing) {
   EXPECT_EQ(metrics.headers.at("content-type"), "text/plain; version=0.0.4; charset=utf-8");
   EXPECT_THAT(metrics.body, HasSubstr("varve_http_requests_total{family=\"health\",status=\"200\"} 2"));
   EXPECT_THAT(metrics.body, HasSubstr("# TYPE varve_http_request_seconds histogram"));
-  EXPECT_THAT(metrics.body, HasSubstr("varve_resident_memory_bytes"));
+  EXPECT_THAT(metrics.body, HasSubstr("process_resident_memory_bytes"));
   const RawAnswer ping = get(port(), "/ping");
   EXPECT_EQ(ping.status, 204);
   EXPECT_THAT(ping.headers.at("x-influxdb-version"), HasSubstr("1.8"));

@@ -47,5 +47,13 @@ TEST(Pacer, SpreadsRowsOverTime) {
   EXPECT_EQ(Pacer(0).take(0, 1'000'000), 0);
 }
 
+TEST(BacklogMeter, RowsCountedAfterTheirRecordWasSeenAreNotMissed) {
+  BacklogMeter meter;
+  meter.note(0, 0, 0);
+  meter.note(kNsPerSecond, 1, 0);
+  meter.note(2 * kNsPerSecond, 1, 7);
+  EXPECT_EQ(meter.behind(0).rows, 7U);
+}
+
 }  // namespace
 }  // namespace varve

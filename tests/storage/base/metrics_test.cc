@@ -99,5 +99,31 @@ TEST(Metrics, MayBeWrittenWhileRendered) {
   EXPECT_THAT(registry.render(), HasSubstr("h_seconds_count 4000\n"));
 }
 
+TEST(Metrics, AFamilyIsBoundedAndWhatIsBeyondIsOther) {
+  MetricsRegistry registry;
+  for (size_t i = 0; i < 3 * MetricsRegistry::kSeriesPerFamilyMax; ++i) {
+    registry.counter("c_total", "C.", {{"who", std::to_string(i)}}).add();
+    registry.histogram("h_seconds", "H.", {{"who", std::to_string(i)}}).observe_ns(1);
+  }
+  registry.counter("c_total", "C.", {{"who", "0"}}).add();  // one that was there
+  const std::string text = registry.render();
+  size_t series = 0;
+  for (size_t at = text.find("\nc_total{"); at != std::string::npos; at = text.find("\nc_total{", at + 1))
+    ++series;
+  EXPECT_EQ(series, MetricsRegistry::kSeriesPerFamilyMax + 1);
+  EXPECT_THAT(text, HasSubstr("c_total{who=\"other\"} 2000\n"));
+  EXPECT_THAT(text, HasSubstr("c_total{who=\"0\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("h_seconds_count{who=\"other\"} 2000\n"));
+}
+
+TEST(Metrics, TotalsAreShownAsCountersAndBrokenTextAsReplacementCharacters) {
+  MetricsRegistry registry;
+  registry.total("cpu_seconds_total", "C.").set(1.25);
+  registry.gauge("g", "G.", {{"table", "a\xff"}}).set(1);
+  const std::string text = registry.render();
+  EXPECT_THAT(text, HasSubstr("# TYPE cpu_seconds_total counter\ncpu_seconds_total 1.25\n"));
+  EXPECT_THAT(text, HasSubstr("g{table=\"a\xef\xbf\xbd\"} 1\n"));
+}
+
 }  // namespace
 }  // namespace varve
