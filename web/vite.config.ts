@@ -8,5 +8,5 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
   },
-  server: { proxy: { '/api': 'http://127.0.0.1:8484' } },
+  server: { proxy: { '/api': 'http://127.0.0.1:8484', '/query': 'http://127.0.0.1:8484' } },
 });
