@@ -153,7 +153,9 @@ function sourceFlow(source: Source, rates: Rates, at: number): Flow {
 
 // What no source of the configuration brought came over HTTP.
 function httpFlow(status: Status, sources: readonly Source[], all: number | undefined): Flow {
-  const known = sources.reduce((sum, source) => sum + (source.rows_total ?? 0), 0);
+  // Refused input is rows, too: of the quarantine.
+  const refused = status.ingest?.rejected_total ?? 0;
+  const known = sources.reduce((sum, source) => sum + (source.rows_total ?? 0), refused);
   const total = status.ingest?.rows_total;
   const rows = total === undefined ? undefined : Math.max(0, total - known);
   const only = sources.length === 0;
