@@ -19,7 +19,9 @@ export interface Fault {
 }
 
 interface Props {
-  text: string;
+  text: string; // that the address says
+  revision: number; // when this changes the text is put in again, whatever was written meanwhile
+  draft: string; // that is written
   language: Language;
   tables: TableDetail[];
   fault: Fault | undefined;
@@ -51,7 +53,7 @@ function faultRange(text: string, { position, hint }: Fault): { from: number; to
 }
 
 export function Editor(props: Props) {
-  const { text, language, fault, focusSignal } = props;
+  const { text, revision, language, fault, focusSignal } = props;
   const latest = useRef(props);
   latest.current = props;
   const host = useRef<HTMLDivElement>(null);
@@ -67,10 +69,10 @@ export function Editor(props: Props) {
       const focused = document.activeElement === plain.current;
       const root = host.current.shadowRoot ?? host.current.attachShadow({ mode: 'open', delegatesFocus: true });
       made = mount(root, {
-        text: latest.current.text,
+        text: latest.current.draft,
         label: LABELS[language],
         onChange: (changed) => latest.current.onText(changed),
-        onRun: () => latest.current.onRun(),
+        onRun: () => runNow(),
         complete: (all, at) => completionsAt(all, at, latest.current.language, latest.current.tables),
         values: (place) => (place.values === undefined ? Promise.resolve([]) : tagValues(place.values)),
       });
@@ -85,8 +87,18 @@ export function Editor(props: Props) {
     };
   }, [language]);
 
-  useEffect(() => editor?.text(text), [editor, text]);
-  useEffect(() => editor?.error(fault && faultRange(latest.current.text, fault)), [editor, fault]);
+  // The editor's text goes out, never straight back in: what is typed meanwhile would be lost.
+  const ran = useRef<string>();
+  const runNow = (): void => {
+    ran.current = latest.current.draft;
+    latest.current.onRun();
+  };
+  useEffect(() => {
+    if (text !== ran.current) editor?.text(text);
+    ran.current = undefined;
+  }, [text]);
+  useEffect(() => editor?.text(text), [revision]);
+  useEffect(() => editor?.error(fault && faultRange(latest.current.draft, fault)), [editor, fault]);
   useEffect(() => {
     if (focusSignal > 0) (editor ?? plain.current)?.focus();
   }, [focusSignal]);
@@ -101,12 +113,12 @@ export function Editor(props: Props) {
           rows={5}
           spellcheck={false}
           autocapitalize="off"
-          value={text}
+          value={props.draft}
           onInput={(event) => props.onText(event.currentTarget.value)}
           onKeyDown={(event) => {
             if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
             event.preventDefault();
-            props.onRun();
+            runNow();
           }}
         />
       )}

@@ -93,6 +93,7 @@ function Ready({ query, tables, connected }: { query: URLSearchParams; tables: T
   }, [polled.data]);
   const outcome = kept?.text === text ? kept.outcome : undefined;
 
+  const [revision, setRevision] = useState(0);
   const show = (change: Partial<ExploreState>): void => {
     setPlan(undefined);
     go(hashFrom({ ...asked, ...change }));
@@ -116,8 +117,13 @@ function Ready({ query, tables, connected }: { query: URLSearchParams; tables: T
     const csv = asked.language === 'sql' ? await queryCsv(text, params) : csvOf(outcome.answer);
     download('varve.csv', 'text/csv', csv);
   };
+  const replaceDraft = (next: string): void => {
+    setDraft(next);
+    setRevision((n) => n + 1);
+  };
   const choose = (next: ChartChoice): void => {
     setChoice(next);
+    replaceDraft(chartText(next, asked.language));
     show({ text: chartText(next, asked.language) });
   };
   const language = (next: Language): void => {
@@ -152,7 +158,9 @@ function Ready({ query, tables, connected }: { query: URLSearchParams; tables: T
         </h2>
         {choice !== undefined && <ChartBuilder tables={tables} choice={choice} onChoice={choose} />}
         <Editor
-          text={draft}
+          text={text}
+          revision={revision}
+          draft={draft}
           language={asked.language}
           tables={tables}
           fault={fault}
@@ -218,6 +226,7 @@ function Ready({ query, tables, connected }: { query: URLSearchParams; tables: T
             setDialog(false);
             setPlan(undefined);
             setTries((n) => n + 1);
+            replaceDraft(picked.text);
             go(picked.hash);
           }}
         />
