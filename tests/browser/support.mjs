@@ -47,7 +47,7 @@ export async function openPage(browser, url, options = {}) {
   const problems = [];
   page.on('pageerror', (error) => problems.push(String(error)));
   page.on('console', (message) => {
-    if (/Content Security Policy/i.test(message.text())) problems.push(message.text());
+    if (/Content Security Policy/i.test(message.text())) problems.push(`${message.text()} (${JSON.stringify(message.location())})`);
   });
   page.on('request', (request) => {
     if (new URL(request.url()).origin !== new URL(url).origin) problems.push(`request to ${request.url()}`);
@@ -106,6 +106,7 @@ export class FakeVarve {
     this.queries = [];
     this.retries = [];
     this.followers = new Map(); // response -> parameters of the live tail
+    this.followed = 0; // live tails begun
     this.port = 0;
   }
 
@@ -180,6 +181,7 @@ export class FakeVarve {
       response.writeHead(200, { 'Content-Type': 'text/event-stream' });
       response.write('event: open\ndata: {}\n\n');
       this.followers.set(response, parameters);
+      this.followed++;
       response.on('close', () => this.followers.delete(response));
       return undefined;
     }

@@ -58,7 +58,7 @@ describe('Live', () => {
     await look(liveWorld(), '#/live', async (page, server) => {
       await until('a follower', () => server.followers.size === 1);
       await page.getByLabel('Field').selectOption('ph');
-      await until('a follower of ph', () => server.followers.size === 1);
+      await until('a follower of ph', () => server.followed === 2 && server.followers.size === 1);
       server.send(columns, [row(0), row(1), row(2, 'south')]);
       await until('three rows', async () => (await page.locator('#live-rows tbody tr').count()) === 3);
       assert.deepEqual(await page.locator('#sparks .name').allInnerTexts(), ['north', 'south']);
@@ -78,8 +78,8 @@ describe('Live', () => {
       await until('a follower', () => server.followers.size === 1);
       await page.getByLabel('Filter (an SQL condition)').fill(`site = 'north'`);
       await page.keyboard.press('Enter');
-      await until('the filter', () => [...server.followers.values()].some(({ where }) => where === `site = 'north'`));
-      assert.deepEqual([...server.followers.values()].map(({ table: name }) => name), ['readings']);
+      await until('the filter', () => server.followed === 2 && server.followers.size === 1);
+      assert.deepEqual([...server.followers.values()], [{ table: 'readings', where: `site = 'north'` }]);
       const error = { code: 'unknown_column', message: 'no column `sit`', position: 0, hint: 'did you mean `site`?' };
       world.live = () => ({ status: 400, error });
       await page.getByLabel('Filter (an SQL condition)').fill('sit = 1');

@@ -106,7 +106,8 @@ export function App() {
         <Facts data={data} rates={rates} at={overview.at} />
         <span class="tools">
           <button type="button" class="small" onClick={nextTheme} title="Dark, light or as the system (d)">
-            Theme: {theme.wanted}
+            <span class="label">Theme: </span>
+            {theme.wanted}
           </button>
           <button type="button" class="small" onClick={() => setHelp(true)} aria-label="Keys" title="Keys (?)">
             ?

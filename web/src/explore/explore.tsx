@@ -62,6 +62,10 @@ function Ready({ query, tables, connected }: { query: URLSearchParams; tables: T
   // The table the page began with stays, whichever is fresher later.
   const [start] = useState(() => freshest(tables));
   const [choice, setChoice] = useState<ChartChoice | undefined>(() => start && defaultChoice(start));
+  // An address without a query is the beginning, also when one comes back to it.
+  useEffect(() => {
+    if (asked.text === '' && start !== undefined) setChoice(defaultChoice(start));
+  }, [asked.text === '']);
   const begin = start === undefined ? 'SHOW TABLES' : chartText(defaultChoice(start), asked.language);
   const [startRange] = useState(() => defaultRange(start, serverNow()));
   const text = asked.text === '' ? begin : asked.text;
