@@ -256,12 +256,18 @@ describe('Explore', () => {
         assert.match(await plan.innerText(), /12 pruned/);
         await page.getByRole('button', { name: 'Back to the result' }).click();
         await page.locator('#figures').waitFor();
+        await page.getByRole('button', { name: 'Explain' }).click();
+        await plan.waitFor();
+        await page.goto(page.url().replace('ph+FROM', 'ph++FROM'));
+        await page.locator('#figures').waitFor(); // another query is not hidden behind the plan of the last
+        await page.goBack();
+        await page.locator('#figures').waitFor();
         const error = { code: 'unknown_column', message: 'no', position: 23 };
         world.query = () => ({ status: 400, error });
         await page.getByRole('button', { name: 'Explain' }).click();
         assert.equal(await page.locator('.cm-fault').innerText(), 'ph');
       },
-      { hash: explore('SELECT ph FROM readings', '&refresh=off') },
+      { hash: '#/explore?q=SELECT+ph+FROM+readings&refresh=off' },
     );
   });
 

@@ -71,9 +71,10 @@ function Ready({ query, tables, connected }: { query: URLSearchParams; tables: T
   const text = asked.text === '' ? begin : asked.text;
   const range = asked.range ?? startRange;
   const [draft, setDraft] = useState(text);
-  useEffect(() => setDraft(text), [text]);
-  const [tries, setTries] = useState(0);
   const [plan, setPlan] = useState<{ lines?: string[]; error?: unknown; text: string }>();
+  useEffect(() => setDraft(text), [text]);
+  useEffect(() => setPlan(undefined), [text, asked.language]); // "back" leaves the plan, too
+  const [tries, setTries] = useState(0);
   const [dialog, setDialog] = useState(false);
   const [focus, setFocus] = useState(0);
   const [drawn, setDrawn] = useState(1);

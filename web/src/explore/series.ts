@@ -91,7 +91,8 @@ function valuesAt(line: Map<number, number>, times: number[], allowedOfAll: numb
   let last = -1;
   for (let i = 0; i < times.length; i++) {
     if (values[i] === undefined) continue;
-    if (last >= 0 && times[i]! - times[last]! > allowed && i - last > 1) values[last + 1] = null;
+    // Every time of the silence: uPlot lifts the pen only over those that are null.
+    if (last >= 0 && times[i]! - times[last]! > allowed) values.fill(null, last + 1, i);
     last = i;
   }
   return values;
