@@ -172,20 +172,21 @@ describe('Explore', () => {
       liveWorld(),
       async (page) => {
         const editor = await editorOf(page);
-        const offers = page.getByRole('listbox').getByRole('option');
+        const accept = async (text, key) => {
+          await page.getByRole('listbox').getByRole('option').filter({ hasText: text }).first().waitFor();
+          // A list that has just opened takes no key for 75 ms: that key was meant for the text.
+          await page.waitForTimeout(150);
+          await page.keyboard.press(key);
+        };
         await editor.write('SELECT avg(');
         await page.keyboard.type('te');
-        await offers.filter({ hasText: 'temperature' }).first().waitFor();
-        await page.keyboard.press('Tab');
+        await accept('temperature', 'Tab');
         await page.keyboard.type(') FROM rea');
-        await offers.filter({ hasText: 'readings' }).first().waitFor();
-        await page.keyboard.press('Enter');
+        await accept('readings', 'Enter');
         await page.keyboard.type(` WHERE site = 'o`);
-        await offers.filter({ hasText: "o'hare" }).first().waitFor();
-        await page.keyboard.press('Enter');
+        await accept("o'hare", 'Enter');
         await page.keyboard.type(`' AND time > $f`);
-        await offers.filter({ hasText: '$from' }).first().waitFor();
-        await page.keyboard.press('Enter');
+        await accept('$from', 'Enter');
         assert.equal(
           await editor.text(),
           `SELECT avg(temperature) FROM readings WHERE site = 'o''hare' AND time > $from`,

@@ -1,11 +1,11 @@
 // The editor itself, loaded after the page (it is the largest part of it). It lives in a shadow root: there its
 // styles are adopted sheets, which a Content-Security-Policy without 'unsafe-inline' allows.
-import { acceptCompletion, autocompletion, completionKeymap } from '@codemirror/autocomplete';
+import { acceptCompletion, autocompletion, closeCompletion, completionKeymap } from '@codemirror/autocomplete';
 import type { Completion, CompletionContext, CompletionResult } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { sql, SQLDialect } from '@codemirror/lang-sql';
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from '@codemirror/language';
-import { Compartment, EditorState, Prec, StateEffect, StateField } from '@codemirror/state';
+import { EditorState, Prec, StateEffect, StateField } from '@codemirror/state';
 import { Decoration, drawSelection, EditorView, keymap, placeholder } from '@codemirror/view';
 import type { DecorationSet } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
@@ -112,8 +112,8 @@ async function offer(options: EditorOptions, context: CompletionContext): Promis
 }
 
 export function mount(root: ShadowRoot, options: EditorOptions): EditorHandle {
-  const label = new Compartment();
-  const run = (): boolean => {
+  const run = (view: EditorView): boolean => {
+    closeCompletion(view);
     options.onRun();
     return true;
   };
@@ -136,14 +136,12 @@ export function mount(root: ShadowRoot, options: EditorOptions): EditorHandle {
         Prec.high(keymap.of([{ key: 'Tab', run: acceptCompletion }])), // else Tab moves on, as everywhere
         keymap.of([...completionKeymap, ...historyKeymap, ...defaultKeymap]),
         placeholder('SELECT …'),
-        label.of(
-          EditorView.contentAttributes.of({
-            'aria-label': options.label,
-            spellcheck: 'false',
-            autocapitalize: 'off',
-            autocorrect: 'off',
-          }),
-        ),
+        EditorView.contentAttributes.of({
+          'aria-label': options.label,
+          spellcheck: 'false',
+          autocapitalize: 'off',
+          autocorrect: 'off',
+        }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) options.onChange(update.state.doc.toString());
         }),

@@ -1,6 +1,6 @@
 // What may stand at the cursor: tables behind FROM, values of a tag in quotes, else columns, functions, words.
 import type { TableDetail } from '../shared/api';
-import { plainName } from '../shared/sql';
+import { isOwn, plainName } from '../shared/sql';
 import { INFLUXQL_FUNCTIONS, INFLUXQL_KEYWORDS, SQL_FUNCTIONS, SQL_KEYWORDS } from './functions';
 import type { Language } from './state';
 import { codeOf, VARIABLES } from './variables';
@@ -40,7 +40,8 @@ export function completionsAt(text: string, at: number, language: Language, tabl
       options: VARIABLES.map(({ name, what }) => ({ label: name, insert: name, kind: 'variable', detail: what })),
     };
   if (word === '' && !/[,(=<>+\-*/]\s*$|\b(select|where|by|and|or|on)\s+$/i.test(ahead)) return { from, options: [] };
-  return { from, options: wordsFor(language, mentioned.length > 0 ? mentioned : tables) };
+  const people = tables.filter((table) => !isOwn(table));
+  return { from, options: wordsFor(language, mentioned.length > 0 ? mentioned : people) };
 }
 
 function tableOption(table: TableDetail): Option {
