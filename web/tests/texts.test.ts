@@ -3,7 +3,7 @@ import { completionsAt } from '../src/explore/complete';
 import { flatten, placed } from '../src/explore/influx';
 import { parsePlan } from '../src/explore/plan';
 import { EventCutter } from '../src/live/stream';
-import { ROWS_KEPT, SERIES_KEPT, Tail, VALUES_KEPT } from '../src/live/tail';
+import { noticeOf, ROWS_KEPT, SERIES_KEPT, Tail, VALUES_KEPT } from '../src/live/tail';
 import { pictureOf } from '../src/pipeline/flow';
 import { ApiError } from '../src/shared/api';
 import type { TableDetail } from '../src/shared/api';
@@ -134,6 +134,15 @@ describe('the tail of a table', () => {
     expect(tail.series.get('steady')!.values).toHaveLength(VALUES_KEPT);
     expect(tail.total).toBe(4_000);
   });
+});
+
+describe('what the server says besides rows', () => {
+  it.each([
+    ['gap', '{"rows":7}', 'The server could not keep up and left out 7 rows.'],
+    ['end', '{"reason":"slow","message":"read faster"}', 'The server ended the stream: read faster.'],
+    ['open', '{"table":"t"}', ''],
+    ['end', 'no JSON', ''],
+  ])('%s %s', (name, data, sentence) => expect(noticeOf(name, data)).toBe(sentence));
 });
 
 describe('rates', () => {

@@ -13,7 +13,7 @@ import { tableName } from '../shared/sql';
 import { useTokenGeneration } from '../shared/token';
 import { RowsTable, SeriesGrid } from './live_tables';
 import { follow } from './stream';
-import { Tail } from './tail';
+import { noticeOf, Tail } from './tail';
 import type { LiveBatch } from './tail';
 
 // What is drawn is looked at by a person: more often than this is a blur.
@@ -93,8 +93,10 @@ function Following({ path, table, query, tables }: FollowingProps) {
           if (name === 'message') {
             const { splits: tagsNow, field: fieldNow } = views.current;
             tail.current.add(JSON.parse(data) as LiveBatch, tagsNow, fieldNow);
-          } else if (name === 'gap') setNotice(`The server could not keep up and left rows out: ${data}`);
-          else if (name === 'end') setNotice(`The server ended the stream: ${data}`);
+          } else {
+            const said = noticeOf(name, data);
+            if (said !== '') setNotice(said);
+          }
         },
         onError: (failure, final) => {
           setState(final ? 'refused' : 'away');

@@ -19,6 +19,19 @@ export interface LiveBatch {
   rows: Cell[][];
 }
 
+// What the server says besides rows, as a sentence; '' for what needs none.
+export function noticeOf(name: string, data: string): string {
+  let said: { rows?: number; message?: string };
+  try {
+    said = JSON.parse(data) as typeof said;
+  } catch {
+    return '';
+  }
+  if (name === 'gap') return `The server could not keep up and left out ${said.rows ?? 'some'} rows.`;
+  if (name === 'end') return `The server ended the stream: ${said.message ?? 'it gave no reason'}.`;
+  return '';
+}
+
 export const ROWS_KEPT = 300;
 export const VALUES_KEPT = 60;
 // Past this the series that was silent for longest makes room.
