@@ -297,6 +297,31 @@ describe('Explore', () => {
     });
   });
 
+  it('sends what changes data by hand only: once, and by no link, refresh or reconnection', async () => {
+    const world = liveWorld();
+    world.query = (sql) => (sql.startsWith('DELETE') ? table(['int64'], [[3]], ['deleted']) : table(['int64'], [[1]]));
+    const deletes = (server) => server.queries.filter(({ sql }) => sql.startsWith('DELETE')).length;
+    await look(
+      world,
+      async (page, server) => {
+        await page.getByText('This statement changes data.').waitFor();
+        await editorOf(page);
+        assert.equal(deletes(server), 0);
+        await page.getByRole('button', { name: 'Run' }).click();
+        await until('the answer', async () => (await page.locator('#figures dd').innerText()) === '3');
+        await server.stop();
+        await page.getByRole('alert').filter({ hasText: 'The server does not answer' }).waitFor();
+        await server.start();
+        await until('connected', async () => (await page.locator('#connection').innerText()) === 'Connected');
+        const { length } = server.queries;
+        await page.getByRole('navigation').getByRole('link', { name: 'Tables' }).click();
+        await until('other queries', () => server.queries.length > length);
+        assert.equal(deletes(server), 1);
+      },
+      { hash: explore(`DELETE FROM readings WHERE time < '2020-01-01'`, '&refresh=1s') },
+    );
+  });
+
   it('is reproduced by its address', async () => {
     const world = liveWorld();
     world.query = (sql) => (sql.includes('bars') ? table(['string', 'double'], [['a', 1], ['b', 2]]) : table(['int64'], [[1]]));

@@ -76,7 +76,7 @@ export function App() {
     { key: '?', what: 'This list', run: () => setHelp(true) },
   ]);
 
-  const locked = error instanceof ApiError && error.status === 401;
+  const locked = error instanceof ApiError && (error.status === 401 || error.status === 403);
   return (
     <>
       <a

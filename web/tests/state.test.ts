@@ -4,7 +4,7 @@ import { withRun, withSaved } from '../src/explore/library';
 import type { Kept } from '../src/explore/library';
 import { hashFrom, stateFrom } from '../src/explore/state';
 import type { ExploreState } from '../src/explore/state';
-import { codeOf, countsWhole, paramsFor, variablesIn } from '../src/explore/variables';
+import { changesData, codeOf, countsWhole, paramsFor, variablesIn } from '../src/explore/variables';
 import { hashOf, parseHash } from '../src/shared/router';
 
 const state: ExploreState = {
@@ -64,6 +64,17 @@ describe('time variables', () => {
     expect(countsWhole('SELECT time_bucket($interval, time), avg(x)')).toBe(false);
     expect(countsWhole('SELECT count(*)')).toBe(false);
   });
+});
+
+describe('a statement that may change data', () => {
+  it.each(['DELETE FROM t', '-- x\ndelete from t', 'SELECT 1; DROP DATABASE x', 'CREATE DATABASE x', 'EXPLAIN ANALYZE DELETE FROM t'])(
+    '%s',
+    (text) => expect(changesData(text)).toBe(true),
+  );
+  it.each(['SELECT 1', ' (select 1)', 'SHOW TABLES;', 'EXPLAIN ANALYZE SELECT 1', `SELECT ';DROP' -- ;DELETE`, 'WITH a AS (SELECT 1) SELECT 1', ''])(
+    'is not %j',
+    (text) => expect(changesData(text)).toBe(false),
+  );
 });
 
 describe('the query of a chart', () => {

@@ -18,11 +18,11 @@ import { LibraryDialog } from './library_dialog';
 import { RangePicker } from './range_picker';
 import { ResultPanel } from './result_panel';
 import { explain, run, windowFor } from './run';
-import type { Asked } from './run';
+import type { Asked, Outcome } from './run';
 import { hashFrom, stateFrom } from './state';
 import type { ExploreState, Language } from './state';
 import { between, moved, zoomed } from './time';
-import { paramsFor, variablesIn } from './variables';
+import { changesData, paramsFor, variablesIn } from './variables';
 
 // New columns appear with the rows that bring them: look again this often.
 const COLUMNS_MS = 15_000;
@@ -82,10 +82,12 @@ function Ready({ query, tables, connected }: { query: URLSearchParams; tables: T
   const request: Asked = { text, language: asked.language, range, tables, lines: drawn };
   const span = windowFor(request);
   const used = variablesIn(text);
-  const refreshes = asked.refreshSeconds > 0 && range.kind !== 'between' && !/^\s*delete\b/i.test(text);
+  const refreshes = asked.refreshSeconds > 0 && range.kind !== 'between';
+  const changes = changesData(text);
+  const [done, setDone] = useState<{ outcome?: Outcome; error?: unknown; text: string }>();
   const key = JSON.stringify([text, asked.language, range, tries]);
   const polled = usePoll(
-    connected && plan === undefined ? key : undefined,
+    connected && plan === undefined && !changes ? key : undefined,
     refreshes ? asked.refreshSeconds * 1000 : undefined,
     (signal) => run(request, signal),
   );
@@ -96,7 +98,8 @@ function Ready({ query, tables, connected }: { query: URLSearchParams; tables: T
     setKept({ text, outcome: polled.data });
     setDrawn(polled.data.lines?.names.length ?? 1);
   }, [polled.data]);
-  const outcome = kept?.text === text ? kept.outcome : undefined;
+  const sent = changes && done?.text === text ? done : undefined;
+  const outcome = changes ? sent?.outcome : kept?.text === text ? kept.outcome : undefined;
 
   const [revision, setRevision] = useState(0);
   const show = (change: Partial<ExploreState>): void => {
@@ -108,6 +111,15 @@ function Ready({ query, tables, connected }: { query: URLSearchParams; tables: T
     setTries((n) => n + 1);
     noteRun({ text: draft, language: asked.language, hash: hashFrom({ ...asked, text: draft }), at: Date.now() });
     show({ text: draft });
+    if (changesData(draft)) void runOnce({ ...request, text: draft });
+  };
+  const runOnce = async (once: Asked): Promise<void> => {
+    setDone(undefined);
+    try {
+      setDone({ outcome: await run(once), text: once.text });
+    } catch (error) {
+      setDone({ error, text: once.text });
+    }
   };
   const explainNow = async (): Promise<void> => {
     try {
@@ -148,7 +160,7 @@ function Ready({ query, tables, connected }: { query: URLSearchParams; tables: T
     { key: ']', what: 'Later', run: () => show({ range: moved(span, 0.5) }) },
   ]);
 
-  const error = plan?.error ?? (plan === undefined ? polled.error : undefined);
+  const error = plan?.error ?? (plan !== undefined ? undefined : changes ? sent?.error : polled.error);
   const fault = useMemo<Fault | undefined>(() => {
     if (!(error instanceof ApiError) || error.position === undefined || draft !== (plan?.text ?? text)) return;
     return { position: error.position, hint: error.hint ?? error.message };
@@ -208,6 +220,7 @@ function Ready({ query, tables, connected }: { query: URLSearchParams; tables: T
         errorText={plan?.text ?? text}
         plan={plan?.lines}
         busy={polled.busy}
+        waits={changes && sent === undefined}
         follows={used.has('from') || used.has('to')}
         onAsTable={(asTable) => show({ asTable })}
         onZoom={zoom}

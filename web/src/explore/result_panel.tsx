@@ -19,6 +19,7 @@ interface Props {
   errorText: string;
   plan: string[] | undefined;
   busy: boolean;
+  waits: boolean; // for a person to send it
   follows: boolean; // the query uses the range
   onAsTable: (asTable: boolean) => void;
   onZoom: (from: number, to: number) => void;
@@ -67,7 +68,7 @@ export function ResultPanel(props: Props) {
       )}
       <div class="under">
         <span role="status" id="summary">
-          {outcome === undefined ? (error === undefined ? 'Running…' : '') : summary(outcome)}
+          {outcome === undefined ? (error === undefined && !props.waits ? 'Running…' : '') : summary(outcome)}
           {outcome?.lines !== undefined && props.follows && `, one point per ${outcome.window.interval}`}
         </span>
         <span class="tools">
@@ -97,7 +98,8 @@ export function ResultPanel(props: Props) {
   );
 }
 
-function Body({ asked, outcome, error, follows, text, onZoom, onAll }: Props) {
+function Body({ asked, outcome, error, follows, text, waits, onZoom, onAll }: Props) {
+  if (waits) return <p class="plot message">This statement changes data. It is sent when you press Run, and only then.</p>;
   if (outcome === undefined) {
     return error === undefined ? <p class="plot message">Loading…</p> : null;
   }

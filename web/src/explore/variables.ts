@@ -38,3 +38,12 @@ export function paramsFor(text: string, language: Language, window: Window): Par
       language === 'sql' ? window.interval : ({ duration: window.interval } as unknown as string);
   return params;
 }
+
+// True of any statement that is not known to only read. Such a one is sent by a person's hand, once: never by a link,
+// a refresh or a reconnection.
+export function changesData(text: string): boolean {
+  return codeOf(text)
+    .split(';')
+    .map((statement) => statement.replace(/^\s*explain\s+(analyze\s+)?/i, '').replace(/^[\s(]+/, ''))
+    .some((statement) => statement !== '' && !/^(select|show|describe|desc|with|values)\b/i.test(statement));
+}
