@@ -1,4 +1,4 @@
-import { defineConfig } from 'vite';
+import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   base: './', // the page works under any base path, behind any proxy
@@ -8,5 +8,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
   },
-  server: { proxy: { '/api': 'http://127.0.0.1:8484' } },
+  test: { include: ['tests/*.test.ts'] },
+  server: { proxy: { '/api': 'http://127.0.0.1:8484', '/query': 'http://127.0.0.1:8484' } },
 });

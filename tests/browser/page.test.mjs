@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { launchBrowser, numberAt, openPage, paintedPixels, until } from './support.mjs';
+import { editorOf, launchBrowser, numberAt, openPage, paintedPixels, until } from './support.mjs';
 
 const BINARY = process.env.VARVE_BINARY ?? fileURLToPath(new URL('../../build/varve', import.meta.url));
 // The demo starts a broker and waits for the first rows; a loaded machine takes its time.
@@ -80,32 +80,21 @@ describe('the page of a running demo', () => {
     if (demo !== undefined && demo.ended() === null) demo.child.kill('SIGKILL');
   });
 
-  it('counts rows that keep coming', async () => {
+  it('counts rows that keep coming, in the picture of its pipeline', async () => {
     const { page } = opened;
-    await untilDemo(
-      'the first rows',
-      async () => (await numberAt(page, 'rows').catch(() => 0)) > 0,
-      START_MS,
-    );
+    await page.goto(`${demo.url}#/pipeline`);
+    await untilDemo('the first rows', async () => (await numberAt(page, 'rows').catch(() => 0)) > 0, START_MS);
     const seen = await numberAt(page, 'rows');
     await untilDemo('more rows', async () => (await numberAt(page, 'rows')) > seen);
     await untilDemo('a rate above 0', async () => (await numberAt(page, 'rate')) > 0);
-    await untilDemo('the state Live', async () => (await page.locator('#connection').innerText()) === 'Live');
+    await untilDemo('the state', async () => (await page.locator('#connection').innerText()) === 'Connected');
+    await page.locator('#box-source-kafka\\.0').getByText('running').waitFor();
   });
 
-  it('lists the table of the readings', async () => {
+  it('charts a field, and the chart moves', async () => {
     const { page } = opened;
-    const names = await page.locator('#tables tbody th').allInnerTexts();
-    assert.ok(
-      names.some((name) => !name.startsWith('varve_')),
-      `tables on the page: ${names.join(', ')}`,
-    );
-  });
-
-  it('charts a chosen field, and the chart moves', async () => {
-    const { page } = opened;
-    const fields = page.getByLabel('Field').locator('option');
-    await untilDemo('fields to choose from', async () => (await fields.count()) > 1);
+    await page.goto(`${demo.url}#/explore`);
+    await untilDemo('fields to choose from', async () => (await page.getByLabel('Field').locator('option').count()) > 1);
     // One that drifts all the time and differs from sensor to sensor.
     await page.getByLabel('Field').selectOption('ph');
     await page.getByLabel('5 min', { exact: true }).check();
@@ -116,20 +105,43 @@ describe('the page of a running demo', () => {
     await untilDemo('another newest value', async () => (await value.innerText()) !== shown);
   });
 
-  it('draws one line per tag value', async () => {
+  it('draws one line per tag value, and zooms', async () => {
     const { page } = opened;
-    const tags = page.getByLabel('Split by').locator('option');
-    assert.ok((await tags.count()) > 1, 'the table has no tag to split by');
-    await page.getByLabel('Split by').selectOption({ index: 1 });
+    await page.getByLabel('Split by').selectOption({ label: 'site' });
     await untilDemo('two lines', async () => (await page.locator('#legend li').count()) > 1);
     await untilDemo('the second line', async () => (await paintedPixels(page, 2)) > 50);
+    await page.getByRole('button', { name: 'Zoom in' }).click();
+    await untilDemo('a chosen range', async () => page.url().includes('range=20'));
   });
 
-  it('answers SQL', async () => {
+  it('answers SQL, explains it, and underlines what is wrong with it', async () => {
     const { page } = opened;
-    await page.getByLabel('SQL query').fill('SHOW TABLES');
-    await page.getByRole('button', { name: 'Run' }).click();
-    await untilDemo('the answer', async () => (await page.locator('#result tbody tr').count()) > 0);
+    const editor = await editorOf(page);
+    await editor.write('SELECT site, count(*) FROM readings GROUP BY site');
+    await page.keyboard.press('Control+Enter');
+    await page.locator('#bars li').first().waitFor();
+    await page.getByRole('button', { name: 'Explain' }).click();
+    await page.locator('#plan .operator', { hasText: 'scan varve.readings' }).waitFor();
+    await editor.write('SELECT avg(phh) FROM readings');
+    await page.keyboard.press('Control+Enter');
+    await page.locator('.cm-fault').waitFor();
+    assert.equal(await page.locator('.cm-fault').innerText(), 'phh');
+    assert.match(await page.locator('#query-error').innerText(), /did you mean `ph`/);
+  });
+
+  it('answers InfluxQL', async () => {
+    const { page } = opened;
+    await page.goto(`${demo.url}#/explore?range=5m`);
+    await page.getByRole('radio', { name: 'InfluxQL' }).check();
+    await untilDemo('a line', async () => (await page.locator('#legend .name').innerText().catch(() => '')) === 'mean');
+  });
+
+  it('tells about its table', async () => {
+    const { page } = opened;
+    await page.goto(`${demo.url}#/tables/readings`);
+    await page.locator('#newest tbody tr').first().waitFor();
+    const site = page.locator('#columns tr', { hasText: 'site' });
+    await untilDemo('the cardinality', async () => /\d+ different/.test(await site.innerText()));
   });
 
   it('needs nothing from outside and throws nothing', () => {

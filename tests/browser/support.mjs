@@ -47,7 +47,7 @@ export async function openPage(browser, url, options = {}) {
   const problems = [];
   page.on('pageerror', (error) => problems.push(String(error)));
   page.on('console', (message) => {
-    if (/Content Security Policy/i.test(message.text())) problems.push(message.text());
+    if (/Content Security Policy/i.test(message.text())) problems.push(`${message.text()} (${JSON.stringify(message.location())})`);
   });
   page.on('request', (request) => {
     if (new URL(request.url()).origin !== new URL(url).origin) problems.push(`request to ${request.url()}`);
@@ -96,13 +96,23 @@ export function paintedPixels(page, index = 1, from = 0, to = 1) {
 
 // Serves web/dist and the API under `base`, with the strictest CSP the page promises to bear.
 // `world` is what the server knows; tests change it while the page looks:
-//   status: object · tables: [TableInfo] · columns: {table: [Column]} · query: (sql) => answer | {status, error}
+//   status: object · tables: [TableInfo] · columns: {table: [Column]} · query: (sql, params) => answer | {status, error}
+//   influx: (q) => answer | {status, error: text} · retry: (body) => answer · token: asked of every call, if any
+//   live: (parameters) => undefined to follow | {status, error}; `send` reaches all who follow
 export class FakeVarve {
   constructor(world, base = '/') {
     this.world = world;
     this.base = base;
     this.queries = [];
+    this.retries = [];
+    this.followers = new Map(); // response -> parameters of the live tail
+    this.followed = 0; // live tails begun
     this.port = 0;
+  }
+
+  // Rows, as the live tail has them.
+  send(columns, rows) {
+    for (const response of this.followers.keys()) response.write(`id: 1\ndata: ${JSON.stringify({ columns, rows })}\n\n`);
   }
 
   async start() {
@@ -132,7 +142,9 @@ export class FakeVarve {
     if (!pathname.startsWith(this.base))
       return send(response, 404, { error: { code: 'not_found', message: pathname } });
     const path = pathname.slice(this.base.length);
-    const { status, tables, columns } = this.world;
+    const { status, tables, columns, token } = this.world;
+    if (/^(api\/|query$)/.test(path) && token !== undefined && request.headers.authorization !== `Bearer ${token}`)
+      return send(response, 401, { error: { code: 'unauthorized', message: 'a token is needed' } });
     if (path === 'api/v1/status') return send(response, 200, status);
     if (path === 'api/v1/tables') return send(response, 200, { tables });
     if (path.startsWith('api/v1/tables/')) {
@@ -142,12 +154,36 @@ export class FakeVarve {
       return send(response, 404, { error: { code: 'table_not_found', message: `no table ${name}` } });
     }
     if (path === 'api/v1/query' && request.method === 'POST') {
-      let body = '';
-      for await (const chunk of request) body += chunk;
-      const asked = JSON.parse(body);
+      const asked = JSON.parse(await bodyOf(request));
       this.queries.push(asked);
-      const answer = this.world.query(asked.sql);
+      const answer = this.world.query(asked.sql, asked.params);
+      if (asked.format === 'csv' && !answer.error) {
+        response.setHeader('Content-Type', 'text/csv');
+        return response.end(`${answer.columns.map((column) => column.name)}\n${answer.rows.join('\n')}\n`);
+      }
       return send(response, answer.error ? answer.status : 200, answer);
+    }
+    if (path === 'query' && request.method === 'POST') {
+      const asked = Object.fromEntries(new URLSearchParams(await bodyOf(request)));
+      this.queries.push(asked);
+      const answer = this.world.influx(asked.q);
+      return send(response, answer.error ? answer.status : 200, answer);
+    }
+    if (path === 'api/v1/quarantine/retry' && request.method === 'POST') {
+      const asked = JSON.parse(await bodyOf(request));
+      this.retries.push(asked);
+      return send(response, 200, this.world.retry(asked));
+    }
+    if (path === 'api/v1/live') {
+      const parameters = Object.fromEntries(new URL(request.url, this.url).searchParams);
+      const refused = this.world.live?.(parameters);
+      if (refused) return send(response, refused.status, refused);
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+      response.write('event: open\ndata: {}\n\n');
+      this.followers.set(response, parameters);
+      this.followed++;
+      response.on('close', () => this.followers.delete(response));
+      return undefined;
     }
     const file = normalize(join(DIST, path === '' ? 'index.html' : path));
     const content = file.startsWith(DIST.replace(/[/\\]$/, sep))
@@ -158,6 +194,12 @@ export class FakeVarve {
     response.setHeader('Content-Type', TYPES[extname(file)] ?? 'application/octet-stream');
     response.end(content);
   }
+}
+
+async function bodyOf(request) {
+  let body = '';
+  for await (const chunk of request) body += chunk;
+  return body;
 }
 
 function send(response, status, answer) {
@@ -224,35 +266,77 @@ export function tableWith(name, rows, from, to) {
   };
 }
 
-// Answers the chart's two kinds of queries with waves; `sites` are the values of the tag.
+// Answers the queries of charts with waves; `sites` are the values of the tag.
 export function waves(sites, from, to, points = 120) {
-  const time = { name: 't', type: 'timestamp' };
-  const value = { name: 'v', type: 'double' };
   return (sql) => {
-    if (sql.includes('ORDER BY n DESC')) {
-      const rows = sites.map((site, i) => [site, 1000 - i]);
-      return {
-        columns: [
-          { name: 'site', type: 'string' },
-          { name: 'n', type: 'int64' },
-        ],
-        rows,
-        row_count: rows.length,
-      };
-    }
-    const split = sql.includes('"site" IN');
-    const lines = split
-      ? sites.filter((site) => sql.includes(`'${site.replaceAll("'", "''")}'`))
-      : [undefined];
+    if (/count\(distinct/.test(sql)) return table(['double'], [[sites.length]]);
+    if (/count\("/.test(sql)) return table(['int64', 'int64', 'int64'], [[1000, 1000, 1000]]);
+    if (/SELECT DISTINCT/.test(sql)) return table(['string'], sites.map((site) => [site]));
+    const split = /GROUP BY t, site/.test(sql);
+    const lines = split ? sites : [undefined];
     const rows = [];
     for (let i = 0; i < points; i++) {
-      const at = Math.round(from() + ((to() - from()) * i) / (points - 1));
+      const at = new Date(Math.round(from() + ((to() - from()) * i) / (points - 1))).toISOString();
       lines.forEach((site, line) => {
         const reading = 14 + 3 * line + 2 * Math.sin(i / 11 + line) + 0.3 * Math.sin(i * 1.7 + line);
         rows.push(split ? [at, reading, site] : [at, reading]);
       });
     }
-    const columns = split ? [time, value, { name: 'site', type: 'string' }] : [time, value];
-    return { columns, rows, row_count: rows.length, stats: { elapsed_ms: 0.4, engine: 'native' } };
+    return table(split ? ['timestamp', 'double', 'string'] : ['timestamp', 'double'], rows, split ? ['t', 'v', 'site'] : ['t', 'v']);
+  };
+}
+
+// An answer with columns of these types.
+export function table(types, rows, names = types.map((type, i) => `${type}${i}`)) {
+  return {
+    columns: types.map((type, i) => ({ name: names[i], type })),
+    rows,
+    row_count: rows.length,
+    stats: { elapsed_ms: 0.4, engine: 'native', rows_scanned: 1440 },
+  };
+}
+
+export const now = () => Date.now();
+export const recently = () => Date.now() - 10 * 60_000;
+
+export function emptyWorld() {
+  return { status: statusWith(), tables: [], columns: {}, query: () => ({ columns: [], rows: [] }) };
+}
+
+export function liveWorld() {
+  return {
+    status: statusWith({ rows: 1000, lag: 7 }),
+    tables: [tableWith('readings', 1000, recently(), now())],
+    columns: { readings: waterColumns() },
+    query: waves(['north', 'south', "o'hare"], recently, now),
+  };
+}
+
+// Runs `look` on a page over `world`; no exception, CSP violation or foreign request may happen.
+export async function withPage(browser, world, look, { base = '/', hash = '', ...options } = {}) {
+  const server = await new FakeVarve(world, base).start();
+  const opened = await openPage(browser, server.url + hash, options);
+  try {
+    await look(opened.page, server);
+    if (opened.problems.length > 0) throw new Error(`the page had problems: ${opened.problems.join('\n')}`);
+  } finally {
+    await opened.close();
+    await server.stop().catch(() => {}); // a test may have stopped it already
+  }
+}
+
+// The editor when it has been loaded; `write` replaces its text as a person would.
+export async function editorOf(page) {
+  await page.locator('.editor[data-ready=true]').waitFor();
+  const box = page.getByRole('textbox', { name: /query$/ });
+  return {
+    box,
+    text: async () => (await box.locator('.cm-line').allInnerTexts()).map((line) => line.replace(/\n$/, '')).join('\n'),
+    write: async (text) => {
+      await box.click();
+      await page.keyboard.press('Control+a');
+      await page.keyboard.press('Delete');
+      await page.keyboard.insertText(text);
+    },
   };
 }

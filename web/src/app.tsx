@@ -1,19 +1,33 @@
-// The page: what is coming in, what is stored, how it looks, and a place to ask.
-import { useEffect, useState } from 'preact/hooks';
-import { fetchStatus, fetchTables, messageOf, UnreachableError } from './api';
-import type { Status, TableInfo } from './api';
-import { ChartPanel } from './chart';
-import { duration, milliseconds } from './format';
-import { usePoll } from './poll';
-import { QueryPanel } from './query';
-import { SourcesPanel } from './sources';
-import { EmptyPanel, isOwn, TablesPanel } from './tables';
-import { Tiles } from './tiles';
+// The page: four views of one server, and what is the same in all of them.
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { Explore } from './explore/explore';
+import { Live } from './live/live';
+import { Pipeline } from './pipeline/pipeline';
+import { ApiError, fetchStatus, fetchTables, messageOf, UnreachableError } from './shared/api';
+import type { Status, TableInfo } from './shared/api';
+import { count, duration } from './shared/format';
+import { HelpDialog } from './shared/help_dialog';
+import { usePoll } from './shared/poll';
+import { Rates } from './shared/rate';
+import { go, hashOf, useRoute, VIEWS } from './shared/router';
+import type { View } from './shared/router';
+import { useShortcuts } from './shared/shortcuts';
+import { isOwn } from './shared/sql';
+import { setTheme, THEMES, useTheme } from './shared/theme';
+import { setToken, token } from './shared/token';
+import { TokenForm } from './shared/token_form';
+import { EmptyPanel } from './tables/table_list';
+import { Tables } from './tables/tables';
 
-const LIVE_MS = 1_000;
+const OVERVIEW_MS = 1_000;
+
+interface Overview {
+  status: Status;
+  tables: TableInfo[];
+}
 
 // One poll for both, so that the page shows one moment.
-async function fetchOverview(signal: AbortSignal): Promise<{ status: Status; tables: TableInfo[] }> {
+async function fetchOverview(signal: AbortSignal): Promise<Overview> {
   const [status, tables] = await Promise.all([fetchStatus(signal), fetchTables(signal)]);
   return { status, tables: tables.sort(byName) };
 }
@@ -23,58 +37,89 @@ function byName(a: TableInfo, b: TableInfo): number {
   return Number(isOwn(a)) - Number(isOwn(b)) || a.name.localeCompare(b.name);
 }
 
-// The table with the newest reading: on a live server the one that moves.
-function freshest(tables: TableInfo[]): TableInfo | undefined {
-  const age = (table: TableInfo): number => milliseconds(table.time_max) ?? -Infinity;
-  const people = tables.filter((table) => !isOwn(table));
-  return [...(people.length > 0 ? people : tables)].sort((a, b) => age(b) - age(a))[0];
-}
-
 type Connection = 'connecting' | 'live' | 'starting' | 'away' | 'refused';
 
 const CONNECTION_WORDS: Record<Connection, string> = {
   connecting: 'Connecting',
-  live: 'Live',
+  live: 'Connected',
   starting: 'Recovering',
   away: 'Server away',
   refused: 'Error',
 };
 
+const TITLES: Record<View, string> = { explore: 'Explore', tables: 'Tables', live: 'Live', pipeline: 'Pipeline' };
+
+function connectionOf(data: Overview | undefined, error: unknown): Connection {
+  if (error !== undefined) return error instanceof UnreachableError ? 'away' : 'refused';
+  if (data === undefined) return 'connecting';
+  return data.status.ready === false ? 'starting' : 'live';
+}
+
 export function App() {
-  const overview = usePoll('overview', LIVE_MS, fetchOverview);
-  const [chosenTable, setChosenTable] = useState<string>();
-  const [sql, setSql] = useState('SHOW TABLES');
+  const route = useRoute();
+  const overview = usePoll('overview', OVERVIEW_MS, fetchOverview);
+  const [rates] = useState(() => new Rates());
+  const [help, setHelp] = useState(false);
+  const theme = useTheme();
+  const main = useRef<HTMLElement>(null);
   const now = useNow(overview.error !== undefined);
 
   const { data, error } = overview;
-  const tables = data?.tables ?? [];
-  const table = tables.find((t) => t.name === chosenTable) ?? freshest(tables);
-  // Stay with the first choice as others grow, unless it is only our own table.
+  const connection = connectionOf(data, error);
   useEffect(() => {
-    if (chosenTable === undefined && table !== undefined && !isOwn(table)) setChosenTable(table.name);
-  }, [chosenTable, table]);
+    document.title = `${TITLES[route.view]} – varve`;
+  }, [route.view]);
+  const nextTheme = (): void => setTheme(THEMES[(THEMES.indexOf(theme.wanted) + 1) % THEMES.length]!);
+  useShortcuts([
+    ...VIEWS.map((view, i) => ({ key: String(i + 1), what: TITLES[view], run: () => go(hashOf(view)) })),
+    { key: 'd', what: 'Dark, light or as the system', run: nextTheme },
+    { key: '?', what: 'This list', run: () => setHelp(true) },
+  ]);
 
-  let connection: Connection = 'connecting';
-  if (error !== undefined) connection = error instanceof UnreachableError ? 'away' : 'refused';
-  else if (data !== undefined) connection = data.status.ready === false ? 'starting' : 'live';
-
+  const locked = error instanceof ApiError && (error.status === 401 || error.status === 403);
   return (
     <>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault(); // the address is the view's
+          main.current?.focus();
+        }}
+      >
+        Skip to the content
+      </a>
       <header class="bar">
         <h1>
           <Strata /> varve
         </h1>
+        <nav aria-label="Views">
+          {VIEWS.map((view) => (
+            <a key={view} href={hashOf(view)} aria-current={route.view === view ? 'page' : undefined}>
+              {TITLES[view]}
+            </a>
+          ))}
+        </nav>
         <span class={`pill ${connection}`} role="status" id="connection" data-state={connection}>
           {CONNECTION_WORDS[connection]}
         </span>
-        <span class="facts">
-          {data?.status.version !== undefined && <span>v{data.status.version}</span>}
-          {data?.status.uptime_seconds !== undefined && (
-            <span>up {duration(data.status.uptime_seconds)}</span>
+        <Facts data={data} rates={rates} at={overview.at} />
+        <span class="tools">
+          <button type="button" class="small" onClick={nextTheme} title="Dark, light or as the system (d)">
+            <span class="label">Theme: </span>
+            {theme.wanted}
+          </button>
+          <button type="button" class="small" onClick={() => setHelp(true)} aria-label="Keys" title="Keys (?)">
+            ?
+          </button>
+          {token() !== '' && (
+            <button type="button" class="small" onClick={() => setToken('')}>
+              Sign out
+            </button>
           )}
         </span>
       </header>
-      {error !== undefined && (
+      {error !== undefined && !locked && (
         <p class="banner" role="alert">
           {connection === 'away' ? 'The server does not answer' : 'The server answers with an error'} (
           {messageOf(error)}).{' '}
@@ -82,36 +127,58 @@ export function App() {
           Trying again by itself.
         </p>
       )}
-      <main class={error !== undefined ? 'stale' : ''} aria-busy={data === undefined}>
-        {data === undefined ? (
+      <main
+        id="main"
+        ref={main}
+        tabIndex={-1}
+        class={error !== undefined && !locked ? 'stale' : ''}
+        aria-busy={data === undefined}
+      >
+        {locked ? (
+          <TokenForm refused={messageOf(error)} />
+        ) : data === undefined ? (
           error === undefined && <p class="panel quiet">Loading…</p>
         ) : (
-          <>
-            <Tiles status={data.status} tables={tables} at={overview.at} />
-            {table === undefined ? (
-              <EmptyPanel status={data.status} />
-            ) : (
-              <>
-                <ChartPanel
-                  tables={tables}
-                  table={table}
-                  connected={error === undefined}
-                  onTable={setChosenTable}
-                  onSql={setSql}
-                />
-                <TablesPanel tables={tables} chosen={table.name} onChoose={setChosenTable} />
-              </>
-            )}
-            <QueryPanel sql={sql} onSql={setSql} />
-            <SourcesPanel status={data.status} />
-          </>
+          <Views data={data} rates={rates} at={overview.at} connected={error === undefined} />
         )}
       </main>
       <footer>
         Times are UTC. The same data: <a href="api/v1/status">status</a>, <a href="api/v1/tables">tables</a>,{' '}
-        <a href="metrics">metrics</a>.
+        <a href="metrics">metrics</a>. Press <kbd>?</kbd> for keys.
       </footer>
+      {help && <HelpDialog onClose={() => setHelp(false)} />}
     </>
+  );
+}
+
+interface ViewsProps {
+  data: Overview;
+  rates: Rates;
+  at: number;
+  connected: boolean;
+}
+
+function Views({ data, rates, at, connected }: ViewsProps) {
+  const { view, name, query } = useRoute();
+  const { status, tables } = data;
+  if (view === 'tables') return <Tables name={name} tables={tables} status={status} connected={connected} />;
+  if (view === 'pipeline')
+    return <Pipeline status={status} tables={tables} rates={rates} at={at} connected={connected} />;
+  if (tables.length === 0 && query.get('q') === null) return <EmptyPanel status={status} />;
+  if (view === 'live') return <Live name={name} query={query} tables={tables} />;
+  return <Explore query={query} tables={tables} connected={connected} />;
+}
+
+function Facts({ data, rates, at }: { data: Overview | undefined; rates: Rates; at: number }) {
+  if (data === undefined) return <span class="facts" />;
+  const { status } = data;
+  const rate = rates.of('rows', status.ingest?.rows_total, at);
+  return (
+    <span class="facts">
+      {rate !== undefined && <span id="head-rate">{count(rate)} rows/s</span>}
+      {status.version !== undefined && <span class="version">v{status.version}</span>}
+      {status.uptime_seconds !== undefined && <span class="version">up {duration(status.uptime_seconds)}</span>}
+    </span>
   );
 }
 

@@ -1,6 +1,8 @@
 import { render } from 'preact';
-import 'uplot/dist/uPlot.min.css';
-import './style.css';
+import './shared/theme';
+import './styles/base.css';
+import './styles/explore.css';
+import './styles/views.css';
 import { App } from './app';
 
 render(<App />, document.getElementById('app')!);

@@ -1,19 +1,10 @@
 // What is stored, and what to do while nothing is.
-import type { Status, TableInfo } from './api';
-import { bytes, count, milliseconds, timeOf } from './format';
+import type { Status, TableInfo } from '../shared/api';
+import { bytes, count, milliseconds, timeOf } from '../shared/format';
+import { hashOf } from '../shared/router';
+import { tableName } from '../shared/sql';
 
-// Tables varve writes for itself.
-export function isOwn(table: TableInfo): boolean {
-  return table.name.startsWith('varve_');
-}
-
-interface Props {
-  tables: TableInfo[];
-  chosen: string;
-  onChoose: (name: string) => void;
-}
-
-export function TablesPanel({ tables, chosen, onChoose }: Props) {
+export function TableList({ tables, chosen }: { tables: TableInfo[]; chosen: string }) {
   return (
     <section class="panel" aria-labelledby="tables-title">
       <h2 id="tables-title">Tables</h2>
@@ -29,38 +20,41 @@ export function TablesPanel({ tables, chosen, onChoose }: Props) {
                 Series
               </th>
               <th scope="col" class="num">
-                Size
+                On disk
               </th>
               <th scope="col">First</th>
               <th scope="col">Last</th>
+              <th scope="col">Kept for</th>
             </tr>
           </thead>
           <tbody>
-            {tables.map((table) => (
-              <tr key={`${table.database}/${table.name}`} class={table.name === chosen ? 'chosen' : ''}>
-                <th scope="row">
-                  <button
-                    type="button"
-                    class="link"
-                    aria-pressed={table.name === chosen}
-                    title="Show in the chart"
-                    onClick={() => onChoose(table.name)}
-                  >
-                    {table.name}
-                  </button>
-                </th>
-                <td class="num">{count(table.rows)}</td>
-                <td class="num">{count(table.series)}</td>
-                <td class="num">{bytes(table.bytes)}</td>
-                <td class="time">{timeOf(milliseconds(table.time_min))}</td>
-                <td class="time">{timeOf(milliseconds(table.time_max))}</td>
-              </tr>
-            ))}
+            {tables.map((table) => {
+              const name = tableName(table);
+              return (
+                <tr key={name} class={name === chosen ? 'chosen' : ''}>
+                  <th scope="row">
+                    <a href={hashOf('tables', name)} aria-current={name === chosen ? 'true' : undefined}>
+                      {name}
+                    </a>
+                  </th>
+                  <td class="num">{count(table.rows)}</td>
+                  <td class="num">{count(table.series)}</td>
+                  <td class="num">{table.bytes === 0 ? 'in memory' : bytes(table.bytes)}</td>
+                  <td class="time">{timeOf(milliseconds(table.time_min))}</td>
+                  <td class="time">{timeOf(milliseconds(table.time_max))}</td>
+                  <td>{retention(table)}</td>
+                </tr>
+              );
+            })}
           </tbody>
         </table>
       </div>
     </section>
   );
+}
+
+export function retention({ retention: kept }: TableInfo): string {
+  return kept === undefined ? '–' : /^0\w*$/.test(kept) ? 'ever' : kept;
 }
 
 export function EmptyPanel({ status }: { status: Status }) {
@@ -79,7 +73,7 @@ export function EmptyPanel({ status }: { status: Status }) {
           </>
         )}
       </p>
-      <pre>
+      <pre tabIndex={0}>
         varve produce --brokers 127.0.0.1:9092 --topic {topics[0] ?? 'readings'} --simulate water{'\n'}
         curl '{here}/write?db=varve' --data-binary 'readings,sensor=a1 temperature=7.3'
       </pre>
