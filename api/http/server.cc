@@ -17,6 +17,8 @@
 #include <cstring>
 
 #include "api/http/errors.h"
+#include "api/http/gate.h"
+#include "api/http/message.h"
 #include "api/http/routes.h"
 #include "api/http/workers.h"
 #include "storage/base/log.h"
@@ -41,20 +43,6 @@ class TaskQueue final : public httplib::TaskQueue {
 
  private:
   Workers workers_{WorkerLimits{}};
-};
-
-// Bytes of request bodies held by all workers together.
-class BodyBudget {
- public:
-  bool take(size_t bytes) {
-    if (in_flight_.fetch_add(bytes) + bytes <= kBodyBytesInFlightMax) return true;
-    in_flight_.fetch_sub(bytes);
-    return false;
-  }
-  void give_back(size_t bytes) { in_flight_.fetch_sub(bytes); }
-
- private:
-  std::atomic<size_t> in_flight_{0};
 };
 
 class HttplibServer final : public HttpServer {
@@ -89,94 +77,6 @@ class HttplibServer final : public HttpServer {
   std::atomic<bool> drained_{false};  // no connection is served any more
   std::jthread acceptor_;
 };
-
-// What a request must not be, whatever its route. Empty code = fine.
-HttpError refusal(const httplib::Request& request) {
-  if (request.get_header_value_count("Content-Length") > 1 ||
-      request.get_header_value_count("Transfer-Encoding") > 1) {
-    return {400, "bad_request", "repeated Content-Length or Transfer-Encoding", std::nullopt, {}};
-  }
-  if (request.has_header("Range")) {
-    return {416, "range_not_supported", "this server does not serve ranges", std::nullopt,
-            "leave out the Range header"};
-  }
-  // A page of another site must not write or delete with the reader's own access to this address.
-  if (request.method != "GET" && request.method != "HEAD" && request.has_header("Origin")) {
-    const std::string origin = request.get_header_value("Origin");
-    const size_t scheme_end = origin.find("://");
-    const std::string authority = scheme_end == std::string::npos ? origin : origin.substr(scheme_end + 3);
-    if (authority != request.get_header_value("Host")) {
-      return {403, "cross_origin", "requests from pages of another origin are refused", std::nullopt, {}};
-    }
-  }
-  return {};
-}
-
-HttpRequest to_request(const httplib::Request& request) {
-  HttpRequest result;
-  result.method = request.method == "HEAD" ? "GET" : request.method;
-  result.path = request.path;
-  result.client = request.remote_addr;
-  for (const auto& [name, value] : request.params) result.parameters.emplace(name, value);
-  result.content_type = request.get_header_value("Content-Type");
-  result.accept = request.get_header_value("Accept");
-  result.request_id = request.get_header_value("X-Request-Id");
-  result.accept_encoding = request.get_header_value("Accept-Encoding");
-  result.if_none_match = request.get_header_value("If-None-Match");
-  return result;
-}
-
-void send_stream(std::shared_ptr<BodyStream> stream, const std::string& type, httplib::Response& to) {
-  to.set_chunked_content_provider(
-      type,
-      [stream](size_t, httplib::DataSink& sink) {
-        std::string piece;
-        switch (stream->next(piece)) {
-          case BodyStream::Next::kPiece:
-            return sink.write(piece.data(), piece.size());
-          case BodyStream::Next::kEnd:
-            sink.done();
-            return true;
-          case BodyStream::Next::kBroken:
-            break;
-        }
-        return false;  // the connection closes without the last chunk: the client sees an unfinished answer
-      },
-      [stream](bool) { stream->close(); });
-}
-
-void to_response(HttpResponse&& from, httplib::Response& to) {
-  to.status = from.status;
-  for (const auto& [name, value] : from.headers) to.set_header(name, value);
-  if (from.stream) {
-    send_stream(std::move(from.stream), from.content_type, to);
-  } else if (!from.fixed_body.empty()) {
-    to.set_content_provider(from.fixed_body.size(), from.content_type,
-                            [bytes = from.fixed_body](size_t offset, size_t length, httplib::DataSink& sink) {
-                              return sink.write(bytes.data() + offset, length);
-                            });
-  } else if (!from.body.empty()) {
-    to.set_header("Content-Type", from.content_type);
-    to.body = std::move(from.body);
-  }
-}
-
-HttpError library_error(int status) {
-  switch (status) {
-    case 413:
-      return http_error(BodyRead::kTooLarge);
-    case 414:
-      return {414, "url_too_long", "the URL is too long", std::nullopt, "POST the SQL as the body"};
-    case 415:
-      return http_error(BodyRead::kUnsupported);
-    case 416:
-      return {416, "range_not_supported", "this server does not serve ranges", std::nullopt, {}};
-    case 400:
-      return {400, "bad_request", "this is not HTTP/1.1 as the server reads it", std::nullopt, {}};
-    default:
-      return {status, "http_error", fmt::format("the request was refused with {}", status), std::nullopt, {}};
-  }
-}
 
 // The thread of acceptor_ accepts; workers (TaskQueue) serve; a QueryAnswer has one of query_threads_.
 Result<void> HttplibServer::bind(const HttpOptions& options) {
