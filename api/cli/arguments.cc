@@ -6,9 +6,10 @@
 #include <cstdio>
 
 #include "api/cli/completion.h"
+#include "api/cli/token_arguments.h"
+#include "ingest/kafka/dry_run.h"
 #include "storage/base/clock.h"
 #include "storage/base/units.h"
-#include "ingest/kafka/dry_run.h"
 
 namespace varve {
 namespace {
@@ -28,6 +29,7 @@ void add_serve(CLI::App& app, ServeArguments& out) {
       .add_option("--set", out.overrides, "Override one key, e.g. kafka.0.brokers=kafka:9092 (repeatable)")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
+  command.add_flag("--allow-root", out.allow_root, "Serve although this is root");
   command
       .add_option(
           "--dry-run", out.dry_run,
@@ -403,6 +405,8 @@ Command parse_arguments(int argc, const char* const* argv) {
   add_replay(app, replay);
   add_quarantine(app, quarantine);
   add_mirror(app, backfill);
+  TokenArguments token;
+  add_token(app, token);
   add_status(app, status);
   add_completion(app, shell);
   try {
@@ -431,6 +435,10 @@ Command parse_arguments(int argc, const char* const* argv) {
   if (app.got_subcommand("quarantine")) return quarantine;
   if (app.got_subcommand("mirror")) return backfill;
   if (app.got_subcommand("status")) return status;
+  if (app.got_subcommand("token")) {
+    if (token.data.empty() && token.url.empty()) return bad_arguments("token needs --data DIR or --url URL");
+    return token;
+  }
   if (produce.csv.empty() == produce.simulate.empty())
     return bad_arguments("produce needs --csv FILE or --simulate KIND");
   if (!parse_rate(rate, produce.rate))

@@ -14,6 +14,7 @@ struct ServeArguments {
   std::string config;
   std::vector<std::string> overrides;
   uint64_t dry_run = 0;  // messages of each source; 0 = run
+  bool allow_root = false;
 };
 
 struct DemoArguments {
@@ -108,6 +109,17 @@ struct QuarantineArguments {
   std::string token;
 };
 
+struct TokenArguments {
+  enum class Verb { kCreate, kList, kRevoke };
+  Verb verb = Verb::kList;
+  std::string data;  // this or url
+  std::string url;
+  std::string token;  // with url
+  std::string name;
+  std::string role;
+  std::vector<std::string> tables;
+};
+
 struct MirrorBackfillArguments {
   std::string url = "http://127.0.0.1:8484";
   std::string mirror;  // empty = all
@@ -124,7 +136,8 @@ struct ExitNow {
 
 using Command = std::variant<ExitNow, ServeArguments, DemoArguments, ProduceArguments, ImportArguments,
                              QueryArguments, IngestArguments, CheckArguments, BackupArguments,
-                             ReplayArguments, QuarantineArguments, MirrorBackfillArguments, StatusArguments>;
+                             ReplayArguments, QuarantineArguments, MirrorBackfillArguments, StatusArguments,
+                             TokenArguments>;
 
 constexpr int kExitFine = 0;
 constexpr int kExitFailed = 1;

@@ -42,7 +42,7 @@ class GrafanaAnswer final : public AnswerText {
 
 HttpResponse run(Workers& threads, const HttpRequest& request, Work work) {
   QueryRequest query;
-  query.client = request.client;
+  set_caller(query, request);
   auto answer = std::make_shared<QueryAnswer>(threads, std::move(query),
                                               std::make_unique<GrafanaAnswer>(std::move(work)));
   HttpResponse response;
@@ -94,35 +94,45 @@ std::function<HttpResponse(const HttpRequest&)> with_json(Handler handler) {
   };
 }
 
+// The store as the caller may see it.
+std::shared_ptr<Engine> visible(Engine& engine, const HttpRequest& request) {
+  if (!request.caller.tables) return {std::shared_ptr<Engine>(), &engine};  // not owned
+  return std::make_shared<ScopedEngine>(engine, request.caller.tables);
+}
+
 }  // namespace
 
 void add_grafana_routes(Router& router, const HttpServices& services, Workers& query_threads) {
+  using grafana::Json;
   using grafana::Service;
-  const auto service = std::make_shared<const Service>(*services.engine, *services.queries);
-  const Engine& engine = *services.engine;
+  Engine& engine = *services.engine;
+  QueryService& queries = *services.queries;
   Workers& threads = query_threads;
 
-  router.add({"GET", "/grafana", "grafana", [](const HttpRequest&) {
+  router.add({"GET", "/grafana", "grafana",
+              [](const HttpRequest&) {
                 return json_response("{\"status\":\"ok\",\"message\":\"varve " VARVE_VERSION "\"}\n");
-              }});
+              },
+              Access::kRead});
   const auto post = [&](const char* path, Handler handler) {
-    router.add({"POST", path, "grafana", with_json(std::move(handler))});
+    router.add({"POST", path, "grafana", with_json(std::move(handler)), Access::kRead});
   };
-  post("/grafana/query", [service, &threads](const HttpRequest& request, const grafana::Json& json) {
+  post("/grafana/query", [&engine, &queries, &threads](const HttpRequest& request, const Json& json) {
     auto body = grafana::parse_query(json);
     if (!body) return grafana_error(http_error(body.error()));
     return run(threads, request,
-               [service, body = std::move(*body)](const QueryRequest& query, const auto& put) {
-                 return service->query(query, body, put);
+               [seen = visible(engine, request), &queries, body = std::move(*body)](
+                   const QueryRequest& query, const auto& put) {
+                 return Service(*seen, queries).query(query, body, put);
                });
   });
-  using Member =
-      QueryResult<bool> (Service::*)(const QueryRequest&, const grafana::Json&, const grafana::Put&) const;
+  using Member = QueryResult<bool> (Service::*)(const QueryRequest&, const Json&, const grafana::Put&) const;
   const auto ask = [&](const char* path, Member member) {
-    post(path, [service, &threads, member](const HttpRequest& request, grafana::Json json) {
+    post(path, [&engine, &queries, &threads, member](const HttpRequest& request, Json json) {
       return run(threads, request,
-                 [service, member, json = std::move(json)](const QueryRequest& query, const auto& put) {
-                   return ((*service).*member)(query, json, put);
+                 [seen = visible(engine, request), &queries, member, json = std::move(json)](
+                     const QueryRequest& query, const auto& put) {
+                   return (Service(*seen, queries).*member)(query, json, put);
                  });
     });
   };
@@ -130,13 +140,15 @@ void add_grafana_routes(Router& router, const HttpServices& services, Workers& q
   ask("/grafana/search", &Service::search);
   ask("/grafana/annotations", &Service::annotations);
   ask("/grafana/tag-values", &Service::tag_values);
-  post("/grafana/metrics",
-       [&engine](const HttpRequest&, const grafana::Json&) { return list(grafana::metrics_json(engine)); });
-  post("/grafana/metric-payload-options", [&engine](const HttpRequest&, const grafana::Json& json) {
-    return list(grafana::payload_options_json(engine, json));
+  post("/grafana/metrics", [&engine](const HttpRequest& request, const Json&) {
+    return list(grafana::metrics_json(*visible(engine, request)));
   });
-  post("/grafana/tag-keys",
-       [&engine](const HttpRequest&, const grafana::Json&) { return list(grafana::tag_keys_json(engine)); });
+  post("/grafana/metric-payload-options", [&engine](const HttpRequest& request, const Json& json) {
+    return list(grafana::payload_options_json(*visible(engine, request), json));
+  });
+  post("/grafana/tag-keys", [&engine](const HttpRequest& request, const Json&) {
+    return list(grafana::tag_keys_json(*visible(engine, request)));
+  });
 }
 
 }  // namespace varve

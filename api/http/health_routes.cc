@@ -52,12 +52,16 @@ void add_health_routes(Router& router, const HttpServices& services, ProblemWatc
               [&metrics, status = std::make_shared<StatusMetrics>(services, problems)](const HttpRequest&) {
                 status->refresh();
                 return text(kMetricsType, metrics.render());
-              }});
-  router.add({"GET", "/healthz", "health", [](const HttpRequest&) { return text("text/plain", "ok\n"); }});
-  router.add({"GET", "/readyz", "health", [&services, &problems](const HttpRequest&) {
+              },
+              Access::kReadAll});
+  router.add({"GET", "/healthz", "health", [](const HttpRequest&) { return text("text/plain", "ok\n"); },
+              Access::kOpen});
+  router.add({"GET", "/readyz", "health",
+              [&services, &problems](const HttpRequest&) {
                 const EngineStatus store = services.engine->status();
                 return readiness(store, problems.now(store, services.sources(), services.mirrors()));
-              }});
+              },
+              Access::kProbe});
 }
 
 }  // namespace varve
