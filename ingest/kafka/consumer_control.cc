@@ -27,7 +27,8 @@ void ConsumerLoop::halt(KafkaPartition& partition, int64_t skip_to, std::string 
   partition.halted =
       fmt::format("{} is halted at offset {}, because messages may be lost: {}{}; see varve ingest resume",
                   name_of(partition.id), partition.next_read, why, kept);
-  log_error(options_.name, partition.halted);
+  log_error(options_.name, partition.halted,
+            {{"topic", partition.id.topic}, {"partition", std::to_string(partition.id.partition)}});
   consumer_->pause({partition.id});
 }
 

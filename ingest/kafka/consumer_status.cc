@@ -79,7 +79,7 @@ void ConsumerLoop::publish_status() {
   if (problem != logged_problem_ && (!wrong || problem_log_.allow())) {
     logged_problem_ = problem;
     if (wrong) {
-      log_warn(options_.name, fmt::format("{}: {}", fresh.state, problem));
+      log_warn(options_.name, fmt::format("{}: {}", fresh.state, problem), {{"brokers", options_.brokers}});
     } else {
       log_info(options_.name, fresh.state);
     }

@@ -208,7 +208,8 @@ void InfluxMirror::note_trouble(std::string_view state, std::string error) {
   const bool new_state = status_.state != state;
   if (log_now(trouble_logged_ns_) || new_state) {
     log_warn(options_.name,
-             fmt::format("{} ({}); nothing is lost: the log keeps what was not sent", error, state));
+             fmt::format("{} ({}); nothing is lost: the log keeps what was not sent", error, state),
+             {{"url", options_.url}});
   }
   status_.state = state;
   status_.last_error = std::move(error);
