@@ -48,7 +48,8 @@ async function latency() {
     const before = await page.locator('#summary').innerText();
     const started = performance.now();
     await act();
-    await until(what, async () => (await page.locator('#summary').innerText()) !== before);
+    const changed = (now) => now !== before && /rows?,/.test(now);
+    await until(what, async () => changed(await page.locator('#summary').innerText()));
     await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
     const took = performance.now() - started;
     page.off('response', count);

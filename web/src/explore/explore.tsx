@@ -77,9 +77,9 @@ function Ready({ query, tables, connected }: { query: URLSearchParams; tables: T
   const [tries, setTries] = useState(0);
   const [dialog, setDialog] = useState(false);
   const [focus, setFocus] = useState(0);
-  const [drawn, setDrawn] = useState(1);
+  const [drawn, setDrawn] = useState({ text: '', lines: 1 });
 
-  const request: Asked = { text, language: asked.language, range, tables, lines: drawn };
+  const request: Asked = { text, language: asked.language, range, tables, lines: drawn.text === text ? drawn.lines : 1 };
   const span = windowFor(request);
   const used = variablesIn(text);
   const refreshes = asked.refreshSeconds > 0 && range.kind !== 'between';
@@ -96,7 +96,7 @@ function Ready({ query, tables, connected }: { query: URLSearchParams; tables: T
   useEffect(() => {
     if (polled.data === undefined) return;
     setKept({ text, outcome: polled.data });
-    setDrawn(polled.data.lines?.names.length ?? 1);
+    setDrawn({ text, lines: polled.data.lines?.names.length ?? 1 });
   }, [polled.data]);
   const sent = changes && done?.text === text ? done : undefined;
   const outcome = changes ? sent?.outcome : kept?.text === text ? kept.outcome : undefined;
