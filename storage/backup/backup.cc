@@ -7,6 +7,7 @@
 
 #include "storage/base/kill_point.h"
 #include "storage/catalog/catalog.h"
+#include "storage/catalog/tokens.h"
 #include "storage/hold.h"
 #include "storage/wal/format.h"
 #include "storage/wal/reader.h"
@@ -32,6 +33,7 @@ class Backup {
     kill_point("backup.before_catalog");
     VARVE_TRY(copy_catalog(files_, join_path(data_, "catalog.db"), catalog, options_.catalog_vfs));
     kill_point("backup.after_catalog");
+    VARVE_TRY(copy_tokens(files_, data_, partial_));
     VARVE_ASSIGN(const CatalogState state, read_catalog(files_, catalog));
     report_.replay_from_lsn = std::max<Lsn>(state.replay_from_lsn, 1);
     VARVE_ASSIGN(const std::vector<Lsn> log, log_files());

@@ -64,6 +64,13 @@ Result<CatalogState> read_catalog(FileSystem& file_system, const std::string& pa
 
 Result<void> copy_catalog(FileSystem& file_system, const std::string& path, const std::string& to,
                           const std::string& vfs) {
+  return copy_database(file_system, path, to, vfs);
+}
+
+Result<void> copy_database(FileSystem& file_system, const std::string& path, const std::string& to,
+                           const std::string& vfs) {
+  // SQLite takes an empty file for a new one; its own would be readable by others.
+  VARVE_TRY(file_system.create(to));
   {
     VARVE_ASSIGN(const auto database, Database::open(path, vfs));
     VARVE_TRY(database->run("VACUUM INTO ?", std::string_view(to)));

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "storage/base/error.h"
+#include "storage/base/file.h"
 
 namespace varve {
 
@@ -103,5 +104,9 @@ class Database {
   const std::string path_;
   sqlite3* const db_;
 };
+
+// A consistent copy, durable, of a database that another process may be writing to. `to` must not exist.
+Result<void> copy_database(FileSystem& file_system, const std::string& path, const std::string& to,
+                           const std::string& vfs);
 
 }  // namespace varve
