@@ -7,6 +7,7 @@
 #include "api/influxql/select.h"
 #include "api/influxql/show.h"
 #include "api/influxql/token_stream.h"
+#include "api/query/audit.h"
 #include "api/query/time_zone.h"
 
 namespace varve::influxql {
@@ -82,10 +83,53 @@ std::function<int64_t(int64_t)> zone_of(const Statement& statement) {
 
 }  // namespace
 
+// Whether the request's caller may have this run at all.
+class Permission {
+ public:
+  explicit Permission(const Request& request) : request_(request) {}
+
+  QueryResult<void> check(const Statement& statement) const {
+    if (const auto* select = std::get_if<SelectStatement>(&statement)) return check(*select);
+    if (const auto* explain = std::get_if<ExplainStatement>(&statement)) return check(*explain->select);
+    if (const auto* show = std::get_if<ShowStatement>(&statement)) {
+      if (request_.query.tables && show->what == ShowWhat::kQueries) {
+        return tl::make_unexpected(forbidden_query("SHOW QUERIES needs a token for all tables"));
+      }
+      return check(show->sources, show->database);
+    }
+    if (request_.query.is_admin) return {};
+    return tl::make_unexpected(
+        forbidden_query("error authorizing query: this statement needs a token with the role admin"));
+  }
+
+ private:
+  QueryResult<void> check(const SelectStatement& select) const { return check(select.sources, {}); }
+
+  QueryResult<void> check(const std::vector<Source>& sources, const std::string& on) const {
+    if (!request_.query.tables) return {};
+    for (const Source& source : sources) {
+      if (source.subquery) VARVE_QUERY_TRY(check(*source.subquery));
+      if (source.subquery || source.is_regex) continue;  // a pattern finds what there is for the caller
+      const std::string& database = !source.database.empty() ? source.database
+                                    : on.empty()             ? request_.database
+                                                             : on;
+      if (request_.query.tables->allows(database, source.name)) continue;
+      return tl::make_unexpected(forbidden_query(
+          fmt::format("error authorizing query: the token is for {} only", request_.query.tables->text())));
+    }
+    return {};
+  }
+
+  const Request& request_;
+};
+
 class Service::Run {
  public:
-  Run(Service& service, const Request& request, QueryBudget& budget, QueryStats& stats, AnswerWriter& writer)
+  Run(Service& service, Engine& engine, Databases& databases, const Request& request, QueryBudget& budget,
+      QueryStats& stats, AnswerWriter& writer)
       : service_(service),
+        engine_(engine),
+        databases_(databases),
         request_(request),
         budget_(budget),
         now_ns_(service.clock_.wall_ns()),
@@ -115,7 +159,7 @@ class Service::Run {
     return std::visit([this](auto& kind) { return run(kind); }, statement);
   }
 
-  SelectContext select_context() { return {service_.engine_, request_.database, now_ns_, budget_}; }
+  SelectContext select_context() { return {engine_, request_.database, now_ns_, budget_}; }
 
   QueryResult<void> run(SelectStatement& select) {
     VARVE_QUERY_TRY(prepare(select, now_ns_));
@@ -123,8 +167,7 @@ class Service::Run {
   }
 
   QueryResult<void> run(const ShowStatement& show) {
-    const ShowContext context{
-        service_.engine_, service_.databases_, service_.queries_, request_.database, now_ns_, budget_};
+    const ShowContext context{engine_, databases_, service_.queries_, request_.database, now_ns_, budget_};
     sink_.takes_from_budget = true;
     auto outcome = run_show(context, show, sink_);
     sink_.takes_from_budget = false;
@@ -132,7 +175,7 @@ class Service::Run {
   }
 
   QueryResult<void> run(const CreateDatabaseStatement& create) {
-    VARVE_QUERY_TRY(service_.databases_.create(create.name));
+    VARVE_QUERY_TRY(databases_.create(create.name));
     if (!request_.query.may_change) {
       warning_ = fmt::format(
           "deprecated use of 'CREATE DATABASE {}' in a read only context, please use a POST request instead",
@@ -146,7 +189,9 @@ class Service::Run {
 
   QueryResult<void> run(const DropStatement& drop) {
     if (!request_.query.may_change) return refused("this statement deletes rows: send it in a POST request");
-    return run_drop({service_.engine_, service_.databases_, request_.database, now_ns_, budget_}, drop);
+    VARVE_QUERY_TRY(run_drop({engine_, databases_, request_.database, now_ns_, budget_}, drop));
+    log_audit(request_.query.user, request_.query.client, request_.query.sql);
+    return {};
   }
 
   QueryResult<void> run(const KillQueryStatement& kill) {
@@ -166,6 +211,8 @@ class Service::Run {
   }
 
   Service& service_;
+  Engine& engine_;  // as the caller sees it, as databases_
+  Databases& databases_;
   const Request& request_;
   QueryBudget& budget_;
   const int64_t now_ns_;
@@ -176,11 +223,17 @@ class Service::Run {
 
 QueryResult<bool> Service::run(const Request& request, std::vector<Statement> statements,
                                AnswerWriter::Put put) {
+  for (const Statement& statement : statements) VARVE_QUERY_TRY(Permission(request).check(statement));
+  std::optional<ScopedEngine> visible;
+  std::optional<Databases> of_visible;
+  if (request.query.tables) of_visible.emplace(visible.emplace(engine_, request.query.tables));
+  Engine& engine = visible ? static_cast<Engine&>(*visible) : engine_;
+  Databases& databases = of_visible ? *of_visible : databases_;
   const auto writer = AnswerWriter::make(request.answer, std::move(put));
   bool read = false;
   const auto work = [&](QueryBudget& budget, QueryStats& stats) {
     stats.engine = "influxql";
-    read = Run(*this, request, budget, stats, *writer).statements(statements);
+    read = Run(*this, engine, databases, request, budget, stats, *writer).statements(statements);
     return QueryResult<void>();
   };
   if (auto outcome = queries_.run_work(request.query, work); !outcome) {

@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "api/query/admission.h"
+#include "api/query/audit.h"
 #include "api/query/budget.h"
 #include "api/query/delete.h"
 #include "api/query/executor.h"
@@ -120,12 +121,16 @@ QueryResult<void> describe(const Engine& engine, std::span<const SystemTable> sy
 // One row: how many series matched, and the range of time, both ends included; NULL = not bounded.
 QueryResult<void> delete_rows(Engine& engine, const DeleteStatement& statement, const QueryRequest& request,
                               int64_t now_ns, QueryBudget& budget, ResultSink& sink, QueryStats& stats) {
+  if (!request.is_admin) {
+    return tl::make_unexpected(forbidden_query("DELETE needs a token with the role admin"));
+  }
   if (!request.may_change) {
     return tl::make_unexpected(invalid_query("read_only", "DELETE changes data, and this way in only reads",
                                              0, "send it by POST to /api/v1/query"));
   }
   VARVE_QUERY_ASSIGN(const DeletedRows deleted,
                      run_delete(engine, statement, request.parameters, now_ns, budget));
+  log_audit(request.user, request.client, request.sql);
   const std::vector<ResultColumn> columns{{"series", ResultType::kInt64},
                                           {"time_min", ResultType::kTimestamp},
                                           {"time_max", ResultType::kTimestamp}};
@@ -136,6 +141,13 @@ QueryResult<void> delete_rows(Engine& engine, const DeleteStatement& statement, 
   time.empty() || time.max == INT64_MAX ? batch.columns[2].push_null() : batch.columns[2].push_int(time.max);
   batch.rows = 1;
   return hand_out(columns, batch, budget, sink, stats);
+}
+
+QueryError out_of_scope(const TableScope& scope, const QueryError& error) {
+  QueryError forbidden =
+      forbidden_query(fmt::format("the token is for {} only ({})", scope.text(), error.message), error.hint);
+  forbidden.position = error.position;
+  return forbidden;
 }
 
 QueryResult<void> run_select(const Engine& engine, const SelectStatement& select,
@@ -209,30 +221,42 @@ struct QueryService::State {
 
   QueryResult<void> run(const QueryRequest& request, QueryBudget& budget, ResultSink& sink,
                         QueryStats& stats) {
-    const SqliteSelect for_sqlite{request.sql, request.parameters, clock.wall_ns(), system_tables};
+    if (!request.tables) return run_on(engine, system_tables, request, budget, sink, stats);
+    // The system's tables tell of other tables, and of other callers' statements.
+    ScopedEngine visible(engine, request.tables);
+    QueryResult<void> outcome = run_on(visible, {}, request, budget, sink, stats);
+    const bool hidden = !outcome && outcome.error().kind == QueryErrorKind::kNotFound;
+    // Whether there is such a table is not for this caller.
+    if (hidden) return tl::make_unexpected(out_of_scope(*request.tables, outcome.error()));
+    return outcome;
+  }
+
+  QueryResult<void> run_on(Engine& store, std::span<const SystemTable> system, const QueryRequest& request,
+                           QueryBudget& budget, ResultSink& sink, QueryStats& stats) {
+    const SqliteSelect for_sqlite{request.sql, request.parameters, clock.wall_ns(), system};
     QueryResult<Statement> parsed = parse_sql(request.sql);
     if (!parsed) {
-      return run_after_refusal(std::move(parsed.error()), engine, for_sqlite, budget, sink, stats);
+      return run_after_refusal(std::move(parsed.error()), store, for_sqlite, budget, sink, stats);
     }
     const Statement statement = std::move(*parsed);
     if (std::holds_alternative<ShowTablesStatement>(statement))
-      return show_tables(engine, budget, sink, stats);
+      return show_tables(store, budget, sink, stats);
     if (const auto* wanted = std::get_if<DescribeStatement>(&statement)) {
-      return describe(engine, system_tables, wanted->table, budget, sink, stats);
+      return describe(store, system, wanted->table, budget, sink, stats);
     }
     if (const auto* rows = std::get_if<DeleteStatement>(&statement)) {
-      return delete_rows(engine, *rows, request, clock.wall_ns(), budget, sink, stats);
+      return delete_rows(store, *rows, request, clock.wall_ns(), budget, sink, stats);
     }
     QueryResult<void> outcome;
     if (const auto* explained = std::get_if<ExplainStatement>(&statement)) {
-      outcome = run_explain(engine, *explained, request.parameters, for_sqlite.now_ns,
+      outcome = run_explain(store, *explained, request.parameters, for_sqlite.now_ns,
                             {&pool, nullptr, options.part_rows}, budget, sink, stats);
     } else {
-      outcome = run_select(engine, std::get<SelectStatement>(statement), request.parameters,
-                           for_sqlite.now_ns, {&pool, nullptr, options.part_rows}, budget, sink, stats);
+      outcome = run_select(store, std::get<SelectStatement>(statement), request.parameters, for_sqlite.now_ns,
+                           {&pool, nullptr, options.part_rows}, budget, sink, stats);
     }
     if (outcome) return outcome;
-    return run_after_refusal(std::move(outcome.error()), engine, for_sqlite, budget, sink, stats);
+    return run_after_refusal(std::move(outcome.error()), store, for_sqlite, budget, sink, stats);
   }
 };
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "api/query/query_error.h"
+#include "api/query/table_scope.h"
 #include "storage/engine.h"
 
 namespace varve {
@@ -80,9 +81,12 @@ using QueryParameters = std::map<std::string, Value, std::less<>>;  // by name w
 struct QueryRequest {
   std::string sql;
   QueryParameters parameters;
-  bool may_change = false;  // DELETE is allowed
-  std::string client = {};  // who asks; places are shared out fairly between clients
-  StopSwitch stop = {};     // null = only cancel() stops it
+  bool may_change = false;    // DELETE is allowed
+  std::string client = {};    // who asks; places are shared out fairly between clients
+  StopSwitch stop = {};       // null = only cancel() stops it
+  std::string user = {};      // the token's name, for the audit log
+  bool is_admin = true;       // may change, if the way in allows it
+  TableScopePtr tables = {};  // what there is for this caller; null = every table, and the system's
 };
 
 struct RunningQuery {

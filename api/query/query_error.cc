@@ -13,13 +13,17 @@ QueryError invalid_query(std::string_view code, std::string message, size_t posi
   return {QueryErrorKind::kInvalid, std::string(code), std::move(message), position, std::move(hint)};
 }
 
+QueryError forbidden_query(std::string message, std::string hint) {
+  return {QueryErrorKind::kForbidden, "forbidden", std::move(message), std::nullopt, std::move(hint)};
+}
+
 QueryError limit_error(std::string_view code, std::string message) {
   return {QueryErrorKind::kLimit, std::string(code), std::move(message), std::nullopt, {}};
 }
 
 QueryError from_storage(const Error& error) {
   const bool absent = error.code == ErrorCode::kNotFound;
-  const QueryErrorKind kind = absent                                     ? QueryErrorKind::kNotFound
+  const QueryErrorKind kind = absent                                  ? QueryErrorKind::kNotFound
                               : error.code == ErrorCode::kUnavailable ? QueryErrorKind::kBusy
                               : error.code == ErrorCode::kExhausted   ? QueryErrorKind::kLimit
                                                                       : QueryErrorKind::kInternal;

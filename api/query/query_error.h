@@ -16,6 +16,7 @@ namespace varve {
 // What kind of wrong, from which api/http maps the status number.
 enum class QueryErrorKind {
   kInvalid,    // 400: syntax, types, parameters
+  kForbidden,  // 403: not for this caller
   kNotFound,   // 404: no such table
   kLimit,      // 422: a named limit was hit
   kTimeout,    // 408
@@ -37,6 +38,7 @@ using QueryResult = tl::expected<T, QueryError>;
 
 // kInvalid with this code.
 QueryError invalid_query(std::string_view code, std::string message, size_t position, std::string hint = {});
+QueryError forbidden_query(std::string message, std::string hint = {});
 QueryError limit_error(std::string_view code, std::string message);
 // A failure of the store, as the query's failure.
 QueryError from_storage(const Error& error);

@@ -1,0 +1,93 @@
+#include "api/query/table_scope.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "storage/base/check.h"
+
+namespace varve {
+
+Result<TableScope> TableScope::parse(const std::vector<std::string>& names) {
+  TableScope scope;
+  for (const std::string& name : names) {
+    const size_t dot = name.find('.');
+    if (dot == std::string::npos && !name.empty() && name != "*") {
+      scope.names_.push_back(fmt::format("{}.{}", kDefaultDatabase, name));
+    } else if (dot != std::string::npos && dot > 0 && dot + 1 < name.size()) {
+      scope.names_.push_back(name);
+    } else {
+      return invalid_argument(fmt::format(
+          "\"{}\" names no table; write TABLE, DATABASE.TABLE, or DATABASE.* for all of a database", name));
+    }
+  }
+  return scope;
+}
+
+bool TableScope::allows(std::string_view database, std::string_view table) const {
+  return std::any_of(names_.begin(), names_.end(), [&](std::string_view name) {
+    const size_t dot = name.find('.');
+    const std::string_view wanted = name.substr(dot + 1);
+    return name.substr(0, dot) == database && (wanted == "*" || wanted == table);
+  });
+}
+
+std::string TableScope::text() const {
+  return fmt::format("{}", fmt::join(names_, ", "));
+}
+
+Result<void> ScopedEngine::check(std::string_view database, std::string_view table) const {
+  if (scope_->allows(database, table)) return {};
+  return not_found(fmt::format("no table {}.{} among those of the token", database, table));
+}
+
+std::vector<TableInfo> ScopedEngine::tables() const {
+  std::vector<TableInfo> tables = engine_.tables();
+  std::erase_if(tables, [&](const TableInfo& one) { return !scope_->allows(one.database, one.name); });
+  return tables;
+}
+
+Result<TableInfo> ScopedEngine::describe(std::string_view database, std::string_view table) const {
+  VARVE_TRY(check(database, table));
+  return engine_.describe(database, table);
+}
+
+std::vector<SegmentInfo> ScopedEngine::segments() const {
+  std::vector<SegmentInfo> segments = engine_.segments();
+  std::erase_if(segments, [&](const SegmentInfo& one) { return !scope_->allows(one.database, one.table); });
+  return segments;
+}
+
+Result<std::unique_ptr<Scan>> ScopedEngine::scan(ScanRequest request) const {
+  VARVE_TRY(check(request.database, request.table));
+  return engine_.scan(std::move(request));
+}
+
+Result<DeleteOutcome> ScopedEngine::erase(DeleteRequest request) {
+  VARVE_TRY(check(request.database, request.table));
+  return engine_.erase(std::move(request));
+}
+
+AdmittedWrite ScopedEngine::admit(std::vector<RowBatch> batches) {
+  VARVE_CHECK(batches.empty());  // no query writes
+  return {};
+}
+
+Result<void> ScopedEngine::append(AdmittedWrite&&, AppendDone) {
+  return unsupported("a query does not write");
+}
+
+Result<std::unique_ptr<LogCursor>> ScopedEngine::open_cursor(std::string_view) {
+  return unsupported("a query does not read the log");
+}
+
+Result<void> ScopedEngine::flush() {
+  return unsupported("a query does not flush");
+}
+
+Result<void> ScopedEngine::compact() {
+  return unsupported("a query does not compact");
+}
+
+}  // namespace varve
