@@ -11,6 +11,8 @@ int status_of(QueryErrorKind kind) {
   switch (kind) {
     case QueryErrorKind::kInvalid:
       return 400;
+    case QueryErrorKind::kForbidden:
+      return 403;
     case QueryErrorKind::kNotFound:
       return 404;
     case QueryErrorKind::kLimit:

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "api/http/access.h"
+
 namespace varve {
 
 enum class BodyRead {
@@ -26,6 +28,7 @@ struct HttpRequest {
   std::string path;                                            // percent-decoded, without the query
   std::map<std::string, std::string, std::less<>> parameters;  // of the URL; the first of a repeated name
   std::string client;                                          // its address, without the port
+  Caller caller;                                               // whose token it shows
   std::string content_type;
   std::string accept;
   std::string accept_encoding;

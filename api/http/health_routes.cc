@@ -63,10 +63,13 @@ void add_health_routes(Router& router, const HttpServices& services) {
                 uptime.set(static_cast<double>(clock.monotonic_ns() - started) / kNsPerSecond);
                 memory.set(resident_bytes());
                 return text(kMetricsType, metrics.render());
-              }});
-  router.add({"GET", "/healthz", "health", [](const HttpRequest&) { return text("text/plain", "ok\n"); }});
+              },
+              Access::kReadAll});
+  router.add({"GET", "/healthz", "health", [](const HttpRequest&) { return text("text/plain", "ok\n"); },
+              Access::kOpen});
   router.add({"GET", "/readyz", "health",
-              [&engine = *services.engine](const HttpRequest&) { return readiness(engine.status()); }});
+              [&engine = *services.engine](const HttpRequest&) { return readiness(engine.status()); },
+              Access::kProbe});
 }
 
 }  // namespace varve

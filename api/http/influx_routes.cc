@@ -276,7 +276,7 @@ HttpResponse InfluxqlRoute::answer(const HttpRequest& request) const {
   wanted.answer.format = format;
   QueryRequest query;
   query.sql = text;
-  query.client = request.client;
+  set_caller(query, request);
   query.may_change = request.method == "POST";  // a link or an image must not delete
   auto streamed = std::make_shared<QueryAnswer>(
       *query_threads_, std::move(query),
@@ -337,10 +337,10 @@ std::pair<std::string, std::string> influx_error_header(std::string_view message
 
 void add_influx_routes(Router& router, const HttpServices& services, Workers& query_threads) {
   const InfluxqlRoute query(services, query_threads);
-  router.add({"GET", "/query", "query", query});
-  router.add({"POST", "/query", "query", query});
-  router.add({"GET", "/ping", "health", ping});
-  router.add({"GET", "/health", "health", [](const HttpRequest&) { return health(); }});
+  router.add({"GET", "/query", "query", query, Access::kRead});
+  router.add({"POST", "/query", "query", query, Access::kRead});
+  router.add({"GET", "/ping", "health", ping, Access::kOpen});
+  router.add({"GET", "/health", "health", [](const HttpRequest&) { return health(); }, Access::kOpen});
 }
 
 }  // namespace varve

@@ -129,13 +129,17 @@ HttpResponse run(const Parsed<Json>& json, Parsed<Request> (*read)(const Json&),
 }  // namespace
 
 void add_ingest_routes(Router& router, const HttpServices& services) {
-  router.add({"POST", "/api/v1/ingest/resume", "admin", [&services](const HttpRequest& request) {
+  router.add({"POST", "/api/v1/ingest/resume", "admin",
+              [&services](const HttpRequest& request) {
                 return run(read_object(request, {"source", "topic", "partition", "from"}), resume_of,
                            services.resume);
-              }});
-  router.add({"POST", "/api/v1/ingest/rewind", "admin", [&services](const HttpRequest& request) {
+              },
+              Access::kAdmin});
+  router.add({"POST", "/api/v1/ingest/rewind", "admin",
+              [&services](const HttpRequest& request) {
                 return run(read_object(request, {"source", "topic", "time"}), rewind_of, services.rewind);
-              }});
+              },
+              Access::kAdmin});
 }
 
 }  // namespace varve

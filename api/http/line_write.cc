@@ -66,6 +66,12 @@ Result<LineWriteOutcome> LineWriter::write(std::string_view body, const LineWrit
     return outcome;
   }
   RowSet::Taken taken = rows.take();
+  for (const RowBatch& batch : taken.batches) {
+    if (!options.tables || options.tables->allows(batch.database, batch.table)) continue;
+    outcome.forbidden = batch.database + "." + batch.table;
+    outcome.taken = false;
+    return outcome;
+  }
   AdmittedWrite write = engine_.admit(std::move(taken.batches));
   for (const RejectedRow& row : write.rejected()) {
     outcome.refused.push_back({taken.messages[row.batch][row.row], true, row.reason, row.detail});

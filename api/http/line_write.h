@@ -26,12 +26,14 @@ struct LineWriteOptions {
   std::string database;
   int64_t precision_ns = 1;  // kAutoPrecision: by size
   bool all_or_nothing = false;
+  TableScopePtr tables = {};  // that may be written; null = all
 };
 
 struct LineWriteOutcome {
   size_t accepted = 0;               // rows, durable
   std::vector<RefusedLine> refused;  // the store's refusals come after the parser's
   size_t unnamed = 0;                // lines refused that `refused` does not list
+  std::string forbidden;             // a table that may not be written: nothing was taken
   bool taken = true;                 // false: something was refused and all_or_nothing was asked
 };
 

@@ -53,7 +53,8 @@ HttpResponse begin_backfill(const HttpServices& services, const HttpRequest& req
 
 void add_mirror_routes(Router& router, const HttpServices& services) {
   router.add({"POST", "/api/v1/mirror/backfill", "mirror",
-              [&services](const HttpRequest& request) { return begin_backfill(services, request); }});
+              [&services](const HttpRequest& request) { return begin_backfill(services, request); },
+              Access::kAdmin});
 }
 
 }  // namespace varve

@@ -33,7 +33,7 @@ HttpResponse page_file(const WebAsset& asset, const HttpRequest& request) {
 void add_page_routes(Router& router) {
   for (const WebAsset& asset : web_assets()) {
     router.add({"GET", std::string(asset.path), "page",
-                [&asset](const HttpRequest& request) { return page_file(asset, request); }});
+                [&asset](const HttpRequest& request) { return page_file(asset, request); }, Access::kOpen});
   }
 }
 

@@ -110,7 +110,7 @@ HttpResponse RetryRoute::retry(const std::string& where, const HttpRequest& requ
     query.sql =
         fmt::format("SELECT * FROM {} WHERE retried = false{}{} ORDER BY time LIMIT {}", kQuarantineTable,
                     where.empty() ? "" : " AND (" + where + "\n)", after, kPageRows);
-    query.client = request.client;
+    set_caller(query, request);
     KeptInputs page;
     if (const auto ran = services_.queries->run(query, page); !ran)
       return error_response(http_error(ran.error()));
@@ -142,7 +142,7 @@ HttpResponse RetryRoute::retry(const std::string& where, const HttpRequest& requ
 
 void add_quarantine_routes(Router& router, const HttpServices& services) {
   if (services.retry == nullptr) return;
-  router.add({"POST", "/api/v1/quarantine/retry", "quarantine", RetryRoute(services)});
+  router.add({"POST", "/api/v1/quarantine/retry", "quarantine", RetryRoute(services), Access::kAdmin});
 }
 
 }  // namespace varve

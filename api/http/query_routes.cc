@@ -176,7 +176,7 @@ HttpResponse run_query(QueryService& service, Workers& threads, const HttpReques
     return error_response({400, "bad_request", "no SQL was given", std::nullopt,
                            "GET /api/v1/query?q=SQL, or POST the SQL as the body"});
   }
-  call->request.client = request.client;
+  set_caller(call->request, request);
   call->request.may_change = request.method == "POST";  // a link or an image must not delete
   auto answer =
       std::make_shared<QueryAnswer>(threads, std::move(call->request),
@@ -237,13 +237,15 @@ void add_query_routes(Router& router, const HttpServices& services, Workers& que
   const auto run = [&service, &query_threads](const HttpRequest& request) {
     return run_query(service, query_threads, request);
   };
-  router.add({"GET", "/api/v1/query", "query", run});
-  router.add({"POST", "/api/v1/query", "query", run});
-  router.add(
-      {"GET", "/api/v1/queries", "admin", [&service](const HttpRequest&) { return list_queries(service); }});
-  router.add({"DELETE", "/api/v1/queries/", "admin", [&service](const HttpRequest& request) {
+  router.add({"GET", "/api/v1/query", "query", run, Access::kRead});
+  router.add({"POST", "/api/v1/query", "query", run, Access::kRead});
+  router.add({"GET", "/api/v1/queries", "admin",
+              [&service](const HttpRequest&) { return list_queries(service); }, Access::kReadAll});
+  router.add({"DELETE", "/api/v1/queries/", "admin",
+              [&service](const HttpRequest& request) {
                 return cancel_query(service, path_rest(request, "/api/v1/queries/"));
-              }});
+              },
+              Access::kAdmin});
 }
 
 }  // namespace varve

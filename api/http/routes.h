@@ -19,6 +19,7 @@ struct Route {
   std::string path;
   std::string family;  // of the request metrics
   std::function<HttpResponse(const HttpRequest&)> handler;
+  Access access = Access::kUndeclared;
 };
 
 class Router {
@@ -26,6 +27,8 @@ class Router {
   void add(Route route) { routes_.push_back(std::move(route)); }
   // The route, or null and `refusal` (404, 405, the answer to OPTIONS) filled in.
   const Route* find(const HttpRequest& request, HttpResponse& refusal) const;
+
+  const std::vector<Route>& routes() const { return routes_; }
 
  private:
   std::vector<Route> routes_;
@@ -44,6 +47,8 @@ void add_health_routes(Router& router, const HttpServices& services);
 void add_influx_routes(Router& router, const HttpServices& services, Workers& query_threads);
 void add_quarantine_routes(Router& router, const HttpServices& services);
 void add_page_routes(Router& router);
+class TokenGuard;
+void add_token_routes(Router& router, const HttpServices& services, TokenGuard& guard);
 
 // The rest of the path behind a prefix route.
 inline std::string_view path_rest(const HttpRequest& request, std::string_view prefix) {

@@ -13,37 +13,71 @@
 #include <fmt/format.h>
 #include <httplib.h>
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 
 #include "api/http/errors.h"
+#include "api/http/front_door.h"
 #include "api/http/gate.h"
 #include "api/http/message.h"
 #include "api/http/routes.h"
 #include "api/http/workers.h"
+#include "api/query/audit.h"
 #include "storage/base/log.h"
 
 namespace varve {
 namespace {
 
-// Seconds. A keep-alive connection holds a worker: short, but longer than a page's polling interval.
-constexpr time_t kKeepAliveSeconds = 5;
 constexpr size_t kKeepAliveRequestsMax = 1000;
-// Seconds a client may pause within a request or while it takes the answer (each read or write on its own).
-constexpr time_t kReadSeconds = 10;
-constexpr time_t kWriteSeconds = 10;
 constexpr std::chrono::milliseconds kStopCheck{10};
 
 constexpr size_t kPathBytesMax = 512;  // our longest route plus the longest table name
 
-class TaskQueue final : public httplib::TaskQueue {
+// The library accepts; what is accepted goes to the front door at once.
+class InlineTasks final : public httplib::TaskQueue {
  public:
-  bool enqueue(std::function<void()> job) override { return workers_.enqueue(std::move(job)); }
-  void shutdown() override { workers_.shutdown(); }
+  bool enqueue(std::function<void()> job) override {
+    job();
+    return true;
+  }
+  void shutdown() override {}
+};
+
+class AcceptingServer final : public httplib::Server {
+ public:
+  std::function<void(int)> accepted;
+
+  // One request, its head complete; false = close the connection.
+  bool serve(Connection& connection) {
+    ConnectionStream stream(connection);
+    std::string local;
+    int local_port = 0;
+    stream.get_local_ip_and_port(local, local_port);
+    const bool last = connection.requests >= kKeepAliveRequestsMax;
+    bool closed = false;
+    const bool served = process_request(stream, connection.address(), connection.port(), local, local_port,
+                                        last, closed, nullptr);
+    return served && !closed && !last;
+  }
 
  private:
-  Workers workers_{WorkerLimits{}};
+  bool process_and_close_socket(socket_t socket) override {
+    accepted(socket);
+    return true;
+  }
 };
+
+// Each connection is an open file, and so are many of the store's.
+void allow_many_files() {
+  constexpr rlim_t kOpenFilesMax = 65'536;
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = std::max(files.rlim_cur, std::min(files.rlim_max, kOpenFilesMax));
+  (void)setrlimit(RLIMIT_NOFILE, &files);
+}
 
 class HttplibServer final : public HttpServer {
  public:
@@ -53,6 +87,8 @@ class HttplibServer final : public HttpServer {
   Result<void> bind(const HttpOptions& options);
   uint16_t port() const override { return port_; }
   void serve(HttpServices services) override;
+  std::vector<RouteFacts> routes() const override;
+  Result<void> reload_tls() override;
   void stop() override;
 
  private:
@@ -60,36 +96,45 @@ class HttplibServer final : public HttpServer {
   using Response = httplib::Response;
 
   void handle(const Request& request, Response& response, const httplib::ContentReader* reader);
-  HttpResponse dispatch(const HttpRequest& request, std::string& family);
+  HttpResponse dispatch(const Request& request, HttpRequest& ours, std::string& family);
   BodyRead read_body(const Request& request, const Response& response, const httplib::ContentReader* reader,
                      std::string& body, size_t& taken);
   void count(const std::string& family, int status, int64_t elapsed_ns);
 
   MetricsRegistry& metrics_;
-  httplib::Server server_;
+  AcceptingServer server_;
+  std::unique_ptr<TlsContext> tls_;  // null = plain HTTP
   uint16_t port_ = 0;
   BodyBudget budget_;
   HttpServices services_;
+  bool open_without_tokens_ = true;
+  bool only_local_names_ = false;
+  std::unique_ptr<TokenGuard> guard_;      // as router_
   Workers query_threads_{WorkerLimits{}};  // at most one a worker that serves a connection
   Router router_;                          // filled before ready_ is set, constant after
   std::atomic<bool> ready_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> drained_{false};  // no connection is served any more
+  std::unique_ptr<FrontDoor> door_;   // last but one: its workers use all of the above
   std::jthread acceptor_;
 };
 
-// The thread of acceptor_ accepts; workers (TaskQueue) serve; a QueryAnswer has one of query_threads_.
+// The thread of acceptor_ accepts; door_ has one that watches the connections, and workers that serve; a QueryAnswer has one of query_threads_.
 Result<void> HttplibServer::bind(const HttpOptions& options) {
-  server_.new_task_queue = [] { return new TaskQueue(); };
+  open_without_tokens_ = options.open_without_tokens;
+  only_local_names_ = options.only_local_names;
+  if (!options.tls_certificate.empty()) {
+    VARVE_ASSIGN(tls_, TlsContext::open(options.tls_certificate, options.tls_key));
+  }
+  allow_many_files();
+  server_.new_task_queue = [] { return new InlineTasks(); };
   server_.set_socket_options([](int socket) {
     // Lets a restarted server bind while old connections linger; a second server still fails.
     httplib::set_socket_opt(socket, SOL_SOCKET, SO_REUSEADDR, 1);
   });
   server_.set_tcp_nodelay(true);
-  server_.set_keep_alive_timeout(kKeepAliveSeconds);
+  server_.set_keep_alive_timeout(FrontDoor::kIdleNs / kNsPerSecond);  // as clients are told
   server_.set_keep_alive_max_count(kKeepAliveRequestsMax);
-  server_.set_read_timeout(kReadSeconds);
-  server_.set_write_timeout(kWriteSeconds);
   server_.set_payload_max_length(kBodyBytesMax);
   server_.set_exception_handler([](const Request&, Response& response, std::exception_ptr) {
     log_error("http", "a handler threw; the request got 500");
@@ -128,8 +173,12 @@ Result<void> HttplibServer::bind(const HttpOptions& options) {
                                              why == 0 ? "no such address" : std::strerror(why))};
   }
   port_ = static_cast<uint16_t>(bound);
+  door_ = std::make_unique<FrontDoor>(options.limits, tls_.get(), metrics_,
+                                      [this](Connection& connection) { return server_.serve(connection); });
+  server_.accepted = [this](int socket) { door_->take(socket); };
   acceptor_ = std::jthread([this] {
     server_.listen_after_bind();
+    door_->stop();
     drained_ = true;
   });
   server_.wait_until_ready();
@@ -138,6 +187,7 @@ Result<void> HttplibServer::bind(const HttpOptions& options) {
 
 void HttplibServer::serve(HttpServices services) {
   services_ = std::move(services);
+  guard_ = std::make_unique<TokenGuard>(services_.tokens, open_without_tokens_, *services_.clock, metrics_);
   add_query_routes(router_, services_, query_threads_);
   add_write_routes(router_, services_);
   add_status_routes(router_, services_);
@@ -146,8 +196,20 @@ void HttplibServer::serve(HttpServices services) {
   add_health_routes(router_, services_);
   add_influx_routes(router_, services_, query_threads_);
   add_quarantine_routes(router_, services_);
+  add_token_routes(router_, services_, *guard_);
   add_page_routes(router_);
   ready_.store(true, std::memory_order_release);
+}
+
+Result<void> HttplibServer::reload_tls() {
+  if (tls_ == nullptr) return {};
+  return tls_->reload();
+}
+
+std::vector<RouteFacts> HttplibServer::routes() const {
+  std::vector<RouteFacts> facts;
+  for (const Route& route : router_.routes()) facts.push_back({route.method, route.path, route.access});
+  return facts;
 }
 
 void HttplibServer::stop() {
@@ -164,10 +226,10 @@ void HttplibServer::stop() {
   acceptor_.join();
 }
 
-HttpResponse HttplibServer::dispatch(const HttpRequest& request, std::string& family) {
+HttpResponse HttplibServer::dispatch(const Request& request, HttpRequest& ours, std::string& family) {
   if (stopping_) return error_response({503, "stopping", "the server is stopping", std::nullopt, {}});
   if (!ready_.load(std::memory_order_acquire)) {
-    if (request.path == "/healthz") {
+    if (ours.path == "/healthz") {
       HttpResponse alive;
       alive.content_type = "text/plain";
       alive.body = "ok\n";
@@ -176,11 +238,24 @@ HttpResponse HttplibServer::dispatch(const HttpRequest& request, std::string& fa
     return error_response(
         {503, "starting", "the store is being recovered; try again soon", std::nullopt, {}});
   }
+  if (only_local_names_ && !is_local_name(request.get_header_value("Host")) && guard_->open()) {
+    return error_response({421, "foreign_name", "this server answers only on names of its own machine",
+                           std::nullopt,
+                           "create a token (varve token create), or set server.insecure = true"});
+  }
   HttpResponse refused;
-  const Route* const route = router_.find(request, refused);
+  const Route* const route = router_.find(ours, refused);
+  if (route != nullptr) family = route->family;
+  if (auto no = refuse_caller(*guard_, route, request, ours)) return std::move(*no);
   if (route == nullptr) return refused;
-  family = route->family;
-  return route->handler(request);
+  HttpResponse response = route->handler(ours);
+  const bool reads = ours.caller.role != Role::kWrite && !ours.caller.tables;
+  if (route->access == Access::kProbe && !reads) hide_probe(response);
+  if (route->access == Access::kAdmin && ours.method != "GET") {
+    log_audit(ours.caller.name, ours.client,
+              fmt::format("{} {}: {}", ours.method, ours.path, response.status));
+  }
+  return response;
 }
 
 void HttplibServer::handle(const Request& request, Response& response, const httplib::ContentReader* reader) {
@@ -191,7 +266,7 @@ void HttplibServer::handle(const Request& request, Response& response, const htt
   ours.client_gone = [this, &request] { return stopping_ || request.is_connection_closed(); };
   ours.read_body = [&](std::string& body) { return read_body(request, response, reader, body, taken); };
   const HttpError wrong = refusal(request);
-  to_response(wrong.code.empty() ? dispatch(ours, family) : error_response(wrong), response);
+  to_response(wrong.code.empty() ? dispatch(request, ours, family) : error_response(wrong), response);
   budget_.give_back(taken);
   count(family, response.status, real_clock().monotonic_ns() - begin);
 }

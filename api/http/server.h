@@ -19,13 +19,30 @@
 #include "ingest/status.h"
 #include "storage/base/clock.h"
 #include "storage/base/metrics.h"
+#include "storage/catalog/tokens.h"
 #include "storage/engine.h"
 
 namespace varve {
 
+struct RouteFacts;  // access.h
+
+// front_door.h
+struct DoorLimits {
+  size_t connections_max = 4096;          // guessed: some KB each; an idle one makes room for a new one
+  size_t connections_per_address = 1024;  // guessed: a proxy has one address for all its clients
+};
+
 struct HttpOptions {
   std::string host = "127.0.0.1";
-  uint16_t port = 8484;  // 0 = any free one
+  uint16_t port = 8484;             // 0 = any free one
+  bool open_without_tokens = true;  // everything is allowed as long as there is no token
+  // While there is no token: Host must be an address or a name without a dot, or the page of another site could reach
+  // this machine under a name of its own (DNS rebinding).
+  bool only_local_names = false;
+  // Both or neither; PEM. tls.h
+  std::string tls_certificate = {};
+  std::string tls_key = {};
+  DoorLimits limits = {};
 };
 
 using BackfillIds = std::vector<std::pair<std::string, uint64_t>>;
@@ -46,6 +63,7 @@ struct HttpServices {
   const QuarantineRetry* retry = nullptr;  // null = there is nothing to retry with
   // Of the mirror of this name, or, when empty, of all: the names and the ids given.
   std::function<Result<BackfillIds>(const std::string& mirror, const BackfillRequest& request)> backfill = {};
+  TokenStore* tokens = nullptr;  // null = there are none
 };
 
 class HttpServer {
@@ -53,7 +71,10 @@ class HttpServer {
   static Result<std::unique_ptr<HttpServer>> start(const HttpOptions& options, MetricsRegistry& metrics);
   virtual ~HttpServer() = default;  // as stop()
   virtual uint16_t port() const = 0;
-  virtual void serve(HttpServices services) = 0;  // once
+  virtual void serve(HttpServices services) = 0;       // once
+  virtual std::vector<RouteFacts> routes() const = 0;  // after serve()
+  // Reads certificate and key again, for the connections to come; kept as they were if they are wrong.
+  virtual Result<void> reload_tls() = 0;
   // Accepts no more and cuts answers still being streamed; returns when no handler runs.
   virtual void stop() = 0;
 };

@@ -202,20 +202,43 @@ Json status_json(const HttpServices& services, int64_t started_ns, uint64_t http
           {"quarantine", {{"rows_total", quarantined_rows(*services.engine)}}}};
 }
 
+// The tables of the store that the caller may see.
+HttpResponse visible(Engine& engine, const HttpRequest& request,
+                     const std::function<HttpResponse(const Engine&)>& answer_from) {
+  if (!request.caller.tables) return answer_from(engine);
+  return answer_from(ScopedEngine(engine, request.caller.tables));
+}
+
+HttpResponse one_table_of_scope(const Engine& engine, std::string_view name, const HttpRequest& request) {
+  HttpResponse response = one_table(engine, name);
+  if (response.status != 404 || !request.caller.tables) return response;
+  return error_response({403,
+                         "forbidden",
+                         fmt::format("the token is for {} only", request.caller.tables->text()),
+                         std::nullopt,
+                         {}});
+}
+
 }  // namespace
 
 void add_status_routes(Router& router, const HttpServices& services) {
-  const Engine& engine = *services.engine;
-  router.add(
-      {"GET", "/api/v1/tables", "tables", [&engine](const HttpRequest&) { return list_tables(engine); }});
-  router.add({"GET", "/api/v1/tables/", "tables", [&engine](const HttpRequest& request) {
-                return one_table(engine, path_rest(request, "/api/v1/tables/"));
-              }});
+  Engine& engine = *services.engine;
+  router.add({"GET", "/api/v1/tables", "tables",
+              [&engine](const HttpRequest& request) { return visible(engine, request, list_tables); },
+              Access::kRead});
+  router.add({"GET", "/api/v1/tables/", "tables",
+              [&engine](const HttpRequest& request) {
+                return visible(engine, request, [&](const Engine& seen) {
+                  return one_table_of_scope(seen, path_rest(request, "/api/v1/tables/"), request);
+                });
+              },
+              Access::kRead});
   const Counter& rejected = http_rows_rejected(*services.metrics);
   router.add({"GET", "/api/v1/status", "status",
               [&services, &rejected, started = services.clock->monotonic_ns()](const HttpRequest&) {
                 return answer(status_json(services, started, rejected.value()));
-              }});
+              },
+              Access::kReadAll});
 }
 
 }  // namespace varve

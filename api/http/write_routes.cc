@@ -91,6 +91,8 @@ class WriteV1 {
 
 std::string_view v2_code(int status) {
   switch (status) {
+    case 403:
+      return "forbidden";
     case 413:
       return "request too large";
     case 422:
@@ -243,8 +245,18 @@ class WriteRoute {
     if (const BodyRead read = request.read_body(body); read != BodyRead::kOk) {
       return Dialect::failed(http_error(read));
     }
+    options.tables = request.caller.tables;
     const auto outcome = writer_.write(body, options);
     if (!outcome) return Dialect::failed(http_error(outcome.error()));
+    if (!outcome->forbidden.empty()) {
+      return Dialect::failed(
+          {403,
+           "forbidden",
+           fmt::format("the token is for {} only, the lines are for {} too; nothing was taken",
+                       request.caller.tables->text(), outcome->forbidden),
+           std::nullopt,
+           {}});
+    }
     if (!outcome->refused.empty()) {
       BodyLines lines(body);
       return Dialect::refused(*outcome, lines, options.database);
@@ -263,9 +275,9 @@ class WriteRoute {
 }  // namespace
 
 void add_write_routes(Router& router, const HttpServices& services) {
-  router.add({"POST", "/write", "write", WriteRoute<WriteV1>(services)});
-  router.add({"POST", "/api/v2/write", "write", WriteRoute<WriteV2>(services)});
-  router.add({"POST", "/api/v3/write_lp", "write", WriteRoute<WriteV3>(services)});
+  router.add({"POST", "/write", "write", WriteRoute<WriteV1>(services), Access::kWrite});
+  router.add({"POST", "/api/v2/write", "write", WriteRoute<WriteV2>(services), Access::kWrite});
+  router.add({"POST", "/api/v3/write_lp", "write", WriteRoute<WriteV3>(services), Access::kWrite});
 }
 
 }  // namespace varve

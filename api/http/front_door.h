@@ -1,0 +1,100 @@
+// Connections that wait: for a TLS handshake, for the head of a request, for the next request. One thread watches them
+// all, so that however many there are and however they drip, they hold no worker; a request goes to a worker once its
+// head is complete. Heads of the health routes go to workers of their own.
+//   accept -> handshake -> head -> worker: serve() -> head of the next request ... -> goodbye
+// What it answers by itself, and then closes: 408 over kHeadNs, 431 or 414 over kHeadBytesMax, 429 over
+// connections_per_address, 503 over connections_max or when no worker is free.
+// Threads: take() from the acceptor, stop() from one thread, serve() is called by workers.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "api/http/connection.h"
+#include "api/http/server.h"
+#include "api/http/workers.h"
+#include "storage/base/metrics.h"
+
+namespace varve {
+
+class FrontDoor {
+ public:
+  static constexpr int64_t kHandshakeNs = 10 * kNsPerSecond;
+  static constexpr int64_t kHeadNs = 10 * kNsPerSecond;  // from the first byte to the last
+  static constexpr int64_t kIdleNs = 60 * kNsPerSecond;  // between requests
+  static constexpr int64_t kFirstByteNs = 20 * kNsPerSecond;
+  static constexpr int64_t kGoodbyeNs = 1 * kNsPerSecond;  // for the peer to read what it was told
+  static constexpr size_t kHeadBytesMax = 64 << 10;
+
+  using Serve = std::function<bool(Connection&)>;  // one request; false = close
+
+  // `tls` may be null, and must outlive the door.
+  FrontDoor(DoorLimits limits, TlsContext* tls, MetricsRegistry& metrics, Serve serve);
+  ~FrontDoor() { stop(); }
+
+  void take(int socket);
+  void stop();  // drops those that wait; returns when none is served any more
+
+ private:
+  enum class State { kHandshake, kHead, kIdle, kGoodbye };
+  struct Waiting {
+    std::shared_ptr<Connection> connection;
+    State state = State::kHandshake;
+    int64_t deadline_ns = 0;
+    size_t searched = 0;  // of the head, for its end
+    Io wants = Io::kWantRead;
+  };
+
+  void watch();
+  void take_in();  // what other threads have handed over
+  void ready(Waiting& waiting);
+  bool handshake(Waiting& waiting);  // false: not done yet, or gone
+  void read_head(Waiting& waiting);
+  bool whole_head(Waiting& waiting) const;
+  void expire(int64_t now);
+  void listen_to(Waiting& waiting, Io wanted);
+  void drop(int socket);
+  void dispatch(Waiting& waiting);
+  void refuse(Waiting& waiting, int status);
+  void say_goodbye(Waiting& waiting);
+  void work(const std::shared_ptr<Connection>& connection);
+  bool next_at_once(Connection& connection) const;
+  void hand_over(std::shared_ptr<Connection> connection, State state);
+  void wake();
+  std::shared_ptr<Connection> admit(int socket, int& refused_with);
+  bool drop_longest_idle();
+
+  const DoorLimits limits_;
+  TlsContext* const tls_;
+  const Serve serve_;
+  Gauge& open_;
+  MetricsRegistry& metrics_;
+  int epoll_ = -1;
+  int bell_ = -1;                             // an eventfd: there is something to take in
+  std::unordered_map<int, Waiting> waiting_;  // of watch() alone
+
+  std::mutex mutex_;  // guards what follows
+  std::vector<std::pair<std::shared_ptr<Connection>, State>> handed_over_;
+  std::vector<int> accepted_;
+  bool stopping_ = false;
+
+  std::mutex count_mutex_;  // guards what follows; taken last
+  std::map<std::string, size_t, std::less<>> by_address_;
+  size_t connections_ = 0;
+
+  std::atomic<size_t> serving_{0};
+  Workers workers_{WorkerLimits{}};
+  Workers health_workers_{WorkerLimits{1, 4, 256, std::chrono::seconds(10)}};
+  std::jthread watcher_;
+};
+
+}  // namespace varve
