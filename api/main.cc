@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <csignal>
 #include <exception>
 #include <variant>
@@ -19,6 +21,7 @@ struct Run {
   int operator()(const ReplayArguments& arguments) const { return run_replay(arguments); }
   int operator()(const BackupArguments& arguments) const { return run_backup(arguments); }
   int operator()(const QuarantineArguments& arguments) const { return run_quarantine(arguments); }
+  int operator()(const TokenArguments& arguments) const { return run_token(arguments); }
   int operator()(const MirrorBackfillArguments& arguments) const { return run_mirror_backfill(arguments); }
 };
 
@@ -26,6 +29,7 @@ struct Run {
 }  // namespace varve
 
 int main(int argc, char** argv) {
+  (void)::umask(077);                   // no file of ours is for others
   (void)std::signal(SIGPIPE, SIG_IGN);  // a client or pipe that went away is an error of that write only
   try {
     return std::visit(varve::Run{}, varve::parse_arguments(argc, argv));

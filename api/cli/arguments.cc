@@ -5,6 +5,8 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "api/cli/token_arguments.h"
+
 namespace varve {
 namespace {
 
@@ -20,6 +22,7 @@ void add_serve(CLI::App& app, ServeArguments& out) {
       .add_option("--set", out.overrides, "Override one key, e.g. kafka.0.brokers=kafka:9092 (repeatable)")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
+  command.add_flag("--allow-root", out.allow_root, "Serve although this is root");
   command.footer("Example:\n  varve serve --config varve.toml --set server.listen=127.0.0.1:9000");
 }
 
@@ -295,6 +298,8 @@ Command parse_arguments(int argc, const char* const* argv) {
   add_replay(app, replay);
   add_quarantine(app, quarantine);
   add_mirror(app, backfill);
+  TokenArguments token;
+  add_token(app, token);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -315,6 +320,10 @@ Command parse_arguments(int argc, const char* const* argv) {
   if (app.got_subcommand("replay")) return replay;
   if (app.got_subcommand("quarantine")) return quarantine;
   if (app.got_subcommand("mirror")) return backfill;
+  if (app.got_subcommand("token")) {
+    if (token.data.empty() && token.url.empty()) return bad_arguments("token needs --data DIR or --url URL");
+    return token;
+  }
   if (produce.csv.empty() == produce.simulate.empty())
     return bad_arguments("produce needs --csv FILE or --simulate KIND");
   if (!parse_rate(rate, produce.rate))

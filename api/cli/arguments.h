@@ -13,6 +13,7 @@ namespace varve {
 struct ServeArguments {
   std::string config;
   std::vector<std::string> overrides;
+  bool allow_root = false;
 };
 
 struct DemoArguments {
@@ -83,6 +84,17 @@ struct QuarantineArguments {
   std::string token;
 };
 
+struct TokenArguments {
+  enum class Verb { kCreate, kList, kRevoke };
+  Verb verb = Verb::kList;
+  std::string data;  // this or url
+  std::string url;
+  std::string token;  // with url
+  std::string name;
+  std::string role;
+  std::vector<std::string> tables;
+};
+
 struct MirrorBackfillArguments {
   std::string url = "http://127.0.0.1:8484";
   std::string mirror;  // empty = all
@@ -99,7 +111,7 @@ struct ExitNow {
 
 using Command = std::variant<ExitNow, ServeArguments, DemoArguments, ProduceArguments, QueryArguments,
                              IngestArguments, CheckArguments, BackupArguments, ReplayArguments,
-                             QuarantineArguments, MirrorBackfillArguments>;
+                             QuarantineArguments, MirrorBackfillArguments, TokenArguments>;
 
 constexpr int kExitFine = 0;
 constexpr int kExitFailed = 1;

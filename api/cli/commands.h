@@ -15,6 +15,7 @@ int run_check(const CheckArguments& arguments);
 int run_replay(const ReplayArguments& arguments);
 int run_backup(const BackupArguments& arguments);
 int run_quarantine(const QuarantineArguments& arguments);
+int run_token(const TokenArguments& arguments);
 int run_mirror_backfill(const MirrorBackfillArguments& arguments);
 
 }  // namespace varve

@@ -10,6 +10,7 @@
 
 #include "api/cli/config_process.h"
 #include "api/cli/config_reader.h"
+#include "api/cli/config_security.h"
 #include "api/cli/config_streams.h"
 #include "storage/base/file.h"
 #include "storage/base/timestamp.h"
@@ -37,30 +38,15 @@ struct Source {
 
 Result<void> read_server(const toml::table& table, Source source, ServerConfig& out) {
   ConfigReader reader(table, "server.", source.file, source.known);
-  std::string listen = "127.0.0.1:8484", certificate, key;
+  std::string listen = "127.0.0.1:8484";
   reader.text("listen", listen);
-  reader.flag("insecure", out.insecure);
-  reader.text("tls_certificate", certificate);
-  reader.text("tls_key", key);
-  if (certificate.empty() != key.empty()) {
-    reader.fail(certificate.empty() ? "tls_key" : "tls_certificate",
-                "tls_certificate and tls_key need each other");
-  }
-  if (!certificate.empty()) {
-    reader.fail("tls_certificate", "TLS is not supported in this version; put a TLS proxy in front");
-  }
+  read_security(reader, out);
   const Result<ServerConfig> address = parse_listen(listen);
   if (!address) {
     reader.fail("listen", address.error().message);
   } else {
     out.host = address->host;
     out.port = address->port;
-    if (!out.insecure && !is_loopback(out.host)) {
-      reader.fail("listen",
-                  fmt::format("{} can be reached from other machines and this version has no tokens; use a "
-                              "loopback address or set server.insecure = true",
-                              out.host));
-    }
   }
   return reader.finish();
 }
@@ -379,7 +365,10 @@ Result<ServerConfig> parse_listen(std::string_view text) {
   if (host.empty() || error != std::errc() || at != port_text.data() + port_text.size()) {
     return invalid_argument(fmt::format("\"{}\" is not HOST:PORT, e.g. 127.0.0.1:8484 or [::1]:8484", text));
   }
-  return ServerConfig{std::string(host), port, false};
+  ServerConfig address;
+  address.host = host;
+  address.port = port;
+  return address;
 }
 
 bool is_loopback(std::string_view host) {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/http/server.h"
 #include "api/query/query.h"
 #include "ingest/kafka/out_sink.h"
 #include "ingest/kafka/source.h"
@@ -23,7 +24,11 @@ namespace varve {
 struct ServerConfig {
   std::string host = "127.0.0.1";
   uint16_t port = 8484;
-  bool insecure = false;
+  bool insecure = false;    // listens to other machines without tokens
+  bool allow_root = false;  // `varve serve` may run as root
+  std::string tls_certificate;
+  std::string tls_key;
+  DoorLimits limits;
 };
 
 struct Config {

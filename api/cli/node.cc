@@ -22,8 +22,15 @@ Result<std::unique_ptr<Node>> Node::start(const Config& config) {
 //   dead      1 sender each, of sources with a dead_letter_topic
 //   sources   1 consumer each, and librdkafka's own (1 per broker and a few)
 Result<void> Node::start_parts(const Config& config) {
+  VARVE_TRY(check_exposure(config));
+  HttpOptions http{config.server.host, config.server.port};
+  http.open_without_tokens = config.server.insecure || is_loopback(config.server.host);
+  http.only_local_names = !config.server.insecure && is_loopback(config.server.host);
+  http.tls_certificate = config.server.tls_certificate;
+  http.tls_key = config.server.tls_key;
+  http.limits = config.server.limits;
   // The port first: if it is taken, nothing else has been touched.
-  VARVE_ASSIGN(server_, HttpServer::start({config.server.host, config.server.port}, metrics_));
+  VARVE_ASSIGN(server_, HttpServer::start(http, metrics_));
   EngineOptions storage = config.storage;
   storage.metrics = &metrics_;
   auto engine = Engine::open(std::move(storage));
@@ -34,6 +41,7 @@ Result<void> Node::start_parts(const Config& config) {
                     config.storage.data_directory));
   }
   engine_ = std::move(*engine);
+  VARVE_TRY(open_tokens(config));
   queries_ = std::make_unique<QueryService>(*engine_, config.query, metrics_);
   for (const MirrorOptions& options : config.mirrors) {
     VARVE_ASSIGN(auto mirror, with_context(Mirror::start(options, *engine_, metrics_), options.name));
@@ -56,6 +64,7 @@ Result<void> Node::start_parts(const Config& config) {
   HttpServices services{engine_.get(), queries_.get(), &metrics_, [this] { return sources(); },
                         [this] { return mirrors(); }};
   services.retry = retry_.get();
+  services.tokens = tokens_.get();
   add_ingest_control(services);
   services.backfill = [this](const std::string& mirror, const BackfillRequest& request) {
     return backfill(mirror, request);

@@ -30,6 +30,9 @@ class Node {
   // By name; an empty one means the only source. kNotFound naming those there are.
   Result<KafkaSource*> source(const std::string& name) const;
 
+  // The certificate and its key, again; logs how it went. node_security.cc
+  void reload_tls();
+
   // No more requests, then no more input, then the sinks, then the store: what was accepted is kept.
   void stop();
 
@@ -38,6 +41,8 @@ class Node {
   Result<void> start_parts(const Config& config);
   void add_ingest_control(HttpServices& services);  // node_control.cc
   Result<BackfillIds> backfill(const std::string& mirror, const BackfillRequest& request);
+  static Result<void> check_exposure(const Config& config);  // node_security.cc
+  Result<void> open_tokens(const Config& config);
   void say_durability(const EngineOptions& storage);
 
   MetricsRegistry metrics_;
@@ -48,6 +53,7 @@ class Node {
   std::vector<std::unique_ptr<KafkaSource>> sources_;
   std::vector<std::unique_ptr<DeadLetterSink>> dead_letters_;
   std::unique_ptr<QuarantineRetry> retry_;
+  std::unique_ptr<TokenStore> tokens_;
   std::unique_ptr<HttpServer> server_;
 };
 
