@@ -37,7 +37,7 @@ class VarvePeer final : public Peer {
   void start() override {
     std::ofstream(folder_ / "varve.toml") << fmt::format(
         "[server]\nlisten = \"127.0.0.1:{}\"\n[storage]\ndata = \"{}\"\nflush_age = \"5s\"\n", port_, data());
-    run({program_, "serve", "--config", folder_ / "varve.toml"}, {}, "/readyz");
+    run({program_, "serve", "--allow-root", "--config", folder_ / "varve.toml"}, {}, "/readyz");
   }
   Request insert(Set, std::string body) const override { return {"POST", "/write", std::move(body)}; }
   std::optional<Request> question(const QueryType& type, const QueryArguments& arguments) const override {

@@ -42,7 +42,7 @@ export async function startVarve() {
     config,
     `[server]\nlisten = "127.0.0.1:${port}"\n[storage]\ndata = "${join(folder, 'data')}"\n`,
   );
-  const child = spawn(BINARY, ['serve', '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(BINARY, ['serve', '--allow-root', '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (text) => (output = (output + text).slice(-4000)));

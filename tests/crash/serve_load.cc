@@ -45,7 +45,7 @@ ServeNode::ServeNode(std::filesystem::path data, const std::string& storage) : p
 
 void ServeNode::start(const Process::Options& options) {
   process_ = std::make_unique<Process>(
-      std::vector<std::string>{VARVE_BINARY, "serve", "--config", (folder_ / "varve.toml").string()},
+      std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", (folder_ / "varve.toml").string()},
       options);
   const bool up = wait_until([&] { return readiness() == 200 || !process_->running(); }, seconds(60));
   if (!up || !process_->running())

@@ -124,7 +124,7 @@ class Member {
   }
   void start() {
     process_ = std::make_unique<Process>(
-        std::vector<std::string>{VARVE_BINARY, "serve", "--config", (folder_ / "varve.toml").string()});
+        std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", (folder_ / "varve.toml").string()});
     ASSERT_TRUE(wait_until([&] { return http_get(url() + "/readyz").status == 200; }, seconds(60)))
         << process_->log_tail();
   }

@@ -31,10 +31,27 @@ int exit_code(const Parsed& parsed) {
 }
 
 TEST(Arguments, ServeTakesAFileAndOverrides) {
-  const Parsed parsed = parse({"serve", "--config", "v.toml", "--set", "a.b=1", "--set", "c=x y"});
+  const Parsed parsed =
+      parse({"serve", "--allow-root", "--config", "v.toml", "--set", "a.b=1", "--set", "c=x y"});
   const auto& serve = std::get<ServeArguments>(parsed.command);
   EXPECT_EQ(serve.config, "v.toml");
+  EXPECT_TRUE(serve.allow_root);
   EXPECT_THAT(serve.overrides, ElementsAre("a.b=1", "c=x y"));
+}
+
+TEST(Arguments, TokensAreMadeInAFolderOrAtAServer) {
+  const Parsed made = parse(
+      {"token", "create", "--role", "read", "--name", "g", "--table", "a", "--table", "b.*", "--data", "d"});
+  const auto& create = std::get<TokenArguments>(made.command);
+  EXPECT_EQ(create.verb, TokenArguments::Verb::kCreate);
+  EXPECT_EQ(create.role, "read");
+  EXPECT_EQ(create.data, "d");
+  EXPECT_THAT(create.tables, ElementsAre("a", "b.*"));
+  const Parsed revoke = parse({"token", "revoke", "--name", "g", "--url", "http://h:1", "--token", "t"});
+  EXPECT_EQ(std::get<TokenArguments>(revoke.command).url, "http://h:1");
+  EXPECT_EQ(exit_code(parse({"token", "list"})), 2) << "where?";
+  EXPECT_EQ(exit_code(parse({"token", "create", "--role", "root", "--name", "g", "--data", "d"})), 2);
+  EXPECT_EQ(exit_code(parse({"token", "list", "--data", "d", "--url", "u"})), 2);
 }
 
 TEST(Arguments, DemoHasDefaults) {
@@ -89,7 +106,7 @@ TEST(Arguments, BadOnesAreOneLineAndExitTwo) {
       {"check", "--data"},
       {"backup", "--data", "d"},
       {"serve"},
-      {"serve", "--config"},
+      {"serve", "--allow-root", "--config"},
       {"demo", "--port", "99999"},
       {"demo", "--port", "x"},
       {"demo", "--rate", "0"},

@@ -37,7 +37,7 @@ class Commands : public ::testing::Test {
   }
   std::unique_ptr<Process> serve(const std::string& more = "", const Process::Options& with = {}) {
     auto process = std::make_unique<Process>(
-        std::vector<std::string>{VARVE_BINARY, "serve", "--config", config(more)}, with);
+        std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", config(more)}, with);
     EXPECT_TRUE(wait_until([&] { return http_get(url() + "/readyz").status == 200; }, kPatience))
         << process->log_tail();
     return process;
@@ -67,7 +67,7 @@ TEST_F(Commands, ServeKeepsWhatItAcknowledgedAcrossAStop) {
 TEST_F(Commands, ServeRefusesATakenPortBeforeTouchingAnything) {
   const auto first = serve();
   const Finished second = run(
-      {VARVE_BINARY, "serve", "--config", config(), "--set", "storage.data=" + (folder_ / "other").string()},
+      {VARVE_BINARY, "serve", "--allow-root", "--config", config(), "--set", "storage.data=" + (folder_ / "other").string()},
       kPatience);
   EXPECT_EQ(second.exit_code, 1);
   expect_one_error(second.err, "address 127.0.0.1:" + std::to_string(port_) + " is in use");
@@ -77,22 +77,22 @@ TEST_F(Commands, ServeRefusesATakenPortBeforeTouchingAnything) {
 TEST_F(Commands, ServeRefusesALockedDataFolder) {
   const auto first = serve();
   const Finished second =
-      run({VARVE_BINARY, "serve", "--config", config(), "--set", "server.listen=127.0.0.1:0"}, kPatience);
+      run({VARVE_BINARY, "serve", "--allow-root", "--config", config(), "--set", "server.listen=127.0.0.1:0"}, kPatience);
   EXPECT_EQ(second.exit_code, 1);
   expect_one_error(second.err, "is in use by another varve; stop it or choose another storage.data");
 }
 
 TEST_F(Commands, ServeNamesMistakesInTheConfiguration) {
   const Finished typo =
-      run({VARVE_BINARY, "serve", "--config", config("[[kafka]]\ntopicz = []\n")}, kPatience);
+      run({VARVE_BINARY, "serve", "--allow-root", "--config", config("[[kafka]]\ntopicz = []\n")}, kPatience);
   EXPECT_EQ(typo.exit_code, 1);
   expect_one_error(typo.err, "varve.toml:6: key kafka.0.topicz: unknown key, did you mean topics?");
   const Finished absent =
-      run({VARVE_BINARY, "serve", "--config", (folder_ / "absent.toml").string()}, kPatience);
+      run({VARVE_BINARY, "serve", "--allow-root", "--config", (folder_ / "absent.toml").string()}, kPatience);
   EXPECT_EQ(absent.exit_code, 1);
   expect_one_error(absent.err, "absent.toml");
   const Finished property = run(
-      {VARVE_BINARY, "serve", "--config", config("[[kafka]]\nproperties = { \"no.such.option\" = \"1\" }\n")},
+      {VARVE_BINARY, "serve", "--allow-root", "--config", config("[[kafka]]\nproperties = { \"no.such.option\" = \"1\" }\n")},
       kPatience);
   EXPECT_EQ(property.exit_code, 1);
   expect_one_error(property.err, "no.such.option");

@@ -141,10 +141,10 @@ TEST(Config, MistakesNameFileLineAndKey) {
       {"[server]\nlisten = \"8484\"", "\"8484\" is not HOST:PORT"},
       {"[server]\nlisten = \"127.0.0.1:99999\"", "is not HOST:PORT"},
       {"[server]\nlisten = \"::1:80\"", "is not HOST:PORT"},
-      {"[server]\n\nlisten = \"0.0.0.0:8484\"", "varve.toml:3: key server.listen: 0.0.0.0 can be reached"},
+      {"[server]\nconnections_max = 0", "key server.connections_max: 0 is out of range"},
       {"[server]\ntls_certificate = \"a\"",
        "varve.toml:2: key server.tls_certificate: tls_certificate and tls_key need"},
-      {"[server]\ntls_certificate = \"a\"\ntls_key = \"b\"", "TLS is not supported in this version"},
+      {"[server]\ntls_key = \"b\"", "varve.toml:2: key server.tls_key: tls_certificate and tls_key need"},
       {"[server]\ninsecure = \"yes\"", "expected true or false, got a string"},
       {"[storage]\ndata = \"\"", "key storage.data: must name a folder"},
       {"[storage]\nwal_sync = \"never\"", "\"never\" is not one of group, each, relaxed"},
@@ -245,9 +245,12 @@ TEST(Config, ProcessingKeysThatContradictAreMistakes) {
            {"[[kafka]]\ndedupe_by = [\"a\"]", "varve.toml:2: key kafka.0.dedupe_by: needs dedupe"},
            {"[[kafka]]\ndrop = [\"time\"]", "varve.toml:2: key kafka.0.drop: the time of a row"},
            {"[[kafka]]\nrename = { a = \"\" }", "key kafka.0.rename: a column's name has"},
-           {"[[kafka]]\n[[kafka.enrich]]\nkey = \"a\"\ntags = [\"b\"]", "key kafka.0.enrich.0.file: name one of"},
-           {"[[kafka]]\n[[kafka.enrich]]\nfile = \"f\"\ntags = [\"b\"]", "key kafka.0.enrich.0.key: must name"},
-           {"[[kafka]]\n[[kafka.enrich]]\nfile = \"f\"\nkey = \"b\"", "key kafka.0.enrich.0.fields: tags or fields"}}) {
+           {"[[kafka]]\n[[kafka.enrich]]\nkey = \"a\"\ntags = [\"b\"]",
+            "key kafka.0.enrich.0.file: name one of"},
+           {"[[kafka]]\n[[kafka.enrich]]\nfile = \"f\"\ntags = [\"b\"]",
+            "key kafka.0.enrich.0.key: must name"},
+           {"[[kafka]]\n[[kafka.enrich]]\nfile = \"f\"\nkey = \"b\"",
+            "key kafka.0.enrich.0.fields: tags or fields"}}) {
     EXPECT_THAT(error_of(toml), HasSubstr(error)) << toml;
   }
 }
