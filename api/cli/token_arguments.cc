@@ -12,11 +12,9 @@ CLI::App& add_verb(CLI::App& command, TokenArguments& out, const char* name, con
   CLI::Option* const data =
       sub.add_option("--data", out.data, "The store's data folder (storage.data); the server may be running")
           ->type_name("DIR");
-  CLI::Option* const url =
-      sub.add_option("--url", out.url, "Instead: the address of a server")->type_name("URL")->excludes(data);
+  sub.add_option("--url", out.url, "Instead: the address of a server")->type_name("URL")->excludes(data);
   sub.add_option("--token", out.token, "With --url: a token with the role admin")
       ->type_name("TOKEN")
-      ->needs(url)
       ->envname("VARVE_TOKEN");
   return sub;
 }
