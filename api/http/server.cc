@@ -46,6 +46,10 @@ class InlineTasks final : public httplib::TaskQueue {
   void shutdown() override {}
 };
 
+// Of the answer this thread gives. The library announces the end of the connection after an error, and goes on with it:
+// what is left of a request it could not read would be taken for the next one.
+thread_local bool t_answers_error = false;
+
 class AcceptingServer final : public httplib::Server {
  public:
   std::function<void(int)> accepted;
@@ -58,9 +62,10 @@ class AcceptingServer final : public httplib::Server {
     stream.get_local_ip_and_port(local, local_port);
     const bool last = connection.requests >= kKeepAliveRequestsMax;
     bool closed = false;
+    t_answers_error = false;
     const bool served = process_request(stream, connection.address(), connection.port(), local, local_port,
                                         last, closed, nullptr);
-    return served && !closed && !last;
+    return served && !closed && !last && !t_answers_error;
   }
 
  private:
@@ -145,6 +150,8 @@ Result<void> HttplibServer::bind(const HttpOptions& options) {
       to_response(error_response(library_error(response.status)), response);
     }
   });
+  server_.set_post_routing_handler(
+      [](const Request&, Response& response) { t_answers_error = response.status >= 400; });
   // Everything without a body is answered here; a POST goes on to the content reader below.
   server_.set_pre_routing_handler([this](const Request& request, Response& response) {
     // A long path is no route of ours; the library would match it by std::regex, which recurses.

@@ -209,6 +209,31 @@ TEST_F(Abuse, EndlessLinesAndHeaderFloodsEndEarly) {
   expect_little_growth();
 }
 
+TEST_F(Abuse, NothingIsSmuggledBehindARequest) {
+  const std::string inner = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n";
+  const std::string length = "Content-Length: " + std::to_string(inner.size()) + "\r\n";
+  for (const std::string& head : {
+           std::string("POST /write HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n") + length,
+           std::string("POST /write HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n") + length,
+           std::string("GET /nowhere HTTP/1.1\r\nHost: h\r\n") + length,
+           std::string("DELETE /write HTTP/1.1\r\nHost: h\r\n") + length,
+           std::string("GET /healthz HTTP/1.1\r\nContent-Length : 5\r\nHost: h\r\n"),
+           std::string("NONSENSE\r\n"),
+       }) {
+    RawClient client(port_);
+    client.send(head + "\r\n" + inner);
+    EXPECT_GE(client.answer().status, 400) << head;
+    EXPECT_EQ(client.answer().status, 0) << "a second answer: " << head;
+  }
+  // A body that comes later is still the body.
+  RawClient later(port_);
+  later.send("GET /healthz HTTP/1.1\r\nHost: h\r\n" + length + "\r\n");
+  later.send(inner);
+  EXPECT_EQ(later.answer().status, 200);
+  later.send("GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_THAT(later.answer().body, ::testing::HasSubstr("ready"));
+}
+
 TEST_F(Abuse, BombsOfGzipAndChunksEndAtTheLimit) {
   std::string bomb(2 << 20, '\0');  // some 1 GiB of zeros
   z_stream stream{};
