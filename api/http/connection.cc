@@ -35,7 +35,8 @@ Io outcome(ssize_t result, Io wanted) {
 
 }  // namespace
 
-Connection::Connection(int socket, std::unique_ptr<TlsSession> tls) : socket_(socket), tls_(std::move(tls)) {
+HttpConnection::HttpConnection(int socket, std::unique_ptr<TlsSession> tls)
+    : socket_(socket), tls_(std::move(tls)) {
   const int flags = ::fcntl(socket_, F_GETFL);
   (void)::fcntl(socket_, F_SETFL, flags | O_NONBLOCK);
   sockaddr_storage from{};
@@ -43,37 +44,37 @@ Connection::Connection(int socket, std::unique_ptr<TlsSession> tls) : socket_(so
   if (::getpeername(socket_, reinterpret_cast<sockaddr*>(&from), &size) == 0) name_of(from, address_, port_);
 }
 
-Connection::~Connection() {
+HttpConnection::~HttpConnection() {
   if (tls_) tls_->say_goodbye();
   ::close(socket_);
 }
 
-Io Connection::handshake() {
+Io HttpConnection::handshake() {
   return tls_ ? tls_->handshake() : Io::kDone;
 }
 
-Io Connection::read(char* to, size_t size, size_t& got) {
+Io HttpConnection::read(char* to, size_t size, size_t& got) {
   if (tls_) return tls_->read(to, size, got);
   const ssize_t result = ::recv(socket_, to, size, 0);
   got = result > 0 ? static_cast<size_t>(result) : 0;
   return outcome(result, Io::kWantRead);
 }
 
-Io Connection::write(const char* from, size_t size, size_t& put) {
+Io HttpConnection::write(const char* from, size_t size, size_t& put) {
   if (tls_) return tls_->write(from, size, put);
   const ssize_t result = ::send(socket_, from, size, MSG_NOSIGNAL);
   put = result > 0 ? static_cast<size_t>(result) : 0;
   return outcome(result, Io::kWantWrite);
 }
 
-void Connection::take(size_t bytes) {
+void HttpConnection::take(size_t bytes) {
   taken_ += bytes;
   if (taken_ < input_.size()) return;
   input_.clear();
   taken_ = 0;
 }
 
-void Connection::end_writing() {
+void HttpConnection::end_writing() {
   if (tls_) tls_->say_goodbye();
   (void)::shutdown(socket_, SHUT_WR);
 }

@@ -18,12 +18,12 @@
 
 namespace varve {
 
-class Connection {
+class HttpConnection {
  public:
-  Connection(int socket, std::unique_ptr<TlsSession> tls);  // takes the socket
-  ~Connection();
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
+  HttpConnection(int socket, std::unique_ptr<TlsSession> tls);  // takes the socket
+  ~HttpConnection();
+  HttpConnection(const HttpConnection&) = delete;
+  HttpConnection& operator=(const HttpConnection&) = delete;
 
   int socket() const { return socket_; }
   const std::string& address() const { return address_; }
@@ -56,7 +56,7 @@ class ConnectionStream final : public httplib::Stream {
   static constexpr int64_t kGraceNs = 10 * kNsPerSecond;
   static constexpr int64_t kBytesPerSecondMin = 16 << 10;  // guessed: a slow mobile link
 
-  explicit ConnectionStream(Connection& connection)
+  explicit ConnectionStream(HttpConnection& connection)
       : connection_(connection), begin_ns_(real_clock().monotonic_ns()) {}
 
   bool is_readable() const override { return !connection_.pending().empty(); }
@@ -73,7 +73,7 @@ class ConnectionStream final : public httplib::Stream {
   int64_t read_time_left() const;
   bool wait(Io wanted, int64_t timeout_ns) const;
 
-  Connection& connection_;
+  HttpConnection& connection_;
   const int64_t begin_ns_;
   int64_t received_ = 0;
   int64_t sent_ = 0;

@@ -108,7 +108,7 @@ void FrontDoor::take(int socket) {
   wake();
 }
 
-void FrontDoor::hand_over(std::shared_ptr<Connection> connection, State state) {
+void FrontDoor::hand_over(std::shared_ptr<HttpConnection> connection, State state) {
   {
     const std::lock_guard lock(mutex_);
     handed_over_.emplace_back(std::move(connection), state);
@@ -144,7 +144,7 @@ void FrontDoor::watch() {
 }
 
 void FrontDoor::take_in() {
-  std::vector<std::pair<std::shared_ptr<Connection>, State>> handed_over;
+  std::vector<std::pair<std::shared_ptr<HttpConnection>, State>> handed_over;
   std::vector<int> accepted;
   {
     const std::lock_guard lock(mutex_);
@@ -152,7 +152,7 @@ void FrontDoor::take_in() {
     accepted.swap(accepted_);
   }
   const int64_t now = now_ns();
-  const auto add = [&](std::shared_ptr<Connection> connection, State state, int64_t time_ns) -> Waiting* {
+  const auto add = [&](std::shared_ptr<HttpConnection> connection, State state, int64_t time_ns) -> Waiting* {
     const int socket = connection->socket();
     Waiting& waiting = waiting_[socket] = {std::move(connection), state, now + time_ns, 0, Io::kWantRead};
     epoll_event event{};
@@ -183,13 +183,13 @@ void FrontDoor::take_in() {
 }
 
 // Null: gone already.
-std::shared_ptr<Connection> FrontDoor::admit(int socket, int& refused_with) {
+std::shared_ptr<HttpConnection> FrontDoor::admit(int socket, int& refused_with) {
   std::unique_ptr<TlsSession> session;
   if (tls_ != nullptr && !(session = tls_->accept(socket))) {
     ::close(socket);
     return nullptr;
   }
-  const auto forget = [this](Connection* connection) {
+  const auto forget = [this](HttpConnection* connection) {
     const std::string address = connection->address();
     delete connection;
     const std::lock_guard lock(count_mutex_);
@@ -197,7 +197,7 @@ std::shared_ptr<Connection> FrontDoor::admit(int socket, int& refused_with) {
     const auto found = by_address_.find(address);
     if (--found->second == 0) by_address_.erase(found);
   };
-  std::unique_ptr<Connection> made = std::make_unique<Connection>(socket, std::move(session));
+  std::unique_ptr<HttpConnection> made = std::make_unique<HttpConnection>(socket, std::move(session));
   bool full = false;
   {
     const std::lock_guard lock(count_mutex_);
@@ -205,7 +205,7 @@ std::shared_ptr<Connection> FrontDoor::admit(int socket, int& refused_with) {
     open_.set(static_cast<double>(connections_));
     if (++by_address_[made->address()] > limits_.connections_per_address) refused_with = 429;
   }
-  std::shared_ptr<Connection> connection(made.release(), forget);
+  std::shared_ptr<HttpConnection> connection(made.release(), forget);
   if (full && refused_with == 0 && !drop_longest_idle()) refused_with = 503;
   return connection;
 }
@@ -270,7 +270,7 @@ bool FrontDoor::whole_head(Waiting& waiting) const {
 }
 
 void FrontDoor::read_head(Waiting& waiting) {
-  Connection& connection = *waiting.connection;
+  HttpConnection& connection = *waiting.connection;
   while (!whole_head(waiting)) {
     if (connection.pending().size() >= kHeadBytesMax) {
       const bool endless_line = connection.pending().find('\n') == std::string_view::npos;
@@ -339,7 +339,7 @@ void FrontDoor::dispatch(Waiting& waiting) {
 
 // ---- the workers ----
 
-void FrontDoor::work(const std::shared_ptr<Connection>& connection) {
+void FrontDoor::work(const std::shared_ptr<HttpConnection>& connection) {
   ++serving_;
   bool open = true;
   do {
@@ -352,7 +352,7 @@ void FrontDoor::work(const std::shared_ptr<Connection>& connection) {
 }
 
 // Whether the whole head of another request has come meanwhile, or comes in a moment.
-bool FrontDoor::next_at_once(Connection& connection) const {
+bool FrontDoor::next_at_once(HttpConnection& connection) const {
   if (connection.pending().find(kHeadEnd) != std::string_view::npos) return true;
   if (serving_ > kStayServingMax || connection.pending().size() >= kHeadBytesMax) return false;
   pollfd ready{connection.socket(), POLLIN, 0};

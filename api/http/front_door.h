@@ -35,7 +35,7 @@ class FrontDoor {
   static constexpr int64_t kGoodbyeNs = 1 * kNsPerSecond;  // for the peer to read what it was told
   static constexpr size_t kHeadBytesMax = 64 << 10;
 
-  using Serve = std::function<bool(Connection&)>;  // one request; false = close
+  using Serve = std::function<bool(HttpConnection&)>;  // one request; false = close
 
   // `tls` may be null, and must outlive the door.
   FrontDoor(DoorLimits limits, TlsContext* tls, MetricsRegistry& metrics, Serve serve);
@@ -47,7 +47,7 @@ class FrontDoor {
  private:
   enum class State { kHandshake, kHead, kIdle, kGoodbye };
   struct Waiting {
-    std::shared_ptr<Connection> connection;
+    std::shared_ptr<HttpConnection> connection;
     State state = State::kHandshake;
     int64_t deadline_ns = 0;
     size_t searched = 0;  // of the head, for its end
@@ -66,11 +66,11 @@ class FrontDoor {
   void dispatch(Waiting& waiting);
   void refuse(Waiting& waiting, int status);
   void say_goodbye(Waiting& waiting);
-  void work(const std::shared_ptr<Connection>& connection);
-  bool next_at_once(Connection& connection) const;
-  void hand_over(std::shared_ptr<Connection> connection, State state);
+  void work(const std::shared_ptr<HttpConnection>& connection);
+  bool next_at_once(HttpConnection& connection) const;
+  void hand_over(std::shared_ptr<HttpConnection> connection, State state);
   void wake();
-  std::shared_ptr<Connection> admit(int socket, int& refused_with);
+  std::shared_ptr<HttpConnection> admit(int socket, int& refused_with);
   bool drop_longest_idle();
 
   const DoorLimits limits_;
@@ -83,7 +83,7 @@ class FrontDoor {
   std::unordered_map<int, Waiting> waiting_;  // of watch() alone
 
   std::mutex mutex_;  // guards what follows
-  std::vector<std::pair<std::shared_ptr<Connection>, State>> handed_over_;
+  std::vector<std::pair<std::shared_ptr<HttpConnection>, State>> handed_over_;
   std::vector<int> accepted_;
   bool stopping_ = false;
 

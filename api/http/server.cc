@@ -55,7 +55,7 @@ class AcceptingServer final : public httplib::Server {
   std::function<void(int)> accepted;
 
   // One request, its head complete; false = close the connection.
-  bool serve(Connection& connection) {
+  bool serve(HttpConnection& connection) {
     ConnectionStream stream(connection);
     std::string local;
     int local_port = 0;
@@ -180,8 +180,9 @@ Result<void> HttplibServer::bind(const HttpOptions& options) {
                                              why == 0 ? "no such address" : std::strerror(why))};
   }
   port_ = static_cast<uint16_t>(bound);
-  door_ = std::make_unique<FrontDoor>(options.limits, tls_.get(), metrics_,
-                                      [this](Connection& connection) { return server_.serve(connection); });
+  door_ =
+      std::make_unique<FrontDoor>(options.limits, tls_.get(), metrics_,
+                                  [this](HttpConnection& connection) { return server_.serve(connection); });
   server_.accepted = [this](int socket) { door_->take(socket); };
   acceptor_ = std::jthread([this] {
     server_.listen_after_bind();
