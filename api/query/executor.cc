@@ -217,8 +217,7 @@ class Executor {
   QueryResult<bool> latest() {
     Steps steps(budget_, stats_);
     LatestRows rows(plan_, output_slots(plan_), budget_);
-    const bool last_rows_do = !plan_.row_filter;
-    TableSource source(plan_, budget_, scan_context_, {rows.slots(), false, true, last_rows_do});
+    TableSource source(plan_, budget_, scan_context_, {rows.slots(), false, true, plan_.may_use_statistics});
     VARVE_QUERY_ASSIGN(const bool types_agree, source.open(engine_));
     if (!types_agree) return false;
     std::optional<SeriesId> series;
