@@ -88,7 +88,7 @@ TEST_F(SnapshotTest, SqliteReadsOneStateOfATable) {
            "SELECT count(DISTINCT n) = 1 FROM (SELECT site, count(*) AS n FROM (SELECT 1 AS part, time, "
            "site, v "
            "FROM t UNION ALL SELECT 2, time, site, v FROM t) GROUP BY part)",
-           "SELECT min(n) = max(n) FROM (SELECT (SELECT sum(b.v) FROM t b WHERE b.time >= a.v - 1000000000) "
+           "SELECT min(n) = max(n) FROM (SELECT (SELECT sum(b.v) FROM t b WHERE b.v >= a.v - 1e9) "
            "AS n "
            "FROM t a)",
        }) {
@@ -111,8 +111,9 @@ TEST_F(SnapshotTest, TheNextStatementSeesTheNewRows) {
 // The value before the window is looked for by scans of their own.
 TEST_F(SnapshotTest, FillLooksBackIntoTheStateItBeganWith) {
   const std::string sql =
-      "SELECT time, last(v) FROM t WHERE time >= 300000000000 AND time < 301000000000 "
-      "SAMPLE BY 1s FILL(prev)";
+      "SELECT time, last(v) FROM t WHERE time >= '1970-01-01T00:05:00Z' AND time < '1970-01-01T00:05:01Z' "
+      "SAMPLE BY "
+      "1s FILL(prev)";
   engine_->changes = false;
   const CollectedResult expected = run_query(*engine_, sql);
   ASSERT_FALSE(expected.error) << expected.outcome();
