@@ -15,6 +15,10 @@
 namespace varve {
 namespace {
 
+Error no_such_table(std::string_view database, std::string_view name) {
+  return not_found(fmt::format("there is no table `{}` in database `{}`", name, database));
+}
+
 constexpr std::string_view kComponent = "store";
 // Rows handed to the log and not yet in a memtable; their log records take as much again. Measured: a sixth of a second
 // of two million ten-field rows a second, which outlasts the stalls of a disk's sync.
@@ -331,10 +335,38 @@ std::vector<TableInfo> EngineImpl::tables() const {
   return infos;
 }
 
+Result<void> EngineImpl::create_database(std::string_view name) {
+  if (const std::string_view wrong = table_name_problem(name); !wrong.empty()) {
+    return invalid_argument(fmt::format("database name `{}` {}", name, wrong));
+  }
+  const std::lock_guard lock(databases_mutex_);
+  if (created_databases_.contains(name)) return {};
+  if (created_databases_.size() >= kCreatedDatabasesMax) {
+    return exhausted(fmt::format("{} databases were created, which is the most there may be; drop some",
+                                 kCreatedDatabasesMax));
+  }
+  VARVE_TRY(catalog_->add_database(name));
+  created_databases_.emplace(name);
+  return {};
+}
+
+Result<void> EngineImpl::forget_database(std::string_view name) {
+  const std::lock_guard lock(databases_mutex_);
+  const auto found = created_databases_.find(name);
+  if (found == created_databases_.end()) return {};
+  VARVE_TRY(catalog_->remove_database(name));
+  created_databases_.erase(found);
+  return {};
+}
+
+std::vector<std::string> EngineImpl::created_databases() const {
+  const std::lock_guard lock(databases_mutex_);
+  return {created_databases_.begin(), created_databases_.end()};
+}
+
 Result<TableInfo> EngineImpl::describe(std::string_view database, std::string_view name) const {
   const auto table = find_table(database, name);
-  if (table == nullptr)
-    return not_found(fmt::format("there is no table `{}` in database `{}`", name, database));
+  if (table == nullptr) return no_such_table(database, name);
   return table->info();
 }
 
@@ -358,10 +390,15 @@ std::vector<SegmentInfo> EngineImpl::segments() const {
 
 Result<std::unique_ptr<Scan>> EngineImpl::scan(ScanRequest request) const {
   const auto table = find_table(request.database, request.table);
-  if (table == nullptr) {
-    return not_found(fmt::format("there is no table `{}` in database `{}`", request.table, request.database));
-  }
+  if (table == nullptr) return no_such_table(request.database, request.table);
   return open_table_scan(*table, std::move(request));
+}
+
+Result<std::shared_ptr<const TablePin>> EngineImpl::pin(std::string_view database,
+                                                        std::string_view name) const {
+  const auto table = find_table(database, name);
+  if (table == nullptr) return no_such_table(database, name);
+  return pin_table(*table);
 }
 
 EngineStatus EngineImpl::status() const {

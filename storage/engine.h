@@ -221,10 +221,20 @@ class Engine {
   // Of every stream ever appended, as of the newest durable write.
   virtual std::vector<StreamPosition> positions() const = 0;
 
+  // A database is made by its first row. These keep the names of others, too; durable when they return. A name that is
+  // there is no error. Errors: kInvalidArgument, kExhausted (kCreatedDatabasesMax or the disk), kIo.
+  static constexpr size_t kCreatedDatabasesMax = 10'000;  // guessed: as many as there may be tables
+  virtual Result<void> create_database(std::string_view name) = 0;
+  virtual Result<void> forget_database(std::string_view name) = 0;  // of tables it takes no notice
+  virtual std::vector<std::string> created_databases() const = 0;   // sorted
+
   virtual std::vector<TableInfo> tables() const = 0;  // sorted by database, name
   virtual Result<TableInfo> describe(std::string_view database, std::string_view table) const = 0;
   virtual std::vector<SegmentInfo> segments() const = 0;  // sorted by database, table, time, id
   virtual Result<std::unique_ptr<Scan>> scan(ScanRequest request) const = 0;
+  // The table as it is now, for scans that must agree with each other.
+  virtual Result<std::shared_ptr<const TablePin>> pin(std::string_view database,
+                                                      std::string_view table) const = 0;
 
   // A cursor of this name; a new one starts at the oldest record kept.
   virtual Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) = 0;

@@ -14,6 +14,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -51,10 +52,15 @@ class EngineImpl : public Engine {
   Result<void> append(AdmittedWrite&& write, AppendDone done) override;
   Result<DeleteOutcome> erase(DeleteRequest request) override;
   std::vector<StreamPosition> positions() const override;
+  Result<void> create_database(std::string_view name) override;
+  Result<void> forget_database(std::string_view name) override;
+  std::vector<std::string> created_databases() const override;
   std::vector<TableInfo> tables() const override;
   Result<TableInfo> describe(std::string_view database, std::string_view table) const override;
   std::vector<SegmentInfo> segments() const override;
   Result<std::unique_ptr<Scan>> scan(ScanRequest request) const override;
+  Result<std::shared_ptr<const TablePin>> pin(std::string_view database,
+                                              std::string_view table) const override;
   Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) override;
   EngineStatus status() const override;
   Result<void> flush() override;
@@ -186,6 +192,9 @@ class EngineImpl : public Engine {
   std::atomic<uint64_t> memtable_bytes_{0};  // refreshed by the flush thread, added to by apply
   std::atomic<Lsn> applied_lsn_{0};
   std::atomic<uint64_t> log_epoch_heard_{0};  // every writer has been told of the log's failures before it
+
+  mutable std::mutex databases_mutex_;  // guards the next, and its order in the catalog
+  std::set<std::string, std::less<>> created_databases_;
 
   std::mutex erase_mutex_;                    // one delete at a time, so that their number is exact
   std::atomic<bool> deletes_applied_{false};  // since the flush thread looked

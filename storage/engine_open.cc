@@ -183,6 +183,7 @@ Result<void> EngineImpl::restore(const CatalogState& state) {
   positions_lsn_ = state.positions_lsn;
   published_replay_from_ = state.replay_from_lsn;
   for (const auto& [name, saved] : state.cursors) cursors_[name].saved = saved;
+  created_databases_.insert(state.databases.begin(), state.databases.end());
   opened_ns_ = clock_.monotonic_ns();
   return {};
 }

@@ -4,6 +4,7 @@
 //   more:         while (part = scan->cut(rows)): a thread with helper = scan->helper() does helper->read(part) and
 //                 then helper->next(block) ...; parts are the scan's rows in order, whoever reads them
 //   in windows:   scan->restart(window), and next() again: other rows of the same state
+//   several:      request.pin = engine.pin(...): they all see the state of that moment
 // Errors: kCorruption naming segment and block.
 // Threads: a Scan belongs to one thread at a time; several may run, a scan and its helpers among them.
 #pragma once
@@ -42,6 +43,13 @@ struct FieldRange {
   int64_t max_int = INT64_MAX;
 };
 
+// What a table was at one moment (Engine::pin): scans given the same pin read the same rows, whatever is written, flushed
+// or merged meanwhile. As a scan, it keeps memory and replaced files until it goes.
+class TablePin {
+ public:
+  virtual ~TablePin() = default;
+};
+
 struct ScanRequest {
   std::string database;
   std::string table;
@@ -64,6 +72,7 @@ struct ScanRequest {
   bool last_row_only = false;
   // Blocks come without `columns`; ask column() for those that are needed.
   bool columns_on_demand = false;
+  std::shared_ptr<const TablePin> pin = nullptr;  // of this table; null = as it is now
 };
 
 // Of the non-null values of one column in one block. For doubles: NaN counts but takes part in nothing else

@@ -17,19 +17,26 @@ namespace {
 // What all segments of a scan together may read ahead. Guessed: a window of 128 KiB for 25 segments of ten columns.
 constexpr size_t kScanAheadBytesMax = 32 << 20;
 
-// The state of the table that a scan and its helpers read.
-struct ScanSnapshot {
+// The rows of a table at one moment.
+struct TableState : TablePin {
   // The version before the series: every series of its rows is then in the snapshot, and those in the order.
-  explicit ScanSnapshot(const Table& table)
-      : version(table.version()),
-        series(table.series().snapshot()),
-        order(table.series().order()),
-        damage(table.read_damage()) {}
+  explicit TableState(const Table& of)
+      : table(&of),
+        version(of.version()),
+        series(of.series().snapshot()),
+        order(of.series().order()),
+        damage(of.read_damage()) {}
 
+  const Table* const table;  // to be compared only
   const TableVersion version;
   const std::shared_ptr<const SeriesSnapshot> series;
   const std::shared_ptr<const SeriesOrder> order;
   const std::shared_ptr<ReadDamage> damage;
+};
+
+// What a scan and its helpers read.
+struct ScanSnapshot {
+  std::shared_ptr<const TableState> state;
   std::vector<std::optional<FieldType>> field_types;  // of the wanted fields
   std::vector<std::optional<size_t>> field_indexes;   // the same, in the table
 };
@@ -49,7 +56,7 @@ struct TablePart : ScanPart {
 class TableScan : public Scan {
  public:
   TableScan(std::shared_ptr<const ScanSnapshot> snapshot, ScanRequest request)
-      : snapshot_(std::move(snapshot)), request_(std::move(request)), tags_(snapshot_->series) {}
+      : snapshot_(std::move(snapshot)), request_(std::move(request)), tags_(snapshot_->state->series) {}
 
   void open() {
     make_sources();
@@ -59,11 +66,11 @@ class TableScan : public Scan {
 
   std::span<const std::optional<FieldType>> field_types() const override { return snapshot_->field_types; }
 
-  Result<bool> next(ScanBlock& block) override { return snapshot_->damage->watch(next_block(block)); }
+  Result<bool> next(ScanBlock& block) override { return snapshot_->state->damage->watch(next_block(block)); }
   Result<const ColumnVector*> column(size_t field) override {
-    return snapshot_->damage->watch(read_column(field));
+    return snapshot_->state->damage->watch(read_column(field));
   }
-  Result<void> load_rows(ScanBlock& block) override { return snapshot_->damage->watch(read_rows(block)); }
+  Result<void> load_rows(ScanBlock& block) override { return snapshot_->state->damage->watch(read_rows(block)); }
 
   void skip_series() override {
     if (!request_.newest_first) merging_ = false;
@@ -182,7 +189,7 @@ class TableScan : public Scan {
 
   // Older first. Segments are opened when a range of time needs them.
   void make_sources() {
-    const TableVersion& version = snapshot_->version;
+    const TableVersion& version = snapshot_->state->version;
     const auto wanted = [&](const TimeRange& times) { return request_.time.overlaps(times.min, times.max); };
     const size_t columns = version.segments.size() * (request_.fields.size() + 1);
     const size_t ahead = std::min(kReadAheadBytesMax, kScanAheadBytesMax / std::max<size_t>(columns, 1));
@@ -226,7 +233,7 @@ class TableScan : public Scan {
     std::vector<FieldType> types;
     for (const auto& type : snapshot_->field_types) types.push_back(type.value_or(FieldType::kDouble));
     merger_ = std::make_unique<SeriesMerger>(sources_in_use_, types);
-    walk_ = std::make_unique<SeriesWalk>(sources_in_use_, snapshot_->order);
+    walk_ = std::make_unique<SeriesWalk>(sources_in_use_, snapshot_->state->order);
     rows_ = merger_->make_rows();
     merging_ = false;
     part_ = {};
@@ -237,13 +244,13 @@ class TableScan : public Scan {
   bool passes(SeriesId series) {
     if (!request_.series_filter) return true;
     tags_.set(series);
-    return series < snapshot_->series->size() && request_.series_filter(tags_);
+    return series < snapshot_->state->series->size() && request_.series_filter(tags_);
   }
 
   // Fills part_ with the next series that has pieces.
   bool next_series() {
     if (walk_ == nullptr) return false;
-    const auto& series = snapshot_->order->series();
+    const auto& series = snapshot_->state->order->series();
     while (auto rank = walk_->rank()) {
       if (!passes(series[*rank])) {
         uint32_t next = *rank + 1;
@@ -477,8 +484,15 @@ class TableScan : public Scan {
 
 }  // namespace
 
+std::shared_ptr<const TablePin> pin_table(const Table& table) {
+  return std::make_shared<const TableState>(table);
+}
+
 Result<std::unique_ptr<Scan>> open_table_scan(const Table& table, ScanRequest request) {
-  auto snapshot = std::make_shared<ScanSnapshot>(table);
+  auto snapshot = std::make_shared<ScanSnapshot>();
+  snapshot->state = request.pin ? std::static_pointer_cast<const TableState>(std::move(request.pin))
+                                : std::make_shared<const TableState>(table);
+  VARVE_CHECK(snapshot->state->table == &table);
   for (const std::string& name : request.fields) {
     const auto field = table.field(name);
     snapshot->field_types.push_back(field ? std::optional(field->type) : std::nullopt);

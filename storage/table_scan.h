@@ -8,6 +8,7 @@
 
 namespace varve {
 
+std::shared_ptr<const TablePin> pin_table(const Table& table);
 Result<std::unique_ptr<Scan>> open_table_scan(const Table& table, ScanRequest request);
 
 }  // namespace varve

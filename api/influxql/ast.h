@@ -133,8 +133,9 @@ struct ShowStatement {
   std::string key_op;
   std::vector<std::string> keys;
   ExprPtr condition;
-  bool exact = false;    // of cardinality
-  bool grouped = false;  // GROUP BY of a cardinality, which is refused
+  bool exact = false;                 // of cardinality
+  std::vector<Dimension> dimensions;  // GROUP BY of a cardinality
+  bool by_time = false;               // the same with time(), which is refused
   int64_t limit = 0;
   int64_t offset = 0;
 };

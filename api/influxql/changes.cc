@@ -42,8 +42,7 @@ QueryResult<void> erase(const ChangeContext& context, const TableInfo& table, co
 QueryResult<void> drop_database(const ChangeContext& context, const std::string& name) {
   VARVE_QUERY_ASSIGN(const auto tables, find_tables(context.engine, name, {}));
   for (const TableInfo& table : tables) VARVE_QUERY_TRY(erase(context, table, Condition()));
-  context.databases.forget(name);
-  return {};
+  return context.databases.forget(name);
 }
 
 }  // namespace

@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
-#include "api/sql/text.h"
-#include "storage/base/timestamp.h"
+#include "api/influxql/select_condition.h"
 
 namespace varve::influxql {
 namespace {
@@ -17,73 +15,9 @@ tl::unexpected<QueryError> refused(const Expr& expr, std::string message) {
   return tl::make_unexpected(invalid_query(kCode, std::move(message), expr.position));
 }
 
-bool is_time(const Expr& expr) {
-  return expr.kind == ExprKind::kName && equal_ignoring_case(expr.text, "time");
-}
-
 bool is_comparison(std::string_view op) {
   return op == "=" || op == "!=" || op == "<" || op == "<=" || op == ">" || op == ">=" || op == "=~" ||
          op == "!~";
-}
-
-int64_t clamped(double value) {
-  if (!(value > -9.2e18)) return INT64_MIN;
-  return value >= 9.2e18 ? INT64_MAX : static_cast<int64_t>(value);
-}
-
-tl::unexpected<QueryError> not_a_time(const Expr& expr, std::string_view go_type) {
-  return refused(expr, fmt::format("invalid operation: time and *influxql.{} are not compatible", go_type));
-}
-
-// The moment `expr` names: ns, a duration since 1970, a string, now(), sums and differences of these.
-QueryResult<int64_t> moment(const Expr& expr, int64_t now_ns) {
-  switch (expr.kind) {
-    case ExprKind::kInteger:
-    case ExprKind::kDuration:
-      return std::get<int64_t>(expr.value);
-    case ExprKind::kNumber:
-      return clamped(std::get<double>(expr.value));
-    case ExprKind::kString: {
-      const auto parsed = parse_timestamp(std::get<std::string>(expr.value));
-      if (!parsed) return not_a_time(expr, "StringLiteral");
-      return *parsed;
-    }
-    case ExprKind::kCall:
-      if (expr.text == "now" && expr.children.empty()) return now_ns;
-      return not_a_time(expr, "Call");
-    case ExprKind::kParen:
-      return moment(*expr.children[0], now_ns);
-    case ExprKind::kBinary: {
-      if (expr.op != "+" && expr.op != "-") return not_a_time(expr, "BinaryExpr");
-      VARVE_QUERY_ASSIGN(const int64_t left, moment(*expr.children[0], now_ns));
-      VARVE_QUERY_ASSIGN(const int64_t right, moment(*expr.children[1], now_ns));
-      int64_t result = 0;
-      const bool over = expr.op == "+" ? __builtin_add_overflow(left, right, &result)
-                                       : __builtin_sub_overflow(left, right, &result);
-      if (over) return (right < 0) == (expr.op == "+") ? INT64_MIN : INT64_MAX;
-      return result;
-    }
-    case ExprKind::kBool:
-      return not_a_time(expr, "BooleanLiteral");
-    case ExprKind::kRegex:
-      return not_a_time(expr, "RegexLiteral");
-    case ExprKind::kWildcard:
-      return not_a_time(expr, "Wildcard");
-    case ExprKind::kName:
-      break;
-  }
-  return not_a_time(expr, "VarRef");
-}
-
-void narrow(TimeRange& range, std::string_view op, int64_t at) {
-  if (op == "=" || op == ">=") range.min = std::max(range.min, at);
-  if (op == "=" || op == "<=") range.max = std::min(range.max, at);
-  if (op == ">") range.min = at == INT64_MAX ? INT64_MAX : std::max(range.min, at + 1);
-  if (op == "<") range.max = at == INT64_MIN ? INT64_MIN : std::min(range.max, at - 1);
-}
-
-std::string_view turned_round(std::string_view op) {
-  return op == "<" ? ">" : op == "<=" ? ">=" : op == ">" ? "<" : op == ">=" ? "<=" : op;
 }
 
 }  // namespace
@@ -134,14 +68,10 @@ struct Condition::Parser {
   QueryResult<NodePtr> comparison(const Expr& expr) {
     const Expr& left = *expr.children[0];
     const Expr& right = *expr.children[1];
-    const bool turned = is_time(right);
-    if (is_time(left) || turned) {
-      const std::string_view op = turned ? turned_round(expr.op) : std::string_view(expr.op);
-      if (op == "!=" || op == "=~" || op == "!~") {
-        return refused(expr, fmt::format("invalid time comparison operator: {}", op));
-      }
-      VARVE_QUERY_ASSIGN(const int64_t at, moment(turned ? left : right, now_ns));
-      narrow(out.time_, op, at);
+    VARVE_QUERY_ASSIGN(const auto bounds, time_comparison(expr, now_ns, TimeZone()));
+    if (bounds) {
+      out.time_.min = std::max(out.time_.min, bounds->min.value_or(INT64_MIN));
+      out.time_.max = std::min(out.time_.max, bounds->max.value_or(INT64_MAX));
       out.bounds_time_ = true;
       return NodePtr();
     }

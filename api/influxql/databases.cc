@@ -1,35 +1,35 @@
 #include "api/influxql/databases.h"
 
-#include <fmt/format.h>
+#include <algorithm>
+#include <set>
 
 #include "api/influxql/series.h"
 
 namespace varve::influxql {
 
 QueryResult<void> Databases::create(std::string_view name) {
-  if (name.empty() || name.size() > kNameBytesMax) {
-    return tl::make_unexpected(invalid_query("influxql", "invalid name", 0));
+  const auto created = engine_.create_database(name);
+  if (created) return {};
+  switch (created.error().code) {
+    case ErrorCode::kInvalidArgument:
+      return tl::make_unexpected(invalid_query("influxql", "invalid name", 0));
+    case ErrorCode::kExhausted:
+      return tl::make_unexpected(limit_error("database_limit", created.error().message));
+    default:
+      return tl::make_unexpected(from_storage(created.error()));
   }
-  const std::lock_guard lock(mutex_);
-  if (created_.size() >= kCreatedMax && created_.find(name) == created_.end()) {
-    return tl::make_unexpected(
-        limit_error("database_limit", fmt::format("more than {} databases were created", kCreatedMax)));
+}
+
+QueryResult<void> Databases::forget(std::string_view name) {
+  if (const auto forgotten = engine_.forget_database(name); !forgotten) {
+    return tl::make_unexpected(from_storage(forgotten.error()));
   }
-  created_.emplace(name);
   return {};
 }
 
-void Databases::forget(std::string_view name) {
-  const std::lock_guard lock(mutex_);
-  if (const auto found = created_.find(name); found != created_.end()) created_.erase(found);
-}
-
 QueryResult<std::vector<std::string>> Databases::names() const {
-  std::set<std::string, std::less<>> all;
-  {
-    const std::lock_guard lock(mutex_);
-    all = created_;
-  }
+  const std::vector<std::string> created = engine_.created_databases();
+  std::set<std::string, std::less<>> all(created.begin(), created.end());
   all.emplace(kDefaultDatabase);
   std::set<std::string, std::less<>> of_tables;
   for (const TableInfo& table : engine_.tables()) of_tables.insert(table.database);
@@ -43,10 +43,8 @@ QueryResult<std::vector<std::string>> Databases::names() const {
 
 QueryResult<bool> Databases::exists(std::string_view name) const {
   if (name == kDefaultDatabase) return true;
-  {
-    const std::lock_guard lock(mutex_);
-    if (created_.contains(name)) return true;
-  }
+  const std::vector<std::string> created = engine_.created_databases();
+  if (std::binary_search(created.begin(), created.end(), name)) return true;
   VARVE_QUERY_ASSIGN(const auto tables, find_tables(engine_, name, {}));
   return !tables.empty();
 }

@@ -159,6 +159,31 @@ std::string flipped(const std::string& op) {
   return op;
 }
 
+QueryResult<TimeBounds> time_bounds(const std::string& op, const Expr& value, int64_t now_ns,
+                                    const TimeZone& zone) {
+  VARVE_QUERY_ASSIGN(const Folded folded, Folder(now_ns, zone).fold(value));
+  if (folded.kind == Folded::Kind::kOther) {
+    return tl::make_unexpected(influxql_error(
+        fmt::format("invalid operation: time and {} are not compatible", go_type(*folded.other))));
+  }
+  const int64_t at = folded.kind == Folded::Kind::kNumber ? clamped_int64(folded.number) : folded.ns;
+  TimeBounds out;
+  if (op == "=") {
+    out.min = out.max = at;
+  } else if (op == ">") {
+    out.min = saturating_add(at, 1);
+  } else if (op == ">=") {
+    out.min = at;
+  } else if (op == "<") {
+    out.max = saturating_subtract(at, 1);
+  } else if (op == "<=") {
+    out.max = at;
+  } else {
+    return tl::make_unexpected(influxql_error("invalid time comparison operator: " + op));
+  }
+  return out;
+}
+
 class Splitter {
  public:
   Splitter(int64_t now_ns, const TimeZone& zone) : now_ns_(now_ns), zone_(zone) {}
@@ -177,12 +202,9 @@ class Splitter {
       return tl::make_unexpected(influxql_error("invalid condition expression: " + expr_text(expr)));
     }
     if (expr.op == "and" || expr.op == "or") return both(expr);
-    const Expr& left = *expr.children[0];
-    const Expr& right = *expr.children[1];
-    if (is_time_name(left)) {
-      VARVE_QUERY_ASSIGN(out.time, bounds(expr.op, right));
-    } else if (is_time_name(right)) {
-      VARVE_QUERY_ASSIGN(out.time, bounds(flipped(expr.op), left));
+    VARVE_QUERY_ASSIGN(const auto bounds, time_comparison(expr, now_ns_, zone_));
+    if (bounds) {
+      out.time = *bounds;
     } else {
       out.rest = clone(expr);
     }
@@ -209,30 +231,6 @@ class Splitter {
     return left;
   }
 
-  QueryResult<TimeBounds> bounds(const std::string& op, const Expr& value) {
-    VARVE_QUERY_ASSIGN(const Folded folded, Folder(now_ns_, zone_).fold(value));
-    if (folded.kind == Folded::Kind::kOther) {
-      return tl::make_unexpected(influxql_error(
-          fmt::format("invalid operation: time and {} are not compatible", go_type(*folded.other))));
-    }
-    const int64_t at = folded.kind == Folded::Kind::kNumber ? clamped_int64(folded.number) : folded.ns;
-    TimeBounds out;
-    if (op == "=") {
-      out.min = out.max = at;
-    } else if (op == ">") {
-      out.min = saturating_add(at, 1);
-    } else if (op == ">=") {
-      out.min = at;
-    } else if (op == "<") {
-      out.max = saturating_subtract(at, 1);
-    } else if (op == "<=") {
-      out.max = at;
-    } else {
-      return tl::make_unexpected(influxql_error("invalid time comparison operator: " + op));
-    }
-    return out;
-  }
-
   const int64_t now_ns_;
   const TimeZone& zone_;
 };
@@ -242,6 +240,17 @@ class Splitter {
 void TimeBounds::narrow(const TimeBounds& other) {
   if (other.min && (!min || *min < *other.min)) min = other.min;
   if (other.max && (!max || *max > *other.max)) max = other.max;
+}
+
+QueryResult<std::optional<TimeBounds>> time_comparison(const Expr& comparison, int64_t now_ns,
+                                                       const TimeZone& zone) {
+  const Expr& left = *comparison.children[0];
+  const Expr& right = *comparison.children[1];
+  const bool turned = !is_time_name(left);
+  if (turned && !is_time_name(right)) return std::optional<TimeBounds>();
+  const std::string op = turned ? flipped(comparison.op) : comparison.op;
+  VARVE_QUERY_ASSIGN(const TimeBounds bounds, time_bounds(op, turned ? left : right, now_ns, zone));
+  return std::optional<TimeBounds>(bounds);
 }
 
 QueryResult<SplitCondition> split_condition(const Expr* condition, int64_t now_ns, const TimeZone& zone) {

@@ -25,6 +25,9 @@ struct SplitCondition {
   TimeBounds time;
 };
 
+// What `comparison` leaves of time when one of its sides is `time`; nullopt = neither is.
+QueryResult<std::optional<TimeBounds>> time_comparison(const Expr& comparison, int64_t now_ns,
+                                                       const TimeZone& zone);
 QueryResult<SplitCondition> split_condition(const Expr* condition, int64_t now_ns, const TimeZone& zone);
 
 }  // namespace varve::influxql

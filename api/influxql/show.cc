@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "api/influxql/go_text.h"
@@ -30,6 +31,8 @@ class Rows {
     head_.columns = std::move(columns);
     for (const FieldType type : types) batch_.columns.emplace_back(type);
   }
+
+  void set_tags(std::vector<std::pair<std::string, std::string>> tags) { head_.tags = std::move(tags); }
 
   // False = no more rows are wanted.
   bool add(const std::vector<Value>& values) {
@@ -110,6 +113,12 @@ class Show {
 
  private:
   using Tables = std::vector<TableInfo>;
+  using TagList = std::vector<std::pair<std::string, std::string>>;
+  struct Count {
+    uint64_t series = 0;
+    std::set<std::pair<std::string, std::string>> texts;  // tag keys, or keys with values
+  };
+  using Counts = std::map<TagList, Count>;  // by the tags of GROUP BY
 
   QueryResult<void> databases();
   QueryResult<void> queries();
@@ -127,7 +136,10 @@ class Show {
   QueryResult<void> field_keys();
   QueryResult<void> series();
   QueryResult<void> cardinality();
-  QueryResult<uint64_t> cardinality_of(const TableInfo& table, const Condition& condition);
+  QueryResult<std::vector<std::string>> grouped_by(const TableInfo& table) const;
+  QueryResult<Counts> counts_of(const TableInfo& table, const Condition& condition);
+  uint64_t counted(const TableInfo& table, const Count& count) const;
+  bool give_count(const std::string& name, const TagList& tags, uint64_t count);
   QueryResult<void> estimate();
 
   // The database the statement is about: its ON, else of its sources when `by_source`, else the request's. It must exist.
@@ -443,48 +455,97 @@ QueryResult<void> Show::estimate() {
   return {};
 }
 
-QueryResult<uint64_t> Show::cardinality_of(const TableInfo& table, const Condition& where) {
+// The tags a measurement's series are grouped by, by name.
+QueryResult<std::vector<std::string>> Show::grouped_by(const TableInfo& table) const {
+  std::set<std::string> names;
+  for (const Dimension& dimension : show_.dimensions) {
+    if (dimension.kind == Dimension::Kind::kTag) {
+      names.insert(dimension.text);
+      continue;
+    }
+    std::optional<Regex> regex;
+    if (dimension.kind == Dimension::Kind::kRegex) {
+      VARVE_QUERY_ASSIGN(regex, Regex::compile(dimension.text));
+    }
+    for (const std::string& name : tag_names(table)) {
+      if (!regex || regex->matches(name)) names.insert(name);
+    }
+  }
+  return std::vector<std::string>(names.begin(), names.end());
+}
+
+// Of each group of the measurement's series: what there is to count, as a number or as different texts.
+QueryResult<Show::Counts> Show::counts_of(const TableInfo& table, const Condition& where) {
+  Counts counts;
+  VARVE_QUERY_ASSIGN(const std::vector<std::string> names, grouped_by(table));
+  std::vector<std::string> keys = tag_names(table);
   if (show_.what == ShowWhat::kTagValuesCardinality) {
-    VARVE_QUERY_ASSIGN(const auto values, tag_values_of(table, where));
-    return values.size();
+    VARVE_QUERY_ASSIGN(keys, wanted_keys(table));
   }
-  if (show_.what == ShowWhat::kTagKeyCardinality) {
-    VARVE_QUERY_ASSIGN(const auto keys, tag_keys_of(table, where));
-    return keys.size();
+  const auto count = [&](const SeriesTags& tags) -> QueryResult<void> {
+    TagList group;
+    for (const std::string& name : names) group.emplace_back(name, tags.value(name));
+    const auto [place, fresh] = counts.try_emplace(std::move(group));
+    Count& of = place->second;
+    uint64_t bytes = fresh ? kSetNodeBytes * (1 + names.size()) : 0;
+    ++of.series;
+    const bool of_keys = show_.what == ShowWhat::kTagKeyCardinality;
+    for (const std::string& key : keys) {
+      if (!of_keys && show_.what != ShowWhat::kTagValuesCardinality) break;
+      const std::string_view value = tags.value(key);
+      if (value.empty() || !of.texts.emplace(key, of_keys ? std::string_view() : value).second) continue;
+      bytes += kSetNodeBytes + key.size() + value.size();
+    }
+    return bytes == 0 ? QueryResult<void>() : remember(bytes);
+  };
+  VARVE_QUERY_TRY(for_each_series(context_.engine, table, where, context_.budget, count));
+  return counts;
+}
+
+uint64_t Show::counted(const TableInfo& table, const Count& count) const {
+  switch (show_.what) {
+    case ShowWhat::kFieldKeyCardinality:
+      return fields(table).size();
+    case ShowWhat::kTagKeyCardinality:
+    case ShowWhat::kTagValuesCardinality:
+      return count.texts.size();
+    default:
+      return count.series;
   }
-  uint64_t count = 0;
-  VARVE_QUERY_TRY(for_each_series(context_.engine, table, where, context_.budget,
-                                  [&](const SeriesTags&) -> QueryResult<void> {
-                                    ++count;
-                                    return {};
-                                  }));
-  if (show_.what == ShowWhat::kFieldKeyCardinality && count > 0) return fields(table).size();
-  return count;
+}
+
+// A series of the answer with one number.
+bool Show::give_count(const std::string& name, const TagList& tags, uint64_t count) {
+  Rows rows(sink_, name, {"count"}, {FieldType::kInt64}, &show_);
+  rows.set_tags(tags);
+  rows.add({static_cast<int64_t>(count)});
+  return rows.finish();
 }
 
 QueryResult<void> Show::cardinality() {
-  if (show_.grouped) return refused("GROUP BY of a cardinality is not supported");
+  if (show_.by_time) return refused("a cardinality can be grouped by tags only");
   const bool of_measurements = show_.what == ShowWhat::kMeasurementCardinality;
   const bool plain = !show_.exact && show_.sources.empty() && show_.condition == nullptr &&
-                     show_.limit == 0 && show_.offset == 0;
+                     show_.dimensions.empty() && show_.limit == 0 && show_.offset == 0;
   if (plain && (of_measurements || show_.what == ShowWhat::kSeriesCardinality)) return estimate();
   VARVE_QUERY_ASSIGN(const Tables found, tables(true));
   VARVE_QUERY_ASSIGN(const Condition where, condition());
-  int64_t measurements = 0;
+  std::map<TagList, uint64_t> measurements;
   for (const TableInfo& table : found) {
-    VARVE_QUERY_ASSIGN(const uint64_t count, cardinality_of(table, where));
-    forget();
-    if (count == 0) continue;
-    ++measurements;
-    if (of_measurements) continue;
-    Rows rows(sink_, table.name, {"count"}, {FieldType::kInt64}, &show_);
-    rows.add({static_cast<int64_t>(count)});
-    if (!rows.finish()) return {};
+    VARVE_QUERY_ASSIGN(const Counts counts, counts_of(table, where));
+    for (const auto& [tags, count] : counts) {
+      if (of_measurements) {
+        ++measurements[tags];
+        continue;
+      }
+      const uint64_t number = counted(table, count);
+      if (number > 0 && !give_count(table.name, tags, number)) return {};
+    }
+    if (!of_measurements) forget();
   }
-  if (!of_measurements || measurements == 0) return {};
-  Rows rows(sink_, "", {"count"}, {FieldType::kInt64}, &show_);
-  rows.add({measurements});
-  rows.finish();
+  for (const auto& [tags, count] : measurements) {
+    if (!give_count("", tags, count)) return {};
+  }
   return {};
 }
 

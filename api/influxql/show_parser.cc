@@ -151,7 +151,8 @@ QueryResult<ShowStatement> StatementParser::show_cardinality(ShowWhat what, bool
   VARVE_QUERY_ASSIGN(show.condition, condition());
   SelectStatement groups;
   VARVE_QUERY_TRY(group_by(groups));
-  show.grouped = groups.time_dimension || !groups.dimensions.empty() || !groups.dimension_error.empty();
+  show.by_time = groups.time_dimension || !groups.dimension_error.empty();
+  show.dimensions = std::move(groups.dimensions);
   VARVE_QUERY_TRY(limits(show));
   return show;
 }

@@ -167,12 +167,23 @@ class Executor {
  public:
   Executor(const Engine& engine, const SelectPlan& plan, QueryBudget& budget, ResultSink& sink,
            QueryStats& stats, const Execution& execution)
-      : engine_(engine), plan_(plan), budget_(budget), sink_(sink), stats_(stats), execution_(execution) {}
+      : engine_(engine),
+        plan_(plan),
+        budget_(budget),
+        sink_(sink),
+        stats_(stats),
+        execution_(execution),
+        pin_(execution.pin) {}
 
   QueryResult<bool> grouped() {
     Steps steps(budget_, stats_);
+    if (plan_.fill && plan_.fill->look_back) {  // reads the table again and again
+      auto pin = engine_.pin(plan_.database, plan_.table);
+      if (!pin) return tl::make_unexpected(from_storage(pin.error()));
+      pin_ = std::move(*pin);
+    }
     TableSource source(plan_, budget_, scan_context_, source_options());
-    VARVE_QUERY_ASSIGN(const bool types_agree, source.open(engine_));
+    VARVE_QUERY_ASSIGN(const bool types_agree, source.open(engine_, pin_));
     if (!types_agree) return false;
     RowOutput output(plan_, budget_, sink_, context_);
     if (plan_.fill) {
@@ -205,7 +216,7 @@ class Executor {
   // All groups of the plan, handed to `sink`: for who looks back in time.
   QueryResult<bool> groups_into(const Fill::GroupSink& sink) {
     TableSource source(plan_, budget_, scan_context_, source_options());
-    VARVE_QUERY_ASSIGN(const bool types_agree, source.open(engine_));
+    VARVE_QUERY_ASSIGN(const bool types_agree, source.open(engine_, pin_));
     if (!types_agree) return false;
     VARVE_QUERY_ASSIGN(const auto grouping, groups(source));
     add_counters(source, stats_);
@@ -217,8 +228,7 @@ class Executor {
   QueryResult<bool> latest() {
     Steps steps(budget_, stats_);
     LatestRows rows(plan_, output_slots(plan_), budget_);
-    const bool last_rows_do = !plan_.row_filter;
-    TableSource source(plan_, budget_, scan_context_, {rows.slots(), false, true, last_rows_do});
+    TableSource source(plan_, budget_, scan_context_, {rows.slots(), false, true, plan_.may_use_statistics});
     VARVE_QUERY_ASSIGN(const bool types_agree, source.open(engine_));
     if (!types_agree) return false;
     std::optional<SeriesId> series;
@@ -298,7 +308,8 @@ class Executor {
       note_approximate(*grouping);
     }
     const auto run = [&](const SelectPlan& before, const Fill::GroupSink& sink) {
-      const Execution alone;
+      Execution alone;
+      alone.pin = pin_;
       return Executor(engine_, before, budget_, sink_, stats_, alone).groups_into(sink);
     };
     VARVE_QUERY_ASSIGN(const bool still_agree, fill.look_back(run));
@@ -409,6 +420,7 @@ class Executor {
   ResultSink& sink_;
   QueryStats& stats_;
   const Execution& execution_;
+  std::shared_ptr<const TablePin> pin_;
   EvalContext context_{budget_};
   EvalContext scan_context_{budget_};  // of the series filter, which a helper may evaluate
 };

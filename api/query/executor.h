@@ -21,6 +21,8 @@ struct Execution {
   std::function<QueryResult<SelectPlan>()> plan_again;
   uint64_t part_rows =
       64 << 10;  // a part is over in a millisecond or so, and much longer than handing it over takes
+  std::shared_ptr<const TablePin> pin =
+      nullptr;  // the state to read; null = as the table is when the scan begins
 };
 
 // False: the table's types changed between planning and scanning; nothing was handed out, plan again.

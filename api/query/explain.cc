@@ -119,6 +119,14 @@ std::string group_text(const SelectStatement& select, const SelectPlan& plan) {
   return text;
 }
 
+std::string statistics_text(const SelectPlan& plan) {
+  if (plan.may_use_statistics) {
+    return plan.latest_by.empty() ? "answer for whole blocks"
+                                  : "give the last row of a series where its newest block has no NULL";
+  }
+  return plan.field_ranges.empty() ? "not used" : "leave out blocks by conditions on fields";
+}
+
 std::string order_text(const SelectStatement& select) {
   return "order by " + list_of(select.order_by, [](const OrderItem& item) {
            return sql_text(*item.expr) + (item.descending ? " desc" : "");
@@ -161,7 +169,7 @@ std::vector<std::string> plan_lines(const SelectStatement& select, const SelectP
     if (!conditions.of_rows.empty()) detail("row filter: " + conditions.of_rows);
     detail("fields: " +
            (plan.fields.empty() ? "none" : list_of(plan.fields, [](const auto& name) { return name; })));
-    detail(plan.may_use_statistics ? "statistics: answer for whole blocks" : "statistics: not used");
+    detail("statistics: " + statistics_text(plan));
   }
   lines.emplace_back("engine: native");
   return lines;

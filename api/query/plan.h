@@ -100,7 +100,7 @@ struct SelectPlan {
   std::vector<GroupKey> keys;
   std::vector<PlannedAggregate> aggregates;
   bool one_series_per_group = false;  // the keys tell all series apart
-  bool may_use_statistics = false;
+  bool may_use_statistics = false;    // LATEST BY: for the last row of a series
   ScalarPtr having;
   std::optional<FillPlan> fill;
   // LATEST BY: slots of tags. Of every combination of their values only the row at the largest time is handed on; of

@@ -84,7 +84,7 @@ class SelectPlanner {
     VARVE_QUERY_TRY(limit());
     plan_.distinct = select_.distinct;
     if (table_ != nullptr) plan_.one_series_per_group = keys_tell_series_apart(plan_, *table_);
-    plan_.may_use_statistics = statistics_suffice(plan_);
+    plan_.may_use_statistics = plan_.latest_by.empty() ? statistics_suffice(plan_) : !plan_.row_filter;
     return std::move(plan_);
   }
 

@@ -42,6 +42,22 @@ Result<void> ScopedEngine::check(std::string_view database, std::string_view tab
   return not_found(fmt::format("no table {}.{} among those of the token", database, table));
 }
 
+Result<void> ScopedEngine::create_database(std::string_view name) {
+  if (!scope_->allows_all_of(name)) return unsupported(fmt::format("database {} is not the token's", name));
+  return engine_.create_database(name);
+}
+
+Result<void> ScopedEngine::forget_database(std::string_view name) {
+  if (!scope_->allows_all_of(name)) return unsupported(fmt::format("database {} is not the token's", name));
+  return engine_.forget_database(name);
+}
+
+std::vector<std::string> ScopedEngine::created_databases() const {
+  std::vector<std::string> names = engine_.created_databases();
+  std::erase_if(names, [&](const std::string& name) { return !scope_->allows_all_of(name); });
+  return names;
+}
+
 std::vector<TableInfo> ScopedEngine::tables() const {
   std::vector<TableInfo> tables = engine_.tables();
   std::erase_if(tables, [&](const TableInfo& one) { return !scope_->allows(one.database, one.name); });
@@ -62,6 +78,12 @@ std::vector<SegmentInfo> ScopedEngine::segments() const {
 Result<std::unique_ptr<Scan>> ScopedEngine::scan(ScanRequest request) const {
   VARVE_TRY(check(request.database, request.table));
   return engine_.scan(std::move(request));
+}
+
+Result<std::shared_ptr<const TablePin>> ScopedEngine::pin(std::string_view database,
+                                                          std::string_view table) const {
+  VARVE_TRY(check(database, table));
+  return engine_.pin(database, table);
 }
 
 Result<DeleteOutcome> ScopedEngine::erase(DeleteRequest request) {

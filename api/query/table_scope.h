@@ -19,6 +19,7 @@ class TableScope {
  public:
   static Result<TableScope> parse(const std::vector<std::string>& names);
   bool allows(std::string_view database, std::string_view table) const;
+  bool allows_all_of(std::string_view database) const { return allows(database, "*"); }
   const std::vector<std::string>& names() const { return names_; }  // as "database.table"
   std::string text() const;                                         // "varve.water, lab.*"
 
@@ -33,10 +34,16 @@ class ScopedEngine final : public Engine {
  public:
   ScopedEngine(Engine& engine, TableScopePtr scope) : engine_(engine), scope_(std::move(scope)) {}
 
+  // Names of databases are for those who may see all of one.
+  Result<void> create_database(std::string_view name) override;
+  Result<void> forget_database(std::string_view name) override;
+  std::vector<std::string> created_databases() const override;
   std::vector<TableInfo> tables() const override;
   Result<TableInfo> describe(std::string_view database, std::string_view table) const override;
   std::vector<SegmentInfo> segments() const override;
   Result<std::unique_ptr<Scan>> scan(ScanRequest request) const override;
+  Result<std::shared_ptr<const TablePin>> pin(std::string_view database,
+                                              std::string_view table) const override;
   Result<DeleteOutcome> erase(DeleteRequest request) override;
   EngineStatus status() const override { return engine_.status(); }
 

@@ -29,7 +29,7 @@ bool TableSource::series_passes(const SeriesTags& tags) {
   return tags_.passes(tags, *plan_.series_filter, context_);
 }
 
-QueryResult<bool> TableSource::open(const Engine& engine) {
+QueryResult<bool> TableSource::open(const Engine& engine, std::shared_ptr<const TablePin> pin) {
   if (plan_.time.empty()) return true;  // nothing can match: next() is at the end
   ScanRequest request;
   request.database = plan_.database;
@@ -44,6 +44,7 @@ QueryResult<bool> TableSource::open(const Engine& engine) {
   request.last_row_only = options_.last_row_only;
   request.field_ranges = plan_.field_ranges;
   request.columns_on_demand = true;
+  request.pin = std::move(pin);
   for (const GroupKey& key : plan_.keys) {
     if (key.kind != GroupKey::Kind::kBucket) continue;
     request.bucket_width_ns = key.bucket.width_ns;

@@ -31,7 +31,7 @@ class TableSource : public SlotLoader {
   TableSource(const SelectPlan& plan, QueryBudget& budget, EvalContext& context, SourceOptions options);
 
   // False: the table's types have changed since it was planned; plan again.
-  QueryResult<bool> open(const Engine& engine);
+  QueryResult<bool> open(const Engine& engine, std::shared_ptr<const TablePin> pin = nullptr);
   QueryResult<void> assist(const TableSource& opened);  // reads nothing but the parts it is given
   QueryResult<std::unique_ptr<ScanPart>> cut(uint64_t rows, bool whole_series);
   void read(std::unique_ptr<ScanPart> part);

@@ -39,6 +39,9 @@ constexpr const char* kSchema = R"sql(
                           sum INTEGER NOT NULL, PRIMARY KEY (stream, partition)) WITHOUT ROWID;
   CREATE TABLE cursors (name TEXT PRIMARY KEY, saved_lsn INTEGER NOT NULL, sum INTEGER NOT NULL) WITHOUT ROWID;
 )sql";
+// Made with the first name: most stores have none.
+constexpr const char* kDatabasesSchema =
+    "CREATE TABLE IF NOT EXISTS databases (name TEXT PRIMARY KEY, sum INTEGER NOT NULL) WITHOUT ROWID";
 
 std::string random_store_id() {
   std::random_device random;
@@ -104,8 +107,12 @@ class SqliteCatalog : public Catalog {
     VARVE_TRY(db_->read("cursors", [&](const Statement& row) {
       state.cursors.emplace(row.text(0), row.count(1));
       state.cursors_lsn = std::max(state.cursors_lsn, row.count(1));
-      state.cursors.emplace(row.text(0), row.count(1));
     }));
+    VARVE_ASSIGN(const bool has_databases, has_databases_table());
+    if (has_databases) {
+      VARVE_TRY(
+          db_->read("databases", [&](const Statement& row) { state.databases.emplace_back(row.text(0)); }));
+    }
     return state;
   }
 
@@ -187,7 +194,34 @@ class SqliteCatalog : public Catalog {
     });
   }
 
+  Result<void> add_database(std::string_view name) override {
+    const std::lock_guard lock(mutex_);
+    return db_->transaction([&]() -> Result<void> {
+      VARVE_TRY(db_->execute(kDatabasesSchema));
+      VARVE_TRY(db_->insert(Insert::kReplace, "databases", name));
+      return db_->count("databases");
+    });
+  }
+
+  Result<void> remove_database(std::string_view name) override {
+    const std::lock_guard lock(mutex_);
+    return db_->transaction([&]() -> Result<void> {
+      VARVE_TRY(db_->execute(kDatabasesSchema));
+      VARVE_TRY(db_->run("DELETE FROM databases WHERE name = ?", name));
+      return db_->count("databases");
+    });
+  }
+
  private:
+  // Also when only the number of its rows is left.
+  Result<bool> has_databases_table() {
+    VARVE_ASSIGN(const int64_t table,
+                 db_->number("SELECT count(*) FROM sqlite_schema WHERE name = 'databases'"));
+    VARVE_ASSIGN(const int64_t counted,
+                 db_->number("SELECT count(*) FROM meta WHERE name = 'rows.databases'"));
+    return table + counted > 0;
+  }
+
   Result<void> load_tables(CatalogState& state) {
     std::map<int64_t, size_t> by_id;
     VARVE_TRY(db_->read("tables", [&](const Statement& row) {

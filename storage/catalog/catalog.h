@@ -2,7 +2,7 @@
 // sinks stand. An SQLite database in WAL mode with synchronous=FULL: a returned call is durable. One commit() is the
 // moment files become, or stop being, part of their table.
 // Every row carries a checksum and `meta` the number of rows of each table: a flipped bit or a lost row is found at
-// load. Everything but cursors and positions can be rebuilt from segment footers.
+// load. Everything but cursors, positions and names of databases can be rebuilt from segment footers.
 // Errors: kCorruption when the file is not a catalog or is damaged, kUnsupported when a newer version made it,
 //         kUnavailable when another program holds it, kInvalidArgument when an id is taken, kExhausted when the disk is
 //         full, kIo. Then nothing changed; after kIo from a commit the file may or may not hold it.
@@ -62,6 +62,7 @@ struct CatalogState {
   std::vector<StreamPosition> positions;
   Lsn positions_lsn = 0;                            // the positions are as of this record
   Lsn replay_from_lsn = 0;                          // every record before it is in files, for every table
+  std::vector<std::string> databases;               // that were created by name; sorted
   std::map<std::string, Lsn, std::less<>> cursors;  // name -> saved
   Lsn cursors_lsn = 0;  // the furthest any cursor was saved: no later record may get an lsn up to it
 };
@@ -100,13 +101,15 @@ class Catalog {
   // No id up to `used` is given from now on. For a catalog rebuilt from files.
   virtual Result<void> skip_segment_ids(uint64_t used) = 0;
   virtual Result<void> commit(const CatalogChange& change) = 0;
-  // All tables, files, positions and lsns become these, in one step; store id, cursors and the id counter stay. For
-  // repairs.
+  // All tables, files, positions and lsns become these, in one step; store id, cursors, databases and the id counter
+  // stay. For repairs.
   virtual Result<void> replace(const CatalogState& state) = 0;
   // These files are gone, and their going is durable.
   virtual Result<void> finish_removals(const std::vector<std::string>& files) = 0;
   virtual Result<std::optional<Lsn>> cursor(std::string_view name) = 0;
   virtual Result<void> save_cursor(std::string_view name, Lsn saved) = 0;
+  virtual Result<void> add_database(std::string_view name) = 0;
+  virtual Result<void> remove_database(std::string_view name) = 0;
 };
 
 // What a catalog that no process has open holds, without changing a byte of it. Reads a copy in the system's temporary

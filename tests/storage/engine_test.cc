@@ -131,7 +131,8 @@ TEST_F(EngineTest, ALostCatalogStopsTheStartAndRemovesNoSegment) {
     const auto engine = Engine::open(options);
     ASSERT_FALSE(engine);
     EXPECT_EQ(engine.error().code, ErrorCode::kCorruption);
-    EXPECT_NE(engine.error().message.find("catalog.db is missing"), std::string::npos) << engine.error().message;
+    EXPECT_NE(engine.error().message.find("catalog.db is missing"), std::string::npos)
+        << engine.error().message;
   }
   EXPECT_EQ(segments(), before);
 }
@@ -413,6 +414,24 @@ TEST_F(EngineTest, ConcurrentWritersReadersAndFlushesLoseNothing) {
   const Model model = read(*engine, {"v"});
   ASSERT_EQ(model.size(), static_cast<size_t>(kWriters));
   for (const auto& [site, rows] : model) EXPECT_EQ(rows.size(), static_cast<size_t>(kWrites * 20)) << site;
+}
+
+TEST_F(EngineTest, NamesOfDatabasesOutliveARestart) {
+  auto engine = open();
+  ASSERT_TRUE(engine->create_database("plant 2"));
+  ASSERT_TRUE(engine->create_database("a"));
+  ASSERT_TRUE(engine->create_database("a"));
+  ASSERT_TRUE(engine->create_database("gone"));
+  ASSERT_TRUE(engine->forget_database("gone"));
+  ASSERT_TRUE(engine->forget_database("never there"));
+  const auto refused = engine->create_database("new\nline");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_FALSE(engine->create_database(""));
+  engine.reset();
+  engine = open();
+  EXPECT_EQ(engine->created_databases(), (std::vector<std::string>{"a", "plant 2"}));
+  EXPECT_TRUE(engine->tables().empty());
 }
 
 }  // namespace

@@ -173,6 +173,25 @@ TEST_F(ScanTest, ColumnsOnDemandAreTheSameRows) {
   }
 }
 
+TEST_F(ScanTest, APinnedStateStaysWhateverHappensToTheTable) {
+  fill(random_);
+  const Rows expected = read(request());
+  const auto pin = engine_->pin("varve", "t");
+  ASSERT_TRUE(pin);
+  fill(random_);  // the same times again, other values
+  DeleteRequest all;
+  all.database = "varve";
+  all.table = "t";
+  ASSERT_TRUE(engine_->erase(all));
+  ASSERT_TRUE(engine_->flush());
+  ASSERT_TRUE(engine_->compact());
+  EXPECT_TRUE(read(request()).empty());
+  ScanRequest wanted = request();
+  wanted.pin = *pin;
+  EXPECT_TRUE(same_rows(read(wanted), expected));
+  EXPECT_FALSE(engine_->pin("varve", "none"));
+}
+
 TEST_F(ScanTest, NewestFirstTurnsTheBlocksOfEachSeriesRound) {
   fill(random_);
   ScanRequest wanted = request();

@@ -239,6 +239,23 @@ std::vector<TableInfo> FakeEngine::tables() const {
   return list;
 }
 
+Result<void> FakeEngine::create_database(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  created_databases_.emplace(name);
+  return {};
+}
+
+Result<void> FakeEngine::forget_database(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  created_databases_.erase(std::string(name));
+  return {};
+}
+
+std::vector<std::string> FakeEngine::created_databases() const {
+  const std::lock_guard lock(mutex_);
+  return {created_databases_.begin(), created_databases_.end()};
+}
+
 Result<TableInfo> FakeEngine::describe(std::string_view database, std::string_view name) const {
   for (TableInfo& table : tables()) {
     if (table.database == database && table.name == name) return std::move(table);
@@ -247,6 +264,10 @@ Result<TableInfo> FakeEngine::describe(std::string_view database, std::string_vi
 }
 
 Result<std::unique_ptr<Scan>> FakeEngine::scan(ScanRequest) const {
+  return unsupported("the fake engine does not scan; look at records()");
+}
+
+Result<std::shared_ptr<const TablePin>> FakeEngine::pin(std::string_view, std::string_view) const {
   return unsupported("the fake engine does not scan; look at records()");
 }
 

@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,10 +47,15 @@ class FakeEngine : public Engine {
   Result<void> append(AdmittedWrite&& write, AppendDone done) override;
   Result<DeleteOutcome> erase(DeleteRequest request) override;  // a record without rows; keeps every row
   std::vector<StreamPosition> positions() const override;
+  Result<void> create_database(std::string_view name) override;
+  Result<void> forget_database(std::string_view name) override;
+  std::vector<std::string> created_databases() const override;
   std::vector<TableInfo> tables() const override;
   std::vector<SegmentInfo> segments() const override { return {}; }
   Result<TableInfo> describe(std::string_view database, std::string_view table) const override;
   Result<std::unique_ptr<Scan>> scan(ScanRequest request) const override;
+  Result<std::shared_ptr<const TablePin>> pin(std::string_view database,
+                                              std::string_view table) const override;
   Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) override;
   EngineStatus status() const override;
   Result<void> flush() override;
@@ -71,7 +77,8 @@ class FakeEngine : public Engine {
   // Under mutex_: takes the write into the log, or says why not.
   Result<Lsn> commit(Held& held);
 
-  mutable std::mutex mutex_;  // guards all below
+  std::set<std::string> created_databases_;  // guarded by mutex_
+  mutable std::mutex mutex_;                 // guards all below
   std::condition_variable changed_;
   RowRule rule_;
   Failures append_failures_, sync_failures_, save_failures_;

@@ -115,25 +115,46 @@ std::vector<CaseFile> read_select_cases() {
   return files;
 }
 
-void insert_line(MemoryEngine& engine, std::string_view database, std::string_view line) {
+namespace {
+
+struct ParsedLine {
+  std::string table;
+  MemoryEngine::Tags tags;
+  MemoryEngine::Fields fields;
+  int64_t time = 0;
+};
+
+ParsedLine parse_line(std::string_view line) {
+  ParsedLine parsed;
   std::string_view key = take_until(line, " ");
   line.remove_prefix(1);
   std::string_view values = take_until(line, " ");
   line.remove_prefix(1);
-  const std::string table(take_until(key, ","));
-  MemoryEngine::Tags tags;
-  MemoryEngine::Fields fields;
+  parsed.table = take_until(key, ",");
   while (!key.empty()) {
     key.remove_prefix(1);
     const auto [name, value] = split_pair(take_until(key, ","));
-    tags.emplace_back(name, std::string(value));
+    parsed.tags.emplace_back(name, std::string(value));
   }
   while (!values.empty()) {
     if (values.starts_with(',')) values.remove_prefix(1);
     const auto [name, value] = split_pair(take_until(values, ","));
-    fields.emplace_back(name, parse_field(value));
+    parsed.fields.emplace_back(name, parse_field(value));
   }
-  engine.insert(database, table, std::stoll(std::string(line)), tags, fields);
+  parsed.time = std::stoll(std::string(line));
+  return parsed;
+}
+
+}  // namespace
+
+void insert_line(MemoryEngine& engine, std::string_view database, std::string_view line) {
+  const ParsedLine row = parse_line(line);
+  engine.insert(database, row.table, row.time, row.tags, row.fields);
+}
+
+void insert_line(DiskStore& store, std::string_view database, std::string_view line) {
+  const ParsedLine row = parse_line(line);
+  store.insert(database, row.table, row.time, row.tags, row.fields);
 }
 
 std::string head_line(const std::string& name, const std::vector<std::pair<std::string, std::string>>& tags,

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "api/influxql/result.h"
+#include "tests/support/disk_store.h"
 #include "tests/support/memory_engine.h"
 
 namespace varve::influxql {
@@ -37,6 +38,7 @@ std::vector<CaseFile> read_select_cases();  // of all files; throws when there a
 
 // Inserts one line of line protocol without escapes.
 void insert_line(MemoryEngine& engine, std::string_view database, std::string_view line);
+void insert_line(DiskStore& store, std::string_view database, std::string_view line);
 
 // The answer in the words of the files.
 class AnswerLines : public ResultSink {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,10 +35,26 @@ class MemoryEngine : public Engine {
   Result<void> append(AdmittedWrite&& write, AppendDone done) override;
   Result<DeleteOutcome> erase(DeleteRequest request) override;
   std::vector<StreamPosition> positions() const override { return {}; }
+  Result<void> create_database(std::string_view name) override {
+    if (name.empty()) return invalid_argument("no name");
+    created_databases_.emplace(name);
+    return {};
+  }
+  Result<void> forget_database(std::string_view name) override {
+    created_databases_.erase(std::string(name));
+    return {};
+  }
+  std::vector<std::string> created_databases() const override {
+    return {created_databases_.begin(), created_databases_.end()};
+  }
   std::vector<TableInfo> tables() const override;
   std::vector<SegmentInfo> segments() const override { return listed_segments; }
   Result<TableInfo> describe(std::string_view database, std::string_view table) const override;
   Result<std::unique_ptr<Scan>> scan(ScanRequest request) const override;
+  // Nothing to keep: no rows come while anybody reads.
+  Result<std::shared_ptr<const TablePin>> pin(std::string_view, std::string_view) const override {
+    return std::shared_ptr<const TablePin>();
+  }
   Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) override;
   EngineStatus status() const override { return {}; }
   Result<void> flush() override { return {}; }
@@ -55,6 +72,7 @@ class MemoryEngine : public Engine {
 
  private:
   Lsn deletes_ = 0;
+  std::set<std::string> created_databases_;
   Table& table(std::string_view database, std::string_view name);
   std::map<std::pair<std::string, std::string>, Table> tables_;
 };

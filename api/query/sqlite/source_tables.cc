@@ -90,6 +90,16 @@ QueryResult<SourceTable*> SourceTables::find(const TableName& name) {
   return add(std::move(table));
 }
 
+QueryResult<void> SourceTables::pin() {
+  for (const auto& [module, table] : tables_) {
+    if (table->system != nullptr) continue;
+    auto pin = engine_.pin(table->info.database, table->info.name);
+    if (!pin) return tl::make_unexpected(from_storage(pin.error()));
+    table->pin = std::move(*pin);
+  }
+  return {};
+}
+
 std::vector<SourceTable*> SourceTables::all() const {
   std::vector<SourceTable*> list;
   for (const auto& [module, table] : tables_) list.push_back(table.get());

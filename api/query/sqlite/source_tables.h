@@ -30,10 +30,11 @@ struct SourceColumn {
 };
 
 struct SourceTable {
-  std::string module;  // its name inside SQLite
-  TableInfo info;      // of a table of the store
+  std::string module;                   // its name inside SQLite
+  TableInfo info;                       // of a table of the store
   const SystemTable* system = nullptr;
   std::vector<SourceColumn> columns;
+  std::shared_ptr<const TablePin> pin;  // of a table of the store: what every scan of the statement reads
 
   void reference_all();
 };
@@ -46,6 +47,7 @@ class SourceTables {
   // The table lives as long as this.
   QueryResult<SourceTable*> find(const TableName& name);
   std::vector<SourceTable*> all() const;
+  QueryResult<void> pin();  // each as it is now
   void use_function(std::string name) { functions_.insert(std::move(name)); }
   const std::set<std::string>& functions() const { return functions_; }  // table functions of SQLite's
 

@@ -39,6 +39,7 @@ QueryResult<bool> run_once(const Engine& engine, const SqliteSelect& select, Que
   SourceTables tables(engine, select.system_tables);
   VARVE_QUERY_ASSIGN(const TranslatedSelect translated,
                      translate_select(select.sql, tables, select.parameters, select.now_ns));
+  VARVE_QUERY_TRY(tables.pin());
   QueryMemory memory(budget.max_memory_bytes());
   StatementContext context{engine,       budget, memory, MemoryUse(budget), stats, translated.buckets,
                            std::nullopt, false};

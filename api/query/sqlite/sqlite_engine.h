@@ -3,9 +3,9 @@
 //   time:    inside, a time is an INTEGER of ns and a bool 0 or 1; see translator.h for how they go in and come out
 //   reading: the statement is parsed here first and only SELECT passes; SQLite's authorizer refuses all but reading
 //   budget:  deadline and cancel every few thousand steps of SQLite and every block scanned; result rows as natively;
-//            memory: all SQLite allocates and the copies of rows for joins, up to query.max_memory (memory_count.h).
-//            Sorting is one step: it may pass the deadline by the time that much memory takes to sort.
-//   state:   each scan sees the store as it is when it begins; the scans of one statement may see different moments
+//            memory: all SQLite allocates, temporary files among it, and the copies of rows for joins, up to
+//            query.max_memory (memory_count.h)
+//   state:   all scans of a table see it as it was when the statement began; system tables, as when it first read them
 // Errors:  as the native engine's; ambiguous_column, misplaced_aggregate, sql_error for what SQLite alone can tell.
 // Threads: any; one connection for each statement.
 #pragma once

@@ -2,7 +2,7 @@
 //   time INTEGER (ns), tags TEXT (absent = NULL), fields REAL, INTEGER, BOOLEAN (0 or 1) or TEXT; NaN is NULL
 // Pushed down: the range of time (exactly), tags = IN IS NULL, fields compared with numbers, and which columns are used.
 // A plan that SQLite runs again and again reads a copy of its rows from then on (table_rows.h), so a join on any columns
-// looks rows up instead of scanning for each. Each scan sees the store as it is when it begins.
+// looks rows up instead of scanning for each. Every scan of a table sees the state that SourceTable::pin has.
 // Threads: one connection on one thread.
 #pragma once
 

@@ -47,6 +47,7 @@ bool StreamedRows::open() {
   request.table = wanted_.table->info.name;
   request.fields = wanted_.fields;
   request.time = wanted_.time;
+  request.pin = wanted_.table->pin;
   if (!wanted_.tag_conditions.empty()) {
     request.series_filter = [this](const SeriesTags& tags) { return series_passes(tags); };
   }

@@ -209,7 +209,7 @@ TEST(InfluxqlParser, ReadsTheShowFamily) {
   const ShowStatement exact = show("SHOW TAG KEY EXACT CARDINALITY FROM m GROUP BY host");
   EXPECT_EQ(exact.what, ShowWhat::kTagKeyCardinality);
   EXPECT_TRUE(exact.exact);
-  EXPECT_TRUE(exact.grouped);
+  ASSERT_EQ(exact.dimensions.size(), 1U);
   EXPECT_EQ(show("SHOW SERIES EXACT").what, ShowWhat::kSeries);
   EXPECT_EQ(show("SHOW SHARD GROUPS").what, ShowWhat::kShardGroups);
   EXPECT_EQ(show("SHOW STATS FOR 'x'").what, ShowWhat::kStats);

@@ -1,4 +1,5 @@
-// Every statement of tests/influxql answers as written there, however rows come in blocks.
+// Every statement of tests/influxql answers as written there, however rows come in blocks, and from the segments of a
+// store that was closed and opened again.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -11,7 +12,7 @@ namespace {
 
 const std::string kDatabase = "t";
 
-std::vector<std::string> answer(const MemoryEngine& engine, const std::string& text, bool& failed) {
+std::vector<std::string> answer(const Engine& engine, const std::string& text, bool& failed) {
   failed = true;
   auto statements = parse_influxql(text);
   if (!statements) return {statements.error().message};
@@ -28,18 +29,24 @@ bool same(const std::vector<std::string>& a, const std::vector<std::string>& b) 
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_line);
 }
 
+// Empty when the answer is the expected one.
+std::string difference(const Engine& engine, const SelectCase& one) {
+  const auto expected = canonical(one.expected, one.unordered);
+  bool failed = false;
+  const auto lines = canonical(answer(engine, one.statement, failed), one.unordered);
+  if (same(lines, expected) && (failed == one.is_error || !one.differs.empty())) return {};
+  return fmt::format("  {}\nexpected\n  {}", fmt::join(lines, "\n  "), fmt::join(expected, "\n  "));
+}
+
 // How a case fails, empty when it does not.
 std::string run_case(MemoryEngine& engine, const SelectCase& one) {
-  const auto expected = canonical(one.expected, one.unordered);
   for (const size_t block_rows : {size_t{1024}, size_t{3}, size_t{1}}) {
     for (const bool statistics : {true, false}) {
       engine.block_rows = block_rows;
       engine.offer_statistics = statistics;
-      bool failed = false;
-      const auto lines = canonical(answer(engine, one.statement, failed), one.unordered);
-      if (same(lines, expected) && (failed == one.is_error || !one.differs.empty())) continue;
-      return fmt::format("blocks of {}, statistics {}\n  {}\nexpected\n  {}", block_rows, statistics,
-                         fmt::join(lines, "\n  "), fmt::join(expected, "\n  "));
+      const std::string failure = difference(engine, one);
+      if (!failure.empty())
+        return fmt::format("blocks of {}, statistics {}\n{}", block_rows, statistics, failure);
     }
   }
   return {};
@@ -49,11 +56,18 @@ TEST(InfluxqlCases, AnswerAsWritten) {
   size_t cases = 0;
   for (const CaseFile& file : read_select_cases()) {
     MemoryEngine engine;
-    for (const std::string& line : file.data) insert_line(engine, kDatabase, line);
+    DiskStore disk;
+    for (const std::string& line : file.data) {
+      insert_line(engine, kDatabase, line);
+      insert_line(disk, kDatabase, line);
+    }
+    disk.flush();
+    disk.restart();
     for (const SelectCase& one : file.cases) {
       ++cases;
       const std::string failure = run_case(engine, one);
       EXPECT_EQ(failure, "") << one.place << ": " << one.statement;
+      EXPECT_EQ(difference(disk.engine(), one), "") << one.place << ", on disk: " << one.statement;
     }
   }
   EXPECT_GE(cases, 150U);

@@ -162,8 +162,37 @@ TEST_F(InfluxqlService, CountsWhatItShows) {
   EXPECT_EQ(ask("SHOW TAG KEY CARDINALITY"), count("cpu", 2) + "," + count("mem", 1));
   EXPECT_EQ(ask("SHOW TAG VALUES CARDINALITY FROM cpu WITH KEY IN (host, dc)"), count("cpu", 4));
   EXPECT_EQ(ask("SHOW FIELD KEY CARDINALITY FROM cpu"), count("cpu", 5));
-  EXPECT_EQ(ask("SHOW SERIES EXACT CARDINALITY GROUP BY host"),
-            error("GROUP BY of a cardinality is not supported"));
+}
+
+TEST_F(InfluxqlService, CountsByGroupsOfTags) {
+  const auto count = [](const std::string& name, const std::string& tags, int n) {
+    const std::string shown = name.empty() ? "" : R"("name":")" + name + "\",";
+    return "{" + shown + R"("tags":{)" + tags + R"(},"columns":["count"],"values":[[)" + std::to_string(n) +
+           "]]}";
+  };
+  const std::string none = R"("host":"")";
+  const std::string a = R"("host":"a")";
+  const std::string b = R"("host":"b")";
+  const std::string c = R"("host":"c")";
+  EXPECT_EQ(ask("SHOW SERIES CARDINALITY GROUP BY host"), count("cpu", a, 1) + "," + count("cpu", b, 1) +
+                                                              "," + count("disk", none, 1) + "," +
+                                                              count("mem", a, 1) + "," + count("mem", c, 1));
+  EXPECT_EQ(ask("SHOW SERIES CARDINALITY FROM cpu GROUP BY nope"), count("cpu", R"("nope":"")", 2));
+  EXPECT_EQ(ask("SHOW SERIES CARDINALITY FROM cpu GROUP BY *"),
+            count("cpu", R"("dc":"x","host":"a")", 1) + "," + count("cpu", R"("dc":"y","host":"b")", 1));
+  EXPECT_EQ(ask("SHOW SERIES CARDINALITY FROM cpu WHERE dc = 'x' GROUP BY /^h/ LIMIT 1"), count("cpu", a, 1));
+  EXPECT_EQ(ask("SHOW SERIES CARDINALITY GROUP BY host OFFSET 1"), "");
+  EXPECT_EQ(ask("SHOW MEASUREMENT CARDINALITY GROUP BY host"),
+            count("", none, 1) + "," + count("", a, 2) + "," + count("", b, 1) + "," + count("", c, 1));
+  EXPECT_EQ(ask("SHOW TAG KEY CARDINALITY FROM cpu, disk GROUP BY host"),
+            count("cpu", a, 2) + "," + count("cpu", b, 2));
+  EXPECT_EQ(ask("SHOW TAG VALUES CARDINALITY WITH KEY = host GROUP BY dc"),
+            count("cpu", R"("dc":"x")", 1) + "," + count("cpu", R"("dc":"y")", 1) + "," +
+                count("mem", R"("dc":"")", 2));
+  EXPECT_EQ(ask("SHOW FIELD KEY CARDINALITY FROM cpu GROUP BY host"),
+            count("cpu", a, 5) + "," + count("cpu", b, 5));
+  EXPECT_EQ(ask("SHOW SERIES CARDINALITY GROUP BY time(1m)"),
+            error("a cardinality can be grouped by tags only"));
 }
 
 TEST_F(InfluxqlService, ShowsDatabasesAndTheirOnePolicy) {

@@ -12,8 +12,8 @@
 
 #include "tests/api/query/answers.h"
 #include "tests/api/query/query_generator.h"
+#include "tests/support/disk_store.h"
 #include "tests/support/query_result.h"
-#include "tests/support/temp_dir.h"
 
 namespace varve {
 namespace {
@@ -262,33 +262,16 @@ Rows expected_rows(const Model& model, const Statement& statement) {
   return rows;
 }
 
-class Store {
+class Store : public DiskStore {
  public:
-  explicit Store(uint64_t seed) : random_(seed) { open(); }
+  explicit Store(uint64_t seed) : DiskStore(600 * kNsPerSecond), random_(seed) {}
 
-  Engine& engine() { return *engine_; }
   const Model& model() const { return model_; }
 
-  void restart() {
-    engine_->close();
-    engine_.reset();
-    open();
-  }
-  void flush() { ASSERT_TRUE(engine_->flush()); }
-  void compact() {
-    const auto done = engine_->compact();
-    ASSERT_TRUE(done) << done.error().message;
-  }
-
-  void write(int rows) {
+  void write_rows(int rows) {
     RowBatchBuilder builder(std::string(kDefaultDatabase), "t");
     for (int n = 0; n < rows; ++n) add_row(builder);
-    std::vector<RowBatch> batches;
-    batches.push_back(builder.finish());
-    AdmittedWrite admitted = engine_->admit(std::move(batches));
-    ASSERT_TRUE(admitted.rejected().empty()) << admitted.rejected()[0].detail;
-    const auto lsn = engine_->append_and_wait(std::move(admitted));
-    ASSERT_TRUE(lsn) << lsn.error().message;
+    write(builder.finish());
   }
 
   Statement statement() {
@@ -328,18 +311,6 @@ class Store {
   }
 
  private:
-  void open() {
-    EngineOptions options;
-    options.data_directory = directory_.path().string();
-    options.partition_ns = 600 * kNsPerSecond;
-    options.compaction = false;
-    metrics_ = std::make_unique<MetricsRegistry>();
-    options.metrics = metrics_.get();
-    auto engine = Engine::open(options);
-    ASSERT_TRUE(engine) << engine.error().message;
-    engine_ = std::move(*engine);
-  }
-
   int64_t any_second() { return random_.below(2 * kSecondsMax) - kSecondsMax; }
 
   std::string any_fill() {
@@ -396,9 +367,6 @@ class Store {
   }
 
   QueryGenerator random_;
-  test::TempDir directory_;
-  std::unique_ptr<MetricsRegistry> metrics_;
-  std::unique_ptr<Engine> engine_;
   std::map<SeriesKey, size_t> series_;
   Model model_;
 };
@@ -448,16 +416,16 @@ TEST(SeriesDifferential, BucketsFillsAndStepsAnswerAsAPlainModelDoes) {
       if (testing::Test::HasFatalFailure()) return;
       compare(store, fmt::format("VARVE_SEED={} dataset {}, {}", seed, dataset, stage), compared);
     };
-    store.write(dataset == 0 ? 20 : 150);
+    store.write_rows(dataset == 0 ? 20 : 150);
     check("in the memtable");
     store.flush();
     check("flushed");
-    store.write(60);
+    store.write_rows(60);
     check("flushed, with newer rows in the memtable");
     store.flush();
     store.compact();
     check("compacted");
-    store.write(20);
+    store.write_rows(20);
     store.restart();
     check("restarted");
     ASSERT_FALSE(testing::Test::HasFatalFailure());

@@ -15,9 +15,9 @@
 #include <sstream>
 
 #include "storage/base/timestamp.h"
+#include "tests/support/disk_store.h"
 #include "tests/support/memory_engine.h"
 #include "tests/support/query_result.h"
-#include "tests/support/temp_dir.h"
 
 namespace varve {
 namespace {
@@ -59,56 +59,6 @@ Row parse_row(const std::string& line) {
   }
   return row;
 }
-
-// The store on disk of a file with `restart`.
-class DiskStore {
- public:
-  DiskStore() { open(); }
-
-  Engine& engine() { return *engine_; }
-
-  void insert(const Row& row) {
-    RowBatchBuilder builder(row.database, row.table);
-    builder.begin_row();
-    for (const auto& [name, value] : row.tags) builder.tag(name, value);
-    for (const auto& [name, value] : row.fields) {
-      if (const auto* real = std::get_if<double>(&value)) builder.field_double(name, *real);
-      if (const auto* whole = std::get_if<int64_t>(&value)) builder.field_int(name, *whole);
-      if (const auto* flag = std::get_if<bool>(&value)) builder.field_bool(name, *flag);
-      if (const auto* text = std::get_if<std::string>(&value)) builder.field_string(name, *text);
-    }
-    builder.end_row(row.time);
-    std::vector<RowBatch> batches;
-    batches.push_back(builder.finish());
-    AdmittedWrite admitted = engine_->admit(std::move(batches));
-    ASSERT_TRUE(admitted.rejected().empty()) << admitted.rejected()[0].detail;
-    const auto lsn = engine_->append_and_wait(std::move(admitted));
-    ASSERT_TRUE(lsn) << lsn.error().message;
-  }
-
-  void restart() {
-    const auto flushed = engine_->flush();
-    ASSERT_TRUE(flushed) << flushed.error().message;
-    engine_->close();
-    engine_.reset();
-    open();
-  }
-
- private:
-  void open() {
-    EngineOptions options;
-    options.data_directory = directory_.path().string();
-    options.compaction = false;
-    options.metrics = &metrics_;
-    auto engine = Engine::open(options);
-    ASSERT_TRUE(engine) << engine.error().message;
-    engine_ = std::move(*engine);
-  }
-
-  test::TempDir directory_;
-  MetricsRegistry metrics_;
-  std::unique_ptr<Engine> engine_;
-};
 
 void list_segment(MemoryEngine& engine, const std::string& line) {
   std::istringstream in(line);
@@ -185,7 +135,7 @@ size_t run_file(const std::filesystem::path& path) {
     if (line.starts_with("insert ")) {
       const Row row = parse_row(line);
       engine.insert(row.database, row.table, row.time, row.tags, row.fields);
-      if (disk) disk->insert(row);
+      if (disk) disk->insert(row.database, row.table, row.time, row.tags, row.fields);
     }
     if (line.starts_with("segment ")) list_segment(engine, line);
     if (line.starts_with("parameter ")) {
@@ -194,6 +144,7 @@ size_t run_file(const std::filesystem::path& path) {
       parameters[line.substr(name, value - name - 1)] = parse_value(line.substr(value));
     }
     if (line == "restart") {
+      disk->flush();
       disk->restart();
       restarted = true;
     }

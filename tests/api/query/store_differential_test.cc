@@ -14,10 +14,10 @@
 #include "api/query/sqlite/sqlite_engine.h"
 #include "tests/api/query/answers.h"
 #include "tests/api/query/query_generator.h"
+#include "tests/support/disk_store.h"
 #include "tests/support/query_result.h"
 #include "tests/support/sanitized.h"
 #include "tests/support/sqlite_oracle.h"
-#include "tests/support/temp_dir.h"
 
 namespace varve {
 namespace {
@@ -35,49 +35,19 @@ struct Fields {
 };
 using Model = std::map<std::pair<std::string, std::string>, std::map<int64_t, Fields>>;  // by tags, time
 
-class Store {
+class Store : public DiskStore {
  public:
   explicit Store(uint64_t seed, int dataset)
-      : random_(seed), extreme_(dataset % 2 == 1), many_(dataset == 2) {
-    open();
-  }
+      : DiskStore(kPartition), random_(seed), extreme_(dataset % 2 == 1), many_(dataset == 2) {}
 
-  Engine& engine() { return *engine_; }
   QueryGenerator& random() { return random_; }
   bool has_oracle() const { return !extreme_; }  // its arithmetic leaves int64 at the ends of time
 
-  void open() {
-    EngineOptions options;
-    options.data_directory = directory_.path().string();
-    options.partition_ns = kPartition;
-    options.compaction = false;
-    metrics_ = std::make_unique<MetricsRegistry>();
-    options.metrics = metrics_.get();
-    auto engine = Engine::open(options);
-    ASSERT_TRUE(engine) << engine.error().message;
-    engine_ = std::move(*engine);
-  }
-  void restart() {
-    engine_->close();
-    engine_.reset();
-    open();
-  }
-  void flush() { ASSERT_TRUE(engine_->flush()); }
-  void compact() {
-    const auto done = engine_->compact();
-    ASSERT_TRUE(done) << done.error().message;
-  }
-
   // Rows that come in any order; some overwrite what is there.
-  void write(int rows) {
+  void write_rows(int rows) {
     RowBatchBuilder builder(std::string(kDefaultDatabase), "t");
     for (int n = 0; n < rows; ++n) add_row(builder);
-    std::vector<RowBatch> batches;
-    batches.push_back(builder.finish());
-    AdmittedWrite admitted = engine_->admit(std::move(batches));
-    ASSERT_TRUE(admitted.rejected().empty()) << admitted.rejected()[0].detail;
-    const auto lsn = engine_->append_and_wait(std::move(admitted));
-    ASSERT_TRUE(lsn) << lsn.error().message;
+    write(builder.finish());
   }
 
   void fill(SqliteOracle& oracle) const {
@@ -151,10 +121,7 @@ class Store {
       if (!first_row_ && random_.chance(nulls) && !(is_last && row_is_empty)) continue;
       row_is_empty = false;
       row.values[name] = value;
-      if (const auto* real = std::get_if<double>(&value)) builder.field_double(name, *real);
-      if (const auto* whole = std::get_if<int64_t>(&value)) builder.field_int(name, *whole);
-      if (const auto* flag = std::get_if<bool>(&value)) builder.field_bool(name, *flag);
-      if (const auto* text = std::get_if<std::string>(&value)) builder.field_string(name, *text);
+      add_field(builder, name, value);
     }
     if (first_row_) {  // so that the table has every column
       if (a.empty()) builder.tag("a", "a");
@@ -170,9 +137,6 @@ class Store {
   const bool extreme_;
   const bool many_;
   bool first_row_ = true;
-  test::TempDir directory_;
-  std::unique_ptr<MetricsRegistry> metrics_;
-  std::unique_ptr<Engine> engine_;
   std::map<std::pair<std::string, std::string>, int64_t> series_;
   std::map<int64_t, int64_t> ends_;  // which series has this end of time
   Model model_;
@@ -290,16 +254,16 @@ TEST_P(StoreDifferential, BothEnginesAnswerAlikeWhereverTheRowsAre) {
     if (!testing::Test::HasFatalFailure()) compare_joins(store, where, tally);
     if (!testing::Test::HasFatalFailure()) split_rows(store, where);
   };
-  store.write(250);
+  store.write_rows(250);
   check("in the memtable");
   store.flush();
   check("flushed");
-  store.write(120);  // late rows and overwritten ones beside the segments
+  store.write_rows(120);  // late rows and overwritten ones beside the segments
   check("flushed, with newer rows in the memtable");
   store.flush();
   store.compact();
   check("compacted");
-  store.write(40);
+  store.write_rows(40);
   store.restart();
   check("restarted");
   ASSERT_FALSE(testing::Test::HasFatalFailure());

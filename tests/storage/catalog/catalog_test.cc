@@ -11,11 +11,13 @@
 #include <thread>
 
 #include "storage/base/file.h"
+#include "storage/catalog/database.h"
 #include "tests/support/temp_dir.h"
 
 namespace varve {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
@@ -354,6 +356,40 @@ TEST_F(CatalogTest, KeepsCursors) {
   EXPECT_EQ(*catalog_->cursor("mirror"), Lsn{9});
   EXPECT_EQ(*catalog_->cursor("other"), Lsn{0});
   EXPECT_EQ(load().cursors_lsn, 9U);
+}
+
+TEST_F(CatalogTest, KeepsNamesOfDatabases) {
+  open();
+  EXPECT_THAT(load().databases, IsEmpty());
+  ASSERT_TRUE(catalog_->remove_database("never there"));
+  for (const char* name : {"b", "a", "b", "'; DROP TABLE databases; --"}) {
+    ASSERT_TRUE(catalog_->add_database(name));
+  }
+  crash_and_reopen();
+  EXPECT_THAT(load().databases, ElementsAre("'; DROP TABLE databases; --", "a", "b"));
+  ASSERT_TRUE(catalog_->replace({}));  // as after a repair
+  ASSERT_TRUE(catalog_->remove_database("a"));
+  crash_and_reopen();
+  EXPECT_THAT(load().databases, ElementsAre("'; DROP TABLE databases; --", "b"));
+}
+
+TEST_F(CatalogTest, ALostNameOfADatabaseIsDamage) {
+  open();
+  ASSERT_TRUE(catalog_->add_database("a"));
+  for (const char* sql : {"DELETE FROM databases", "UPDATE databases SET name = 'b'", "DROP TABLE databases"}) {
+    const std::string before = path_;
+    crash_and_reopen();
+    catalog_.reset();
+    {
+      const auto database = Database::open(path_, {});
+      ASSERT_TRUE(database);
+      ASSERT_TRUE((*database)->execute(sql)) << sql;
+    }
+    open();
+    const auto state = catalog_->load();
+    EXPECT_FALSE(state) << sql;
+    path_ = before;
+  }
 }
 
 TEST_F(CatalogTest, HostileNamesAreOnlyNames) {

@@ -21,6 +21,9 @@ class PassingEngine : public Engine {
   }
   Result<DeleteOutcome> erase(DeleteRequest request) override { return behind_->erase(std::move(request)); }
   std::vector<StreamPosition> positions() const override { return behind_->positions(); }
+  Result<void> create_database(std::string_view name) override { return behind_->create_database(name); }
+  Result<void> forget_database(std::string_view name) override { return behind_->forget_database(name); }
+  std::vector<std::string> created_databases() const override { return behind_->created_databases(); }
   std::vector<TableInfo> tables() const override { return behind_->tables(); }
   std::vector<SegmentInfo> segments() const override { return behind_->segments(); }
   Result<TableInfo> describe(std::string_view database, std::string_view table) const override {
@@ -28,6 +31,10 @@ class PassingEngine : public Engine {
   }
   Result<std::unique_ptr<Scan>> scan(ScanRequest request) const override {
     return behind_->scan(std::move(request));
+  }
+  Result<std::shared_ptr<const TablePin>> pin(std::string_view database,
+                                              std::string_view table) const override {
+    return behind_->pin(database, table);
   }
   Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) override {
     return behind_->open_cursor(name);
