@@ -66,9 +66,9 @@ TEST_F(Commands, ServeKeepsWhatItAcknowledgedAcrossAStop) {
 
 TEST_F(Commands, ServeRefusesATakenPortBeforeTouchingAnything) {
   const auto first = serve();
-  const Finished second = run(
-      {VARVE_BINARY, "serve", "--allow-root", "--config", config(), "--set", "storage.data=" + (folder_ / "other").string()},
-      kPatience);
+  const Finished second = run({VARVE_BINARY, "serve", "--allow-root", "--config", config(), "--set",
+                               "storage.data=" + (folder_ / "other").string()},
+                              kPatience);
   EXPECT_EQ(second.exit_code, 1);
   expect_one_error(second.err, "address 127.0.0.1:" + std::to_string(port_) + " is in use");
   EXPECT_FALSE(std::filesystem::exists(folder_ / "other"));
@@ -77,7 +77,8 @@ TEST_F(Commands, ServeRefusesATakenPortBeforeTouchingAnything) {
 TEST_F(Commands, ServeRefusesALockedDataFolder) {
   const auto first = serve();
   const Finished second =
-      run({VARVE_BINARY, "serve", "--allow-root", "--config", config(), "--set", "server.listen=127.0.0.1:0"}, kPatience);
+      run({VARVE_BINARY, "serve", "--allow-root", "--config", config(), "--set", "server.listen=127.0.0.1:0"},
+          kPatience);
   EXPECT_EQ(second.exit_code, 1);
   expect_one_error(second.err, "is in use by another varve; stop it or choose another storage.data");
 }
@@ -91,9 +92,9 @@ TEST_F(Commands, ServeNamesMistakesInTheConfiguration) {
       run({VARVE_BINARY, "serve", "--allow-root", "--config", (folder_ / "absent.toml").string()}, kPatience);
   EXPECT_EQ(absent.exit_code, 1);
   expect_one_error(absent.err, "absent.toml");
-  const Finished property = run(
-      {VARVE_BINARY, "serve", "--allow-root", "--config", config("[[kafka]]\nproperties = { \"no.such.option\" = \"1\" }\n")},
-      kPatience);
+  const Finished property = run({VARVE_BINARY, "serve", "--allow-root", "--config",
+                                 config("[[kafka]]\nproperties = { \"no.such.option\" = \"1\" }\n")},
+                                kPatience);
   EXPECT_EQ(property.exit_code, 1);
   expect_one_error(property.err, "no.such.option");
 }
@@ -154,8 +155,9 @@ TEST_F(Commands, QueryPrintsAnswersAndErrors) {
 
 TEST_F(Commands, QueryDeletesByPostAndALinkDoesNot) {
   const auto server = serve();
-  EXPECT_EQ(http_post(url() + "/write", "m,site=a v=1 1\nm,site=a v=2 2\nm,site=b v=3 2\n", "text/plain").status,
-            204);
+  EXPECT_EQ(
+      http_post(url() + "/write", "m,site=a v=1 1\nm,site=a v=2 2\nm,site=b v=3 2\n", "text/plain").status,
+      204);
   const std::string sql = "DELETE FROM m WHERE time >= '1970-01-01T00:00:00.000000002Z' AND site = 'a'";
   const HttpAnswer link = http_get(url() + "/api/v1/query?q=" + url_encode(sql));
   EXPECT_EQ(link.status, 400);
