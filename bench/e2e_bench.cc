@@ -94,8 +94,8 @@ class Varve {
         "[[kafka]]\nbrokers = \"{}\"\ntopics = [\"{}\"]\ntable = \"readings\"\ntags = [\"sensor_id\", "
         "\"site\"]\n{}",
         port_, (folder / "data").string(), brokers, topic, source);
-    process_.emplace(
-        std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", (folder / "varve.toml").string()});
+    process_.emplace(std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config",
+                                              (folder / "varve.toml").string()});
     if (!wait_until([&] { return http_get(url() + "/readyz").status == 200; }, test::seconds(60))) {
       fail("varve did not start: " + process_->log_tail());
     }

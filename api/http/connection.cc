@@ -13,6 +13,7 @@ namespace varve {
 namespace {
 
 constexpr size_t kReadBytes = 16 << 10;
+constexpr int64_t kHardlyNs = kNsPerSecond / 10;  // of waiting: until then buffers took what was sent
 
 void name_of(const sockaddr_storage& from, std::string& address, int& port) {
   char text[INET6_ADDRSTRLEN] = {};
@@ -101,8 +102,9 @@ bool ConnectionStream::wait_readable() const {
 
 // Asked before each piece of an answer: the reader must have room, and be there.
 bool ConnectionStream::wait_writable() const {
+  if (blocked_ns_ < kHardlyNs) swallowed_ = sent_;
   const int64_t before = real_clock().monotonic_ns();
-  const int64_t allowed = kGraceNs + sent_ * kNsPerSecond / kBytesPerSecondMin;
+  const int64_t allowed = kGraceNs + (sent_ - swallowed_) * kNsPerSecond / kBytesPerSecondMin;
   const bool ready = wait(Io::kWantWrite, allowed - blocked_ns_);
   blocked_ns_ += real_clock().monotonic_ns() - before;
   if (!ready) return false;
@@ -141,8 +143,9 @@ ssize_t ConnectionStream::write(const char* from, size_t size) {
       return static_cast<ssize_t>(put);
     }
     if (io == Io::kEnd) return -1;
+    if (blocked_ns_ < kHardlyNs) swallowed_ = sent_;
     const int64_t before = real_clock().monotonic_ns();
-    const int64_t allowed = kGraceNs + sent_ * kNsPerSecond / kBytesPerSecondMin;
+    const int64_t allowed = kGraceNs + (sent_ - swallowed_) * kNsPerSecond / kBytesPerSecondMin;
     const bool ready = wait(io, allowed - blocked_ns_);
     blocked_ns_ += real_clock().monotonic_ns() - before;
     if (!ready) {

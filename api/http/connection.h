@@ -77,6 +77,7 @@ class ConnectionStream final : public httplib::Stream {
   const int64_t begin_ns_;
   int64_t received_ = 0;
   int64_t sent_ = 0;
+  mutable int64_t swallowed_ = 0;   // of sent_, by buffers, before the reader was waited for
   mutable int64_t blocked_ns_ = 0;  // waiting for the reader
 };
 

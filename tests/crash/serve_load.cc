@@ -44,9 +44,10 @@ ServeNode::ServeNode(std::filesystem::path data, const std::string& storage) : p
 }
 
 void ServeNode::start(const Process::Options& options) {
-  process_ = std::make_unique<Process>(
-      std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", (folder_ / "varve.toml").string()},
-      options);
+  process_ =
+      std::make_unique<Process>(std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config",
+                                                         (folder_ / "varve.toml").string()},
+                                options);
   const bool up = wait_until([&] { return readiness() == 200 || !process_->running(); }, seconds(60));
   if (!up || !process_->running())
     throw std::runtime_error("varve serve is not ready\n" + process_->log_tail());

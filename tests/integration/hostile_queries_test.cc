@@ -36,8 +36,8 @@ class HostileQueries : public ::testing::Test {
         << fmt::format("[server]\nlisten = \"127.0.0.1:{}\"\n[storage]\ndata = \"{}\"\n[query]\n{}", port_,
                        (folder_ / "data").string(), more);
     varve_.reset();
-    varve_ = std::make_unique<Process>(
-        std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", (folder_ / "varve.toml").string()});
+    varve_ = std::make_unique<Process>(std::vector<std::string>{
+        VARVE_BINARY, "serve", "--allow-root", "--config", (folder_ / "varve.toml").string()});
     ASSERT_TRUE(wait_until([&] { return http_get(url() + "/readyz").status == 200; }, seconds(60)))
         << varve_->log_tail();
   }

@@ -123,8 +123,8 @@ class Member {
         << "properties = { \"session.timeout.ms\" = \"3000\", \"heartbeat.interval.ms\" = \"500\" }\n";
   }
   void start() {
-    process_ = std::make_unique<Process>(
-        std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", (folder_ / "varve.toml").string()});
+    process_ = std::make_unique<Process>(std::vector<std::string>{
+        VARVE_BINARY, "serve", "--allow-root", "--config", (folder_ / "varve.toml").string()});
     ASSERT_TRUE(wait_until([&] { return http_get(url() + "/readyz").status == 200; }, seconds(60)))
         << process_->log_tail();
   }

@@ -193,8 +193,8 @@ class LinesToBoth : public ::testing::Test {
     const uint16_t port = free_port();
     std::ofstream(folder_ / "varve.toml") << fmt::format(
         "[server]\nlisten = \"127.0.0.1:{}\"\n[storage]\ndata = \"{}\"\n", port, (folder_ / "data").string());
-    varve_ = std::make_unique<Process>(
-        std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", (folder_ / "varve.toml").string()});
+    varve_ = std::make_unique<Process>(std::vector<std::string>{
+        VARVE_BINARY, "serve", "--allow-root", "--config", (folder_ / "varve.toml").string()});
     varve_url_ = fmt::format("http://127.0.0.1:{}", port);
     const bool ready =
         wait_until([&] { return http_get(varve_url_ + "/readyz").status == 200; }, seconds(60));

@@ -55,8 +55,8 @@ class PipelineTest : public ::testing::Test {
   }
 
   void start_varve() {
-    varve_ = std::make_unique<Process>(
-        std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", (folder_ / "varve.toml").string()});
+    varve_ = std::make_unique<Process>(std::vector<std::string>{
+        VARVE_BINARY, "serve", "--allow-root", "--config", (folder_ / "varve.toml").string()});
     ASSERT_TRUE(wait_until([&] { return http_get(url() + "/readyz").status == 200; }, seconds(60)))
         << varve_->log_tail();
   }

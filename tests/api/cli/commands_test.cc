@@ -66,9 +66,9 @@ TEST_F(Commands, ServeKeepsWhatItAcknowledgedAcrossAStop) {
 
 TEST_F(Commands, ServeRefusesATakenPortBeforeTouchingAnything) {
   const auto first = serve();
-  const Finished second = run(
-      {VARVE_BINARY, "serve", "--allow-root", "--config", config(), "--set", "storage.data=" + (folder_ / "other").string()},
-      kPatience);
+  const Finished second = run({VARVE_BINARY, "serve", "--allow-root", "--config", config(), "--set",
+                               "storage.data=" + (folder_ / "other").string()},
+                              kPatience);
   EXPECT_EQ(second.exit_code, 1);
   expect_one_error(second.err, "address 127.0.0.1:" + std::to_string(port_) + " is in use");
   EXPECT_FALSE(std::filesystem::exists(folder_ / "other"));
@@ -77,7 +77,8 @@ TEST_F(Commands, ServeRefusesATakenPortBeforeTouchingAnything) {
 TEST_F(Commands, ServeRefusesALockedDataFolder) {
   const auto first = serve();
   const Finished second =
-      run({VARVE_BINARY, "serve", "--allow-root", "--config", config(), "--set", "server.listen=127.0.0.1:0"}, kPatience);
+      run({VARVE_BINARY, "serve", "--allow-root", "--config", config(), "--set", "server.listen=127.0.0.1:0"},
+          kPatience);
   EXPECT_EQ(second.exit_code, 1);
   expect_one_error(second.err, "is in use by another varve; stop it or choose another storage.data");
 }
@@ -91,9 +92,9 @@ TEST_F(Commands, ServeNamesMistakesInTheConfiguration) {
       run({VARVE_BINARY, "serve", "--allow-root", "--config", (folder_ / "absent.toml").string()}, kPatience);
   EXPECT_EQ(absent.exit_code, 1);
   expect_one_error(absent.err, "absent.toml");
-  const Finished property = run(
-      {VARVE_BINARY, "serve", "--allow-root", "--config", config("[[kafka]]\nproperties = { \"no.such.option\" = \"1\" }\n")},
-      kPatience);
+  const Finished property = run({VARVE_BINARY, "serve", "--allow-root", "--config",
+                                 config("[[kafka]]\nproperties = { \"no.such.option\" = \"1\" }\n")},
+                                kPatience);
   EXPECT_EQ(property.exit_code, 1);
   expect_one_error(property.err, "no.such.option");
 }
