@@ -51,6 +51,11 @@ class FakeEngine : public Engine {
   Result<TableInfo> describe(std::string_view database, std::string_view table) const override;
   Result<std::unique_ptr<Scan>> scan(ScanRequest request) const override;
   Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) override;
+  std::unique_ptr<RowWatch> watch(std::string_view database, std::string_view table,
+                                  std::function<void()> wake) override {
+    return watches_.watch(database, table, std::move(wake));
+  }
+  void set_retention(int64_t, const std::map<std::string, int64_t>&) override {}
   EngineStatus status() const override;
   Result<void> flush() override;
   Result<void> compact() override { return {}; }
@@ -71,6 +76,7 @@ class FakeEngine : public Engine {
   // Under mutex_: takes the write into the log, or says why not.
   Result<Lsn> commit(Held& held);
 
+  RowWatches watches_;
   mutable std::mutex mutex_;  // guards all below
   std::condition_variable changed_;
   RowRule rule_;
