@@ -82,6 +82,7 @@ struct QueryRequest {
   QueryParameters parameters;
   bool may_change = false;  // DELETE is allowed
   std::string client = {};  // who asks; places are shared out fairly between clients
+  std::string request_id = {};  // of the request it came with, for lists and logs
   StopSwitch stop = {};     // null = only cancel() stops it
 };
 
@@ -93,6 +94,7 @@ struct RunningQuery {
   bool waiting = false;  // for a place
   uint64_t rows_scanned = 0;
   uint64_t memory_bytes = 0;  // as counted against max_memory_bytes, now
+  std::string request_id = {};
 };
 
 class QueryBudget;
@@ -113,6 +115,8 @@ class QueryService {
   QueryResult<QueryStats> run_work(const QueryRequest& request, const QueryWork& work);
   std::vector<RunningQuery> running() const;  // those that wait for a place, too
   bool cancel(uint64_t id);                   // false when no such query runs
+  // timeout_ns, max_rows, max_memory_bytes, total_memory_bytes and max_concurrent, of queries that begin from now on.
+  void set_limits(const QueryOptions& limits);
 
  private:
   struct State;
