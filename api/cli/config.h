@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/http/front.h"
 #include "api/query/query.h"
 #include "ingest/kafka/out_sink.h"
 #include "ingest/kafka/source.h"
@@ -24,6 +25,9 @@ struct ServerConfig {
   std::string host = "127.0.0.1";
   uint16_t port = 8484;
   bool insecure = false;
+  uint64_t live_readers = 256;                     // of /api/v1/live, at a time; each holds a connection and a thread
+  int64_t drain_timeout_ns = 10 * kNsPerSecond;    // for answers to finish when the server stops
+  HttpPolicy policy = {};
 };
 
 struct Config {

@@ -23,7 +23,8 @@ Result<std::unique_ptr<Node>> Node::start(const Config& config) {
 //   sources   1 consumer each, and librdkafka's own (1 per broker and a few)
 Result<void> Node::start_parts(const Config& config) {
   // The port first: if it is taken, nothing else has been touched.
-  VARVE_ASSIGN(server_, HttpServer::start({config.server.host, config.server.port}, metrics_));
+  VARVE_ASSIGN(server_, HttpServer::start({config.server.host, config.server.port, config.server.live_readers}, metrics_));
+  server_->set_policy(config.server.policy);
   EngineOptions storage = config.storage;
   storage.metrics = &metrics_;
   auto engine = Engine::open(std::move(storage));

@@ -30,6 +30,12 @@ class Node {
   // By name; an empty one means the only source. kNotFound naming those there are.
   Result<KafkaSource*> source(const std::string& name) const;
 
+  // What SIGHUP may change (reload.h): the policy of the server, limits of queries, retention. node_service.cc
+  void apply(const Config& fresh);
+  // Before stop(): new requests are refused, answers that have begun go on.
+  void begin_drain();
+  size_t answers_in_flight() const;
+
   // No more requests, then no more input, then the sinks, then the store: what was accepted is kept.
   void stop();
 

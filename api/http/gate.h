@@ -8,7 +8,7 @@
 
 namespace varve {
 
-// What a request must not be, whatever its route. Empty code = fine.
-HttpError refusal(const httplib::Request& request);
+// What a request must not be, whatever its route. Empty code = fine. `origin_allowed`: by server.cors_origins.
+HttpError refusal(const httplib::Request& request, bool origin_allowed);
 
 }  // namespace varve

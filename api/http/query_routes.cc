@@ -177,6 +177,7 @@ HttpResponse run_query(QueryService& service, Workers& threads, const HttpReques
                            "GET /api/v1/query?q=SQL, or POST the SQL as the body"});
   }
   call->request.client = request.client;
+  call->request.request_id = request.request_id;
   call->request.may_change = request.method == "POST";  // a link or an image must not delete
   auto answer =
       std::make_shared<QueryAnswer>(threads, std::move(call->request),
@@ -209,7 +210,8 @@ HttpResponse list_queries(const QueryService& service) {
                     {"state", query.waiting ? "waiting" : "running"},
                     {"elapsed_ms", query.elapsed_ms},
                     {"rows_scanned", query.rows_scanned},
-                    {"memory_bytes", query.memory_bytes}});
+                    {"memory_bytes", query.memory_bytes},
+                    {"request_id", query.request_id}});
   }
   const Json json = {{"queries", std::move(list)}};
   return json_response(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");

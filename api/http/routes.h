@@ -27,6 +27,8 @@ class Router {
   // The route, or null and `refusal` (404, 405, the answer to OPTIONS) filled in.
   const Route* find(const HttpRequest& request, HttpResponse& refusal) const;
 
+  const std::vector<Route>& routes() const { return routes_; }
+
  private:
   std::vector<Route> routes_;
 };
@@ -43,7 +45,10 @@ void add_mirror_routes(Router& router, const HttpServices& services);
 void add_health_routes(Router& router, const HttpServices& services);
 void add_influx_routes(Router& router, const HttpServices& services, Workers& query_threads);
 void add_quarantine_routes(Router& router, const HttpServices& services);
+class LiveHub;
+void add_live_routes(Router& router, const HttpServices& services, LiveHub& hub);
 void add_page_routes(Router& router);
+void add_openapi_routes(Router& router);
 
 // The rest of the path behind a prefix route.
 inline std::string_view path_rest(const HttpRequest& request, std::string_view prefix) {

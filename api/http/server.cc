@@ -4,9 +4,7 @@
 //   - handlers of ordinary POST routes get form bodies parsed and cut, so every POST goes through a content
 //   reader;
 //   - it sets SO_REUSEPORT by default, which would let a second server bind the same port in silence;
-//   - responses with a body and a compressible type are gzipped if the client asks; those with a length and a
-//   provider
-//     are sent as they are;
+//   - it would compress answers itself if the client asks (see compression.h): it must not see Accept-Encoding;
 //   - it serves Range by itself, even of streamed answers: any Range is refused.
 #include "api/http/server.h"
 
@@ -18,6 +16,7 @@
 
 #include "api/http/errors.h"
 #include "api/http/gate.h"
+#include "api/http/live.h"
 #include "api/http/message.h"
 #include "api/http/routes.h"
 #include "api/http/workers.h"
@@ -38,11 +37,14 @@ constexpr size_t kPathBytesMax = 512;  // our longest route plus the longest tab
 
 class TaskQueue final : public httplib::TaskQueue {
  public:
+  // A live reader holds a worker for as long as it likes: those come on top.
+  explicit TaskQueue(size_t live_readers)
+      : workers_(WorkerLimits{.max = WorkerLimits{}.max + live_readers}) {}
   bool enqueue(std::function<void()> job) override { return workers_.enqueue(std::move(job)); }
   void shutdown() override { workers_.shutdown(); }
 
  private:
-  Workers workers_{WorkerLimits{}};
+  Workers workers_;
 };
 
 class HttplibServer final : public HttpServer {
@@ -53,6 +55,10 @@ class HttplibServer final : public HttpServer {
   Result<void> bind(const HttpOptions& options);
   uint16_t port() const override { return port_; }
   void serve(HttpServices services) override;
+  std::vector<RouteFacts> routes() const override;
+  void set_policy(HttpPolicy policy) override { front_.set(std::move(policy)); }
+  void begin_drain() override;
+  size_t in_flight() const override { return front_.in_flight(); }
   void stop() override;
 
  private:
@@ -60,17 +66,22 @@ class HttplibServer final : public HttpServer {
   using Response = httplib::Response;
 
   void handle(const Request& request, Response& response, const httplib::ContentReader* reader);
+  HttpResponse respond(const Request& request, HttpRequest& ours, std::string& family);
   HttpResponse dispatch(const HttpRequest& request, std::string& family);
   BodyRead read_body(const Request& request, const Response& response, const httplib::ContentReader* reader,
                      std::string& body, size_t& taken);
   void count(const std::string& family, int status, int64_t elapsed_ns);
 
   MetricsRegistry& metrics_;
+  Front front_;
+  uint64_t collector_ = 0;  // of front_'s gauge
+  size_t live_readers_ = 0;
   httplib::Server server_;
   uint16_t port_ = 0;
   BodyBudget budget_;
   HttpServices services_;
   Workers query_threads_{WorkerLimits{}};  // at most one a worker that serves a connection
+  std::unique_ptr<LiveHub> live_;          // likewise
   Router router_;                          // filled before ready_ is set, constant after
   std::atomic<bool> ready_{false};
   std::atomic<bool> stopping_{false};
@@ -80,7 +91,8 @@ class HttplibServer final : public HttpServer {
 
 // The thread of acceptor_ accepts; workers (TaskQueue) serve; a QueryAnswer has one of query_threads_.
 Result<void> HttplibServer::bind(const HttpOptions& options) {
-  server_.new_task_queue = [] { return new TaskQueue(); };
+  live_readers_ = options.live_readers;
+  server_.new_task_queue = [this] { return new TaskQueue(live_readers_); };
   server_.set_socket_options([](int socket) {
     // Lets a restarted server bind while old connections linger; a second server still fails.
     httplib::set_socket_opt(socket, SOL_SOCKET, SO_REUSEADDR, 1);
@@ -95,9 +107,13 @@ Result<void> HttplibServer::bind(const HttpOptions& options) {
     log_error("http", "a handler threw; the request got 500");
     to_response(error_response({500, "internal", "internal error", std::nullopt, {}}), response);
   });
-  server_.set_error_handler([](const Request&, Response& response) {
-    if (response.body.empty() && !response.has_header("Content-Type")) {
-      to_response(error_response(library_error(response.status)), response);
+  server_.set_error_handler([this](const Request& request, Response& response) {
+    if (!response.has_header("X-Request-Id")) {  // no answer of ours
+      HttpRequest ours = to_request(request);
+      front_.begin(ours);
+      to_response(
+          front_.finish(ours, error_response(library_error(response.status)), real_clock().monotonic_ns()),
+          response);
     }
   });
   // Everything without a body is answered here; a POST goes on to the content reader below.
@@ -146,12 +162,31 @@ void HttplibServer::serve(HttpServices services) {
   add_health_routes(router_, services_);
   add_influx_routes(router_, services_, query_threads_);
   add_quarantine_routes(router_, services_);
+  live_ = std::make_unique<LiveHub>(*services_.engine, *services_.metrics, live_readers_);
+  add_live_routes(router_, services_, *live_);
+  add_openapi_routes(router_);
   add_page_routes(router_);
+  Gauge& in_flight = services_.metrics->gauge("varve_http_requests_in_flight",
+                                              "Requests whose answers are not finished, this one included.");
+  collector_ = services_.metrics->add_collector(
+      [this, &in_flight] { in_flight.set(static_cast<double>(front_.in_flight())); });
   ready_.store(true, std::memory_order_release);
+}
+
+std::vector<RouteFacts> HttplibServer::routes() const {
+  std::vector<RouteFacts> facts;
+  for (const Route& route : router_.routes()) facts.push_back({route.method, route.path});
+  return facts;
+}
+
+void HttplibServer::begin_drain() {
+  front_.begin_drain();
+  if (ready_) live_->end();
 }
 
 void HttplibServer::stop() {
   if (!acceptor_.joinable()) return;
+  if (ready_) live_->end();  // before its readers' connections are cut
   stopping_ = true;
   server_.stop();
   // Queries may have begun after the last look: cancel until every worker is done.
@@ -162,6 +197,7 @@ void HttplibServer::stop() {
     std::this_thread::sleep_for(kStopCheck);
   }
   acceptor_.join();
+  if (ready_) services_.metrics->remove_collector(collector_);
 }
 
 HttpResponse HttplibServer::dispatch(const HttpRequest& request, std::string& family) {
@@ -176,11 +212,27 @@ HttpResponse HttplibServer::dispatch(const HttpRequest& request, std::string& fa
     return error_response(
         {503, "starting", "the store is being recovered; try again soon", std::nullopt, {}});
   }
+  if (front_.draining()) {
+    if (auto no = Front::refusal_while_draining(request)) return std::move(*no);
+  }
   HttpResponse refused;
   const Route* const route = router_.find(request, refused);
   if (route == nullptr) return refused;
   family = route->family;
   return route->handler(request);
+}
+
+HttpResponse HttplibServer::respond(const Request& request, HttpRequest& ours, std::string& family) {
+  try {
+    const HttpError wrong = refusal(request, front_.allows_origin(ours.origin));
+    if (!wrong.code.empty()) return error_response(wrong);
+    if (auto allowed = front_.preflight(ours)) return std::move(*allowed);
+    return dispatch(ours, family);
+  } catch (const std::exception& error) {
+    log_error("http", fmt::format("a handler threw ({}); request {} got 500", error.what(), ours.request_id));
+    return error_response(
+        {500, "internal", "internal error", std::nullopt, "its log line has the request's id"});
+  }
 }
 
 void HttplibServer::handle(const Request& request, Response& response, const httplib::ContentReader* reader) {
@@ -190,10 +242,13 @@ void HttplibServer::handle(const Request& request, Response& response, const htt
   HttpRequest ours = to_request(request);
   ours.client_gone = [this, &request] { return stopping_ || request.is_connection_closed(); };
   ours.read_body = [&](std::string& body) { return read_body(request, response, reader, body, taken); };
-  const HttpError wrong = refusal(request);
-  to_response(wrong.code.empty() ? dispatch(ours, family) : error_response(wrong), response);
+  front_.begin(ours);
+  // The library would compress by itself, more slowly; the request is not const where it was made.
+  const_cast<Request&>(request).headers.erase("Accept-Encoding");
+  HttpResponse answer = respond(request, ours, family);
   budget_.give_back(taken);
-  count(family, response.status, real_clock().monotonic_ns() - begin);
+  count(family, answer.status, real_clock().monotonic_ns() - begin);
+  to_response(front_.finish(ours, std::move(answer), begin), response);
 }
 
 BodyRead HttplibServer::read_body(const Request& request, const Response& response,

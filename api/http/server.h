@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/http/front.h"
 #include "api/query/query.h"
 #include "ingest/kafka/control.h"
 #include "ingest/mirror/mirror.h"
@@ -23,9 +24,16 @@
 
 namespace varve {
 
+// One of the server's routes; a path that ends in "/" has a name behind it.
+struct RouteFacts {
+  std::string method;
+  std::string path;
+};
+
 struct HttpOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 8484;  // 0 = any free one
+  size_t live_readers = 256;
 };
 
 using BackfillIds = std::vector<std::pair<std::string, uint64_t>>;
@@ -53,7 +61,13 @@ class HttpServer {
   static Result<std::unique_ptr<HttpServer>> start(const HttpOptions& options, MetricsRegistry& metrics);
   virtual ~HttpServer() = default;  // as stop()
   virtual uint16_t port() const = 0;
-  virtual void serve(HttpServices services) = 0;  // once
+  virtual void serve(HttpServices services) = 0;       // once
+  virtual std::vector<RouteFacts> routes() const = 0;  // after serve()
+  // May be called again while it serves.
+  virtual void set_policy(HttpPolicy policy) = 0;
+  // Ends live streams and answers new requests with 503, but for probes and metrics; what has begun goes on.
+  virtual void begin_drain() = 0;
+  virtual size_t in_flight() const = 0;  // requests whose answers are not finished
   // Accepts no more and cuts answers still being streamed; returns when no handler runs.
   virtual void stop() = 0;
 };
