@@ -24,10 +24,10 @@ struct PartitionStatus {
 };
 
 struct SourceStatus {
-  std::string name;    // "kafka.0"
-  std::string kind;    // "kafka"
-  std::string state;   // connecting | running | paused | halted | stopped
-  std::string detail;  // why, when not running
+  std::string name;                 // "kafka.0"
+  std::string kind;                 // "kafka"
+  std::string state;                // connecting | running | paused | halted | stopped
+  std::string detail;               // why, when not running
   bool broker_unreachable = false;  // then `detail` says how
   uint64_t messages_total = 0;
   uint64_t rows_total = 0;

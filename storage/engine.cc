@@ -95,7 +95,8 @@ EngineImpl::EngineImpl(EngineOptions options)
       compaction_seconds_(options_.metrics->histogram("varve_compaction_seconds", "Time to merge segments.")),
       compaction_(*options_.metrics),
       disk_guard_(fs_, clock_, options_.data_directory, options_.disk_reserve_bytes),
-      clock_guard_(clock_) {}
+      clock_guard_(clock_),
+      retention_{options_.retention_ns, options_.table_retention_ns} {}
 
 EngineImpl::~EngineImpl() {
   close();
@@ -141,18 +142,22 @@ std::shared_ptr<Table> EngineImpl::find_or_create_table(const RowBatch& batch, b
   }
   auto& table = tables_[TableKey(batch.database, batch.table)];
   if (table == nullptr) {
-    const auto own_retention = options_.table_retention_ns.find(batch.table);
     TableOptions made;
     made.id = next_table_id_++;
     made.database = batch.database;
     made.name = batch.table;
-    made.retention_ns =
-        own_retention != options_.table_retention_ns.end() ? own_retention->second : options_.retention_ns;
+    made.retention_ns = retention_.of(batch.table);
     made.series_max = own ? UINT64_MAX : options_.series_per_table_max;
     made.columns_max = own ? UINT64_MAX : options_.columns_per_table_max;
     table = std::make_shared<Table>(std::move(made));
   }
   return table;
+}
+
+void EngineImpl::set_retention(int64_t retention_ns, const std::map<std::string, int64_t>& of_tables) {
+  const std::lock_guard lock(tables_mutex_);
+  retention_ = {retention_ns, of_tables};
+  for (const auto& [key, table] : tables_) table->set_retention(retention_.of(key.second));
 }
 
 std::vector<std::shared_ptr<Table>> EngineImpl::all_tables() const {
@@ -269,6 +274,7 @@ void EngineImpl::run_apply() {
 }
 
 void EngineImpl::apply(Pending& pending) {
+  Lsn acknowledged = 0;
   if (pending.epoch_heard) {
     log_epoch_heard_ = *pending.epoch_heard;
     return;
@@ -298,10 +304,14 @@ void EngineImpl::apply(Pending& pending) {
     applied_lsn_ = lsn;
     rows_total_.add(rows);
     memtable_bytes_ += pending.bytes;
+    acknowledged = lsn;
   }
   pending_bytes_ -= pending.bytes;
   kill_point("apply.before_done");
   pending.done(std::move(pending.outcome));
+  if (acknowledged == 0 || !watches_.any()) return;
+  for (auto& part : pending.write.state_->parts)
+    watches_.publish(acknowledged, std::move(part.checked.batch));
 }
 
 void EngineImpl::note_positions(const std::vector<StreamPosition>& positions, Lsn lsn) {

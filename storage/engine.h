@@ -22,6 +22,7 @@
 #include "storage/model/row_batch.h"
 #include "storage/model/schema.h"
 #include "storage/model/types.h"
+#include "storage/row_watch.h"
 #include "storage/scan.h"
 #include "storage/wal/entry.h"
 #include "storage/wal/wal.h"
@@ -238,6 +239,11 @@ class Engine {
 
   // A cursor of this name; a new one starts at the oldest record kept.
   virtual Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) = 0;
+  // The rows of a table acknowledged from now on, see row_watch.h.
+  virtual std::unique_ptr<RowWatch> watch(std::string_view database, std::string_view table,
+                                          std::function<void()> wake) = 0;
+  // As EngineOptions has them; of every table, from the next look at what has expired.
+  virtual void set_retention(int64_t retention_ns, const std::map<std::string, int64_t>& of_tables) = 0;
 
   virtual EngineStatus status() const = 0;
   virtual Result<void> flush() = 0;  // writes all memtables to segments; returns when published

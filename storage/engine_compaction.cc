@@ -80,7 +80,7 @@ CompactionPass EngineImpl::compact_pass(bool settle) {
 std::optional<MergePlan> EngineImpl::choose_merge(const Table& table, bool settle, CompactionPass& pass) {
   CompactionRules rules;
   rules.partition_ns = options_.partition_ns;
-  rules.retention_ns = table.options().retention_ns;
+  rules.retention_ns = table.retention_ns();
   rules.wall_ns = clock_.wall_ns();
   rules.settle = settle;
   const auto segments =

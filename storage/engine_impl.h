@@ -33,6 +33,16 @@
 
 namespace varve {
 
+struct RetentionRules {
+  int64_t all_ns = 0;
+  std::map<std::string, int64_t> of_tables;
+
+  int64_t of(const std::string& table) const {
+    const auto own = of_tables.find(table);
+    return own == of_tables.end() ? all_ns : own->second;
+  }
+};
+
 // What one round of compaction over all tables came to.
 struct CompactionPass {
   size_t tried = 0;              // merges
@@ -62,6 +72,11 @@ class EngineImpl : public Engine {
   Result<std::shared_ptr<const TablePin>> pin(std::string_view database,
                                               std::string_view table) const override;
   Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) override;
+  std::unique_ptr<RowWatch> watch(std::string_view database, std::string_view table,
+                                  std::function<void()> wake) override {
+    return watches_.watch(database, table, std::move(wake));
+  }
+  void set_retention(int64_t retention_ns, const std::map<std::string, int64_t>& of_tables) override;
   EngineStatus status() const override;
   Result<void> flush() override;
   Result<void> compact() override;
@@ -175,6 +190,7 @@ class EngineImpl : public Engine {
 
   mutable std::mutex tables_mutex_;  // guards tables_
   std::map<TableKey, std::shared_ptr<Table>, std::less<>> tables_;
+  RetentionRules retention_;  // guarded by tables_mutex_, too
   std::atomic<uint32_t> next_table_id_{1};
 
   mutable std::mutex positions_mutex_;  // guards positions_, positions_lsn_
@@ -191,6 +207,7 @@ class EngineImpl : public Engine {
   std::atomic<uint64_t> pending_bytes_{0};   // handed to the log, not yet applied
   std::atomic<uint64_t> memtable_bytes_{0};  // refreshed by the flush thread, added to by apply
   std::atomic<Lsn> applied_lsn_{0};
+  RowWatches watches_;
   std::atomic<uint64_t> log_epoch_heard_{0};  // every writer has been told of the log's failures before it
 
   mutable std::mutex databases_mutex_;  // guards the next, and its order in the catalog

@@ -97,7 +97,7 @@ Result<void> EngineImpl::flush_table(Table& table) {
   const SegmentTarget segments_target{fs_, join_path(options_.data_directory, "segments"),
                                       [&] { return catalog_->allocate_segment_id(); }};
   const FlushTarget target{segments_target, options_.partition_ns,
-                           widest_window(options_.partition_ns, table.options().retention_ns)};
+                           widest_window(options_.partition_ns, table.retention_ns())};
   // Tombstones before segments: whoever finds the segments without a catalog finds the deletes they know of, too.
   std::vector<std::shared_ptr<const Tombstone>> filed;
   const auto tombstones = write_tombstones(table, frozen, filed);
@@ -261,7 +261,7 @@ Result<void> EngineImpl::flush() {
 }
 
 void EngineImpl::drop_expired(Table& table, int64_t wall_ns) {
-  const int64_t retention = table.options().retention_ns;
+  const int64_t retention = table.retention_ns();
   if (retention == 0) return;
   std::unique_lock publishing(publish_mutex_);
   const TableInfo info = table.info();

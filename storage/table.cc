@@ -52,7 +52,8 @@ struct Table::Refusals {
   }
 };
 
-Table::Table(TableOptions options) : options_(std::move(options)), series_(options_.series_max) {}
+Table::Table(TableOptions options)
+    : options_(std::move(options)), retention_ns_(options_.retention_ns), series_(options_.series_max) {}
 
 // ---- schema ----
 
@@ -329,7 +330,7 @@ TableInfo Table::info() const {
   TableInfo info;
   info.database = options_.database;
   info.name = options_.name;
-  info.retention_ns = options_.retention_ns;
+  info.retention_ns = retention_ns_;
   info.series = series_.size();
   info.columns = columns();
   TimeRange range{INT64_MAX, INT64_MIN};

@@ -5,6 +5,7 @@
 // SeriesIndex's own.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -60,7 +61,9 @@ class Table {
  public:
   explicit Table(TableOptions options);
 
-  const TableOptions& options() const { return options_; }
+  const TableOptions& options() const { return options_; }  // retention_ns as it was at first
+  int64_t retention_ns() const { return retention_ns_; }
+  void set_retention(int64_t ns) { retention_ns_ = ns; }
 
   // ---- schema ----
   std::vector<ColumnInfo> columns() const;                       // time first
@@ -145,6 +148,7 @@ class Table {
 
   const TableOptions options_;
   const std::shared_ptr<ReadDamage> read_damage_ = std::make_shared<ReadDamage>();
+  std::atomic<int64_t> retention_ns_;
   SeriesIndex series_;
 
   mutable std::mutex schema_mutex_;  // guards the next four

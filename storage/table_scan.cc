@@ -70,7 +70,9 @@ class TableScan : public Scan {
   Result<const ColumnVector*> column(size_t field) override {
     return snapshot_->state->damage->watch(read_column(field));
   }
-  Result<void> load_rows(ScanBlock& block) override { return snapshot_->state->damage->watch(read_rows(block)); }
+  Result<void> load_rows(ScanBlock& block) override {
+    return snapshot_->state->damage->watch(read_rows(block));
+  }
 
   void skip_series() override {
     if (!request_.newest_first) merging_ = false;

@@ -134,10 +134,10 @@ struct ExitNow {
   int code = 0;
 };
 
-using Command = std::variant<ExitNow, ServeArguments, DemoArguments, ProduceArguments, ImportArguments,
-                             QueryArguments, IngestArguments, CheckArguments, BackupArguments,
-                             ReplayArguments, QuarantineArguments, MirrorBackfillArguments, StatusArguments,
-                             TokenArguments>;
+using Command =
+    std::variant<ExitNow, ServeArguments, DemoArguments, ProduceArguments, ImportArguments, QueryArguments,
+                 IngestArguments, CheckArguments, BackupArguments, ReplayArguments, QuarantineArguments,
+                 MirrorBackfillArguments, StatusArguments, TokenArguments>;
 
 constexpr int kExitFine = 0;
 constexpr int kExitFailed = 1;

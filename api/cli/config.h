@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/http/front.h"
 #include "api/http/server.h"
 #include "api/query/query.h"
 #include "ingest/kafka/out_sink.h"
@@ -30,6 +31,9 @@ struct ServerConfig {
   std::string tls_certificate;
   std::string tls_key;
   DoorLimits limits;
+  uint64_t live_readers = 256;  // of /api/v1/live, at a time; each holds a connection and a thread
+  int64_t drain_timeout_ns = 10 * kNsPerSecond;  // for answers to finish when the server stops
+  HttpPolicy policy = {};
 };
 
 struct LogConfig {
@@ -49,6 +53,8 @@ struct Config {
 
 // Without a path the defaults hold. `overrides` are KEY=VALUE as after --set: a path like kafka.0.brokers, and a TOML value or, failing that, a
 // string.
+// An empty path: no file, every key has its default.
+Result<std::string> read_config_text(const std::string& path);
 Result<Config> load_config(const std::string& path, const std::vector<std::string>& overrides);
 Result<Config> parse_config(std::string_view toml, const std::string& file_name,
                             const std::vector<std::string>& overrides);

@@ -30,7 +30,9 @@ Result<void> Node::start_parts(const Config& config) {
   http.tls_key = config.server.tls_key;
   http.limits = config.server.limits;
   // The port first: if it is taken, nothing else has been touched.
+  http.live_readers = config.server.live_readers;
   VARVE_ASSIGN(server_, HttpServer::start(http, metrics_));
+  server_->set_policy(config.server.policy);
   EngineOptions storage = config.storage;
   storage.metrics = &metrics_;
   auto engine = Engine::open(std::move(storage));

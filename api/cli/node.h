@@ -32,6 +32,11 @@ class Node {
 
   // The certificate and its key, again; logs how it went. node_security.cc
   void reload_tls();
+  // What SIGHUP may change (reload.h): the policy of the server, limits of queries, retention. node_service.cc
+  void apply(const Config& fresh);
+  // Before stop(): new requests are refused, answers that have begun go on.
+  void begin_drain();
+  size_t answers_in_flight() const;
 
   // No more requests, then no more input, then the sinks, then the store: what was accepted is kept.
   void stop();

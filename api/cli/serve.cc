@@ -1,22 +1,31 @@
 // `varve serve`: a node until SIGINT or SIGTERM, or until its store has failed: then it ends with status 1, so that
-// whatever started it notices.
+// whatever started it notices. After the first signal answers that have begun may finish (server.drain_timeout), the
+// store is closed and the status is 0; a second one ends the program at once, which loses nothing acknowledged.
+// SIGHUP: reload.h.
 #include <fmt/format.h>
 #include <unistd.h>
+
+#include <cstdlib>
+#include <thread>
 
 #include "api/cli/commands.h"
 #include "api/cli/config_log.h"
 #include "api/cli/node.h"
+#include "api/cli/reload.h"
 #include "api/cli/signals.h"
 #include "api/cli/terminal.h"
+#include "storage/base/file.h"
 #include "storage/base/log.h"
 
 namespace varve {
 namespace {
 
 constexpr int64_t kLookNs = kNsPerSecond / 2;  // at the store; how late its failure may be noticed
+constexpr int64_t kSecondSignalNs = kNsPerSecond / 20;
+constexpr std::chrono::milliseconds kDrainLook{5};
 
 // Why the store failed; empty = a signal said stop.
-std::string wait_for_stop(const Signals& signals, Node& node) {
+std::string wait_for_stop(const Signals& signals, Node& node, Reloader& reloader) {
   while (true) {
     log_repeats();
     const auto signal = signals.wait(kLookNs);
@@ -25,11 +34,29 @@ std::string wait_for_stop(const Signals& signals, Node& node) {
       continue;
     }
     if (*signal != SIGHUP) return {};
-    node.reload_tls();
-    log_warn(
-        "varve",
-        "SIGHUP: beside the certificate this version changes nothing while it runs; restart to apply the "
-        "configuration");
+    reloader.reload(node);
+  }
+}
+
+void end_at_second_signal(const Signals& signals, const std::stop_token& stopped) {
+  while (!stopped.stop_requested()) {
+    const auto signal = signals.wait(kSecondSignalNs);
+    if (!signal || *signal == SIGHUP) continue;
+    log_warn("varve", "second signal: ending at once; what was acknowledged is in the log");
+    std::_Exit(128 + *signal);  // as a shell says of a program that a signal ended
+  }
+}
+
+void drain(Node& node, int64_t limit_ns) {
+  node.begin_drain();
+  const int64_t end = real_clock().monotonic_ns() + limit_ns;
+  while (node.answers_in_flight() > 0) {
+    if (real_clock().monotonic_ns() >= end) {
+      log_warn("varve",
+               fmt::format("{} answers are cut: server.drain_timeout is over", node.answers_in_flight()));
+      return;
+    }
+    std::this_thread::sleep_for(kDrainLook);
   }
 }
 
@@ -37,7 +64,9 @@ std::string wait_for_stop(const Signals& signals, Node& node) {
 
 int run_serve(const ServeArguments& arguments) {
   const Signals signals;
-  const auto config = load_config(arguments.config, arguments.overrides);
+  const auto text = read_config_text(arguments.config);
+  const auto config =
+      text ? parse_config(*text, arguments.config, arguments.overrides) : Result<Config>(text.error());
   if (!config) {
     print_error(config.error().message);
     return kExitFailed;
@@ -58,9 +87,14 @@ int run_serve(const ServeArguments& arguments) {
                                 config->storage.data_directory,
                                 config->server.tls_certificate.empty() ? "http" : "https",
                                 config->server.host, (*node)->port()));
-  const std::string failure = wait_for_stop(signals, **node);
+  Reloader reloader(arguments, *text, *config);
+  const std::string failure = wait_for_stop(signals, **node, reloader);
   log_info("varve", "stopping");
-  (*node)->stop();
+  {
+    const std::jthread watch([&](const std::stop_token& stopped) { end_at_second_signal(signals, stopped); });
+    drain(**node, reloader.drain_timeout_ns());
+    (*node)->stop();
+  }
   log_repeats(true);
   log_info("varve", "stopped");
   if (failure.empty()) return kExitFine;

@@ -32,7 +32,9 @@ struct HttpRequest {
   std::string content_type;
   std::string accept;
   std::string accept_encoding;
-  std::string request_id;  // that the client gave the request
+  std::string request_id;        // once Front has seen it, never empty and safe to repeat anywhere
+  std::string origin;            // of the page that asks; empty = no page
+  std::string preflight_method;  // that a browser asks whether it may use
   std::string if_none_match;
   std::function<BodyRead(std::string& body)> read_body;  // once; decompressed; at most kBodyBytesMax
   // Cheap enough to ask ten times a second; may be kept until the answer's stream is closed.

@@ -63,14 +63,16 @@ std::string refusal_text(int status) {
 
 }  // namespace
 
-FrontDoor::FrontDoor(DoorLimits limits, TlsContext* tls, MetricsRegistry& metrics, Serve serve)
+FrontDoor::FrontDoor(DoorLimits limits, size_t live_readers, TlsContext* tls, MetricsRegistry& metrics,
+                     Serve serve)
     : limits_(limits),
       tls_(tls),
       serve_(std::move(serve)),
       open_(metrics.gauge("varve_http_connections", "Open connections.")),
       metrics_(metrics),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-      bell_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      bell_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      workers_(WorkerLimits{.max = WorkerLimits{}.max + live_readers}) {
   VARVE_CHECK(epoll_ >= 0 && bell_ >= 0);
   epoll_event event{};
   event.events = EPOLLIN;

@@ -38,7 +38,8 @@ class FrontDoor {
   using Serve = std::function<bool(HttpConnection&)>;  // one request; false = close
 
   // `tls` may be null, and must outlive the door.
-  FrontDoor(DoorLimits limits, TlsContext* tls, MetricsRegistry& metrics, Serve serve);
+  // A live reader holds a worker for as long as it likes: those come on top.
+  FrontDoor(DoorLimits limits, size_t live_readers, TlsContext* tls, MetricsRegistry& metrics, Serve serve);
   ~FrontDoor() { stop(); }
 
   void take(int socket);
@@ -92,7 +93,7 @@ class FrontDoor {
   size_t connections_ = 0;
 
   std::atomic<size_t> serving_{0};
-  Workers workers_{WorkerLimits{}};
+  Workers workers_;
   Workers health_workers_{WorkerLimits{1, 4, 256, std::chrono::seconds(10)}};
   std::jthread watcher_;
 };

@@ -9,7 +9,7 @@
 
 namespace varve {
 
-HttpError refusal(const httplib::Request& request) {
+HttpError refusal(const httplib::Request& request, bool origin_allowed) {
   if (request.get_header_value_count("Content-Length") > 1 ||
       request.get_header_value_count("Transfer-Encoding") > 1) {
     return {400, "bad_request", "repeated Content-Length or Transfer-Encoding", std::nullopt, {}};
@@ -19,7 +19,8 @@ HttpError refusal(const httplib::Request& request) {
             "leave out the Range header"};
   }
   // A page of another site must not write or delete with the reader's own access to this address.
-  if (request.method != "GET" && request.method != "HEAD" && request.has_header("Origin")) {
+  if (request.method != "GET" && request.method != "HEAD" && request.has_header("Origin") &&
+      !origin_allowed) {
     const std::string origin = request.get_header_value("Origin");
     const size_t scheme_end = origin.find("://");
     const std::string authority = scheme_end == std::string::npos ? origin : origin.substr(scheme_end + 3);

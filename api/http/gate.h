@@ -13,8 +13,8 @@
 
 namespace varve {
 
-// What a request must not be, whatever its route. Empty code = fine.
-HttpError refusal(const httplib::Request& request);
+// What a request must not be, whatever its route. Empty code = fine. `origin_allowed`: by server.cors_origins.
+HttpError refusal(const httplib::Request& request, bool origin_allowed);
 
 // Whether `host` (of the Host header) is an address, or a name that nobody on the internet can have.
 bool is_local_name(std::string_view host);

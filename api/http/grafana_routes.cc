@@ -121,8 +121,8 @@ void add_grafana_routes(Router& router, const HttpServices& services, Workers& q
     auto body = grafana::parse_query(json);
     if (!body) return grafana_error(http_error(body.error()));
     return run(threads, request,
-               [seen = visible(engine, request), &queries, body = std::move(*body)](
-                   const QueryRequest& query, const auto& put) {
+               [seen = visible(engine, request), &queries, body = std::move(*body)](const QueryRequest& query,
+                                                                                    const auto& put) {
                  return Service(*seen, queries).query(query, body, put);
                });
   });

@@ -8,7 +8,6 @@
 // GET only reads: statements that delete need POST.
 #include <fmt/format.h>
 
-#include <atomic>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -203,30 +202,19 @@ class InfluxqlRoute {
 
   HttpResponse operator()(const HttpRequest& request) const {
     HttpResponse response = answer(request);
-    const std::string id = request.request_id.empty() ? new_request_id() : request.request_id;
     for (auto& header : influx_headers()) response.headers.push_back(std::move(header));
-    response.headers.emplace_back("Request-Id", id);
-    response.headers.emplace_back("X-Request-Id", id);
+    response.headers.emplace_back("Request-Id", request.request_id);
+    response.headers.emplace_back("X-Request-Id", request.request_id);
     return response;
   }
 
  private:
   HttpResponse answer(const HttpRequest& request) const;
-  static std::string new_request_id();
   static HttpResponse failed(const HttpError& error, AnswerOptions::Format format);
 
   std::shared_ptr<influxql::Service> service_;
   Workers* query_threads_;
 };
-
-// Unique while the process lives; shaped like a UUID, because that is what logs expect.
-std::string InfluxqlRoute::new_request_id() {
-  static std::atomic<uint64_t> count{0};
-  const auto now = static_cast<uint64_t>(real_clock().wall_ns());
-  const uint64_t number = count.fetch_add(1, std::memory_order_relaxed);
-  return fmt::format("{:08x}-{:04x}-1{:03x}-8{:03x}-{:012x}", now & 0xffffffff, (now >> 32) & 0xffff,
-                     (now >> 48) & 0xfff, (number >> 48) & 0xfff, number & 0xffffffffffff);
-}
 
 HttpResponse InfluxqlRoute::failed(const HttpError& error, AnswerOptions::Format format) {
   HttpResponse response = influx_error_response(error);

@@ -13,6 +13,8 @@ HttpRequest to_request(const httplib::Request& request) {
   result.content_type = request.get_header_value("Content-Type");
   result.accept = request.get_header_value("Accept");
   result.request_id = request.get_header_value("X-Request-Id");
+  result.origin = request.get_header_value("Origin");
+  result.preflight_method = request.get_header_value("Access-Control-Request-Method");
   result.accept_encoding = request.get_header_value("Accept-Encoding");
   result.if_none_match = request.get_header_value("If-None-Match");
   return result;

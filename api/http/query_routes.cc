@@ -209,7 +209,8 @@ HttpResponse list_queries(const QueryService& service) {
                     {"state", query.waiting ? "waiting" : "running"},
                     {"elapsed_ms", query.elapsed_ms},
                     {"rows_scanned", query.rows_scanned},
-                    {"memory_bytes", query.memory_bytes}});
+                    {"memory_bytes", query.memory_bytes},
+                    {"request_id", query.request_id}});
   }
   const Json json = {{"queries", std::move(list)}};
   return json_response(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");

@@ -49,9 +49,12 @@ void add_influx_routes(Router& router, const HttpServices& services, Workers& qu
 void add_quarantine_routes(Router& router, const HttpServices& services);
 // Statements run on `query_threads`.
 void add_grafana_routes(Router& router, const HttpServices& services, Workers& query_threads);
-void add_page_routes(Router& router);
 class TokenGuard;
 void add_token_routes(Router& router, const HttpServices& services, TokenGuard& guard);
+class LiveHub;
+void add_live_routes(Router& router, const HttpServices& services, LiveHub& hub);
+void add_page_routes(Router& router);
+void add_openapi_routes(Router& router);
 
 // The rest of the path behind a prefix route.
 inline std::string_view path_rest(const HttpRequest& request, std::string_view prefix) {

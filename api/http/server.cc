@@ -4,9 +4,7 @@
 //   - handlers of ordinary POST routes get form bodies parsed and cut, so every POST goes through a content
 //   reader;
 //   - it sets SO_REUSEPORT by default, which would let a second server bind the same port in silence;
-//   - responses with a body and a compressible type are gzipped if the client asks; those with a length and a
-//   provider
-//     are sent as they are;
+//   - it would compress answers itself if the client asks (see compression.h): it must not see Accept-Encoding;
 //   - it serves Range by itself, even of streamed answers: any Range is refused.
 #include "api/http/server.h"
 
@@ -22,6 +20,7 @@
 #include "api/http/errors.h"
 #include "api/http/front_door.h"
 #include "api/http/gate.h"
+#include "api/http/live.h"
 #include "api/http/message.h"
 #include "api/http/problems.h"
 #include "api/http/request_metrics.h"
@@ -96,6 +95,9 @@ class HttplibServer final : public HttpServer {
   void serve(HttpServices services) override;
   std::vector<RouteFacts> routes() const override;
   Result<void> reload_tls() override;
+  void set_policy(HttpPolicy policy) override { front_.set(std::move(policy)); }
+  void begin_drain() override;
+  size_t in_flight() const override { return front_.in_flight(); }
   void stop() override;
 
  private:
@@ -103,12 +105,16 @@ class HttplibServer final : public HttpServer {
   using Response = httplib::Response;
 
   void handle(const Request& request, Response& response, const httplib::ContentReader* reader);
+  HttpResponse respond(const Request& request, HttpRequest& ours, std::string& family);
   HttpResponse dispatch(const Request& request, HttpRequest& ours, std::string& family);
   BodyRead read_body(const Request& request, const Response& response, const httplib::ContentReader* reader,
                      std::string& body, size_t& taken);
 
   MetricsRegistry& metrics_;
   RequestMetrics request_metrics_;
+  Front front_;
+  uint64_t collector_ = 0;  // of front_'s gauge
+  size_t live_readers_ = 0;
   AcceptingServer server_;
   std::unique_ptr<TlsContext> tls_;  // null = plain HTTP
   uint16_t port_ = 0;
@@ -119,6 +125,7 @@ class HttplibServer final : public HttpServer {
   bool only_local_names_ = false;
   std::unique_ptr<TokenGuard> guard_;      // as router_
   Workers query_threads_{WorkerLimits{}};  // at most one a worker that serves a connection
+  std::unique_ptr<LiveHub> live_;          // likewise
   Router router_;                          // filled before ready_ is set, constant after
   std::atomic<bool> ready_{false};
   std::atomic<bool> stopping_{false};
@@ -137,6 +144,7 @@ Result<void> HttplibServer::bind(const HttpOptions& options) {
   }
   allow_many_files();
   server_.new_task_queue = [] { return new InlineTasks(); };
+  live_readers_ = options.live_readers;
   server_.set_socket_options([](int socket) {
     // Lets a restarted server bind while old connections linger; a second server still fails.
     httplib::set_socket_opt(socket, SOL_SOCKET, SO_REUSEADDR, 1);
@@ -149,9 +157,13 @@ Result<void> HttplibServer::bind(const HttpOptions& options) {
     log_error("http", "a handler threw; the request got 500");
     to_response(error_response({500, "internal", "internal error", std::nullopt, {}}), response);
   });
-  server_.set_error_handler([](const Request&, Response& response) {
-    if (response.body.empty() && !response.has_header("Content-Type")) {
-      to_response(error_response(library_error(response.status)), response);
+  server_.set_error_handler([this](const Request& request, Response& response) {
+    if (!response.has_header("X-Request-Id")) {  // no answer of ours
+      HttpRequest ours = to_request(request);
+      front_.begin(ours);
+      to_response(
+          front_.finish(ours, error_response(library_error(response.status)), real_clock().monotonic_ns()),
+          response);
     }
   });
   server_.set_post_routing_handler(
@@ -185,7 +197,7 @@ Result<void> HttplibServer::bind(const HttpOptions& options) {
   }
   port_ = static_cast<uint16_t>(bound);
   door_ =
-      std::make_unique<FrontDoor>(options.limits, tls_.get(), metrics_,
+      std::make_unique<FrontDoor>(options.limits, options.live_readers, tls_.get(), metrics_,
                                   [this](HttpConnection& connection) { return server_.serve(connection); });
   server_.accepted = [this](int socket) { door_->take(socket); };
   acceptor_ = std::jthread([this] {
@@ -211,7 +223,14 @@ void HttplibServer::serve(HttpServices services) {
   add_grafana_routes(router_, services_, query_threads_);
   add_quarantine_routes(router_, services_);
   add_token_routes(router_, services_, *guard_);
+  live_ = std::make_unique<LiveHub>(*services_.engine, *services_.metrics, live_readers_);
+  add_live_routes(router_, services_, *live_);
+  add_openapi_routes(router_);
   add_page_routes(router_);
+  Gauge& in_flight = services_.metrics->gauge("varve_http_requests_in_flight",
+                                              "Requests whose answers are not finished, this one included.");
+  collector_ = services_.metrics->add_collector(
+      [this, &in_flight] { in_flight.set(static_cast<double>(front_.in_flight())); });
   ready_.store(true, std::memory_order_release);
 }
 
@@ -226,8 +245,14 @@ std::vector<RouteFacts> HttplibServer::routes() const {
   return facts;
 }
 
+void HttplibServer::begin_drain() {
+  front_.begin_drain();
+  if (ready_) live_->end();
+}
+
 void HttplibServer::stop() {
   if (!acceptor_.joinable()) return;
+  if (ready_) live_->end();  // before its readers' connections are cut
   stopping_ = true;
   server_.stop();
   // Queries may have begun after the last look: cancel until every worker is done.
@@ -239,6 +264,7 @@ void HttplibServer::stop() {
   }
   acceptor_.join();
   if (problems_) problems_->stop();  // it asks the services
+  if (ready_) services_.metrics->remove_collector(collector_);
 }
 
 HttpResponse HttplibServer::dispatch(const Request& request, HttpRequest& ours, std::string& family) {
@@ -258,6 +284,9 @@ HttpResponse HttplibServer::dispatch(const Request& request, HttpRequest& ours, 
                            std::nullopt,
                            "create a token (varve token create), or set server.insecure = true"});
   }
+  if (front_.draining()) {
+    if (auto no = Front::refusal_while_draining(ours)) return std::move(*no);
+  }
   HttpResponse refused;
   const Route* const route = router_.find(ours, refused);
   if (route != nullptr) family = route->family;
@@ -273,6 +302,19 @@ HttpResponse HttplibServer::dispatch(const Request& request, HttpRequest& ours, 
   return response;
 }
 
+HttpResponse HttplibServer::respond(const Request& request, HttpRequest& ours, std::string& family) {
+  try {
+    const HttpError wrong = refusal(request, front_.allows_origin(ours.origin));
+    if (!wrong.code.empty()) return error_response(wrong);
+    if (auto allowed = front_.preflight(ours)) return std::move(*allowed);
+    return dispatch(request, ours, family);
+  } catch (const std::exception& error) {
+    log_error("http", fmt::format("a handler threw ({}); request {} got 500", error.what(), ours.request_id));
+    return error_response(
+        {500, "internal", "internal error", std::nullopt, "its log line has the request's id"});
+  }
+}
+
 void HttplibServer::handle(const Request& request, Response& response, const httplib::ContentReader* reader) {
   const int64_t begin = real_clock().monotonic_ns();
   std::string family = "none";
@@ -280,10 +322,13 @@ void HttplibServer::handle(const Request& request, Response& response, const htt
   HttpRequest ours = to_request(request);
   ours.client_gone = [this, &request] { return stopping_ || request.is_connection_closed(); };
   ours.read_body = [&](std::string& body) { return read_body(request, response, reader, body, taken); };
-  const HttpError wrong = refusal(request);
-  to_response(wrong.code.empty() ? dispatch(request, ours, family) : error_response(wrong), response);
+  front_.begin(ours);
+  // The library would compress by itself, more slowly; the request is not const where it was made.
+  const_cast<Request&>(request).headers.erase("Accept-Encoding");
+  HttpResponse answer = respond(request, ours, family);
   budget_.give_back(taken);
-  request_metrics_.count(family, response.status, real_clock().monotonic_ns() - begin);
+  request_metrics_.count(family, answer.status, real_clock().monotonic_ns() - begin);
+  to_response(front_.finish(ours, std::move(answer), begin), response);
 }
 
 BodyRead HttplibServer::read_body(const Request& request, const Response& response,

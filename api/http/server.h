@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/http/front.h"
 #include "api/query/query.h"
 #include "ingest/kafka/control.h"
 #include "ingest/mirror/mirror.h"
@@ -43,6 +44,7 @@ struct HttpOptions {
   std::string tls_certificate = {};
   std::string tls_key = {};
   DoorLimits limits = {};
+  size_t live_readers = 256;  // of /api/v1/live; their workers come on top
 };
 
 using BackfillIds = std::vector<std::pair<std::string, uint64_t>>;
@@ -75,6 +77,11 @@ class HttpServer {
   virtual std::vector<RouteFacts> routes() const = 0;  // after serve()
   // Reads certificate and key again, for the connections to come; kept as they were if they are wrong.
   virtual Result<void> reload_tls() = 0;
+  // May be called again while it serves.
+  virtual void set_policy(HttpPolicy policy) = 0;
+  // Ends live streams and answers new requests with 503, but for probes and metrics; what has begun goes on.
+  virtual void begin_drain() = 0;
+  virtual size_t in_flight() const = 0;  // requests whose answers are not finished
   // Accepts no more and cuts answers still being streamed; returns when no handler runs.
   virtual void stop() = 0;
 };

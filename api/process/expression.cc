@@ -50,12 +50,10 @@ QueryResult<void> refuse_unstable(const AstExpr& expr) {
   }
   if (expr.kind == AstKind::kCall &&
       (equal_ignoring_case(expr.name, "now") || equal_ignoring_case(expr.name, "random"))) {
-    return tl::make_unexpected(
-        invalid_query("unknown_function",
-                      fmt::format("{}() is not available before storing: a message read again must "
-                                  "give the same row",
-                                  expr.name),
-                      expr.position, "`time` is the time of the row"));
+    return tl::make_unexpected(invalid_query(
+        "unknown_function",
+        fmt::format("{}() is not available here: the same row must always give the same answer", expr.name),
+        expr.position, "`time` is the time of the row"));
   }
   for (const AstPtr& child : expr.children) VARVE_QUERY_TRY(refuse_unstable(*child));
   return {};
@@ -191,21 +189,28 @@ Result<RowExpression> RowExpression::parse(const std::string& text, Form form) {
   made.text_ = text;
   made.form_ = form;
   // With every column unknown: what is wrong now is wrong for all rows.
-  const auto check = [&]() -> QueryResult<void> {
-    VARVE_QUERY_ASSIGN(AstPtr ast, made.parse_text());
-    VARVE_QUERY_TRY(refuse_unstable(*ast));
-    const RowBatch nothing;
-    const TableInfo table = table_of(nothing);
-    SelectPlan plan;
-    Binder binder({&table, {}, &kNoParameters, nullptr, 0}, plan);
-    absent_to_null(*ast, binder);
-    VARVE_QUERY_ASSIGN(ScalarPtr bound, binder.bind_row(*ast, form == Form::kCondition ? "where" : "set",
-                                                        Binder::Aliases::kNo));
-    if (form == Form::kCondition) VARVE_QUERY_TRY(bind_condition(std::move(bound)));
-    return {};
-  };
-  if (const auto checked = check(); !checked) return invalid_argument(with_caret(text, checked.error()));
+  const auto checked = made.check(table_of(RowBatch()), true);
+  if (!checked) return invalid_argument(with_caret(text, checked.error()));
   return made;
+}
+
+QueryResult<RowExpression> RowExpression::parse_condition(const std::string& text, const TableInfo& table) {
+  RowExpression made;
+  made.text_ = text;
+  VARVE_QUERY_TRY(made.check(table, false));
+  return made;
+}
+
+QueryResult<void> RowExpression::check(const TableInfo& table, bool null_for_absent) {
+  VARVE_QUERY_ASSIGN(AstPtr ast, parse_text());
+  VARVE_QUERY_TRY(refuse_unstable(*ast));
+  SelectPlan plan;
+  Binder binder({&table, {}, &kNoParameters, nullptr, 0}, plan);
+  if (null_for_absent) absent_to_null(*ast, binder);
+  VARVE_QUERY_ASSIGN(ScalarPtr bound, binder.bind_row(*ast, form_ == Form::kCondition ? "where" : "set",
+                                                      Binder::Aliases::kNo));
+  if (form_ == Form::kCondition) VARVE_QUERY_TRY(bind_condition(std::move(bound)));
+  return {};
 }
 
 RowExpression::Bound RowExpression::bind(const RowBatch& batch, bool as_text) {

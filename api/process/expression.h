@@ -24,6 +24,8 @@ class RowExpression {
   static constexpr size_t kSchemasMax = 256;
 
   static Result<RowExpression> parse(const std::string& text, Form form);
+  // A condition on rows of a known table: names of columns it does not have are errors. Errors carry the position.
+  static QueryResult<RowExpression> parse_condition(const std::string& text, const TableInfo& table);
 
   const std::string& target() const { return target_; }  // of an assignment
 
@@ -46,6 +48,7 @@ class RowExpression {
     std::optional<DecodeReject> fault;  // it cannot be computed for any row of this schema
   };
   QueryResult<AstPtr> parse_text();
+  QueryResult<void> check(const TableInfo& table, bool null_for_absent);
   Bound bind(const RowBatch& batch, bool as_text);
   Bound& bound_for(const RowBatch& batch, bool as_text);
 

@@ -12,6 +12,17 @@ size_t Admission::waiting() const {
   return waiting_.size();
 }
 
+AdmissionLimits Admission::limits() const {
+  const std::lock_guard lock(mutex_);
+  return limits_;
+}
+
+void Admission::set_limits(AdmissionLimits limits) {
+  const std::lock_guard lock(mutex_);
+  limits_ = limits;
+  while (taken_ < limits_.places && !waiting_.empty()) admit_next();
+}
+
 uint32_t Admission::running_of(const std::string& client) const {
   const auto found = running_.find(client);
   return found == running_.end() ? 0 : found->second;
@@ -44,7 +55,7 @@ void Admission::leave(const std::string& client) {
   --taken_;
   const auto found = running_.find(client);
   if (--found->second == 0) running_.erase(found);
-  admit_next();
+  if (taken_ < limits_.places) admit_next();
 }
 
 void Admission::admit_next() {

@@ -31,7 +31,8 @@ class Admission {
   Entry enter(const std::string& client, const std::atomic<bool>& stop);
   void leave(const std::string& client);
   size_t waiting() const;
-  const AdmissionLimits& limits() const { return limits_; }
+  AdmissionLimits limits() const;
+  void set_limits(AdmissionLimits limits);  // of those who come or leave from now on
 
  private:
   struct Waiter {
@@ -42,8 +43,8 @@ class Admission {
   void admit_next();
   uint32_t running_of(const std::string& client) const;
 
-  const AdmissionLimits limits_;
   mutable std::mutex mutex_;  // guards what follows
+  AdmissionLimits limits_;
   uint32_t taken_ = 0;
   std::map<std::string, uint32_t> running_;  // by client; only those with queries running
   std::list<Waiter*> waiting_;               // in order of arrival

@@ -34,6 +34,7 @@ constexpr size_t kShownSqlBytesMax = 4096;
 struct ActiveQuery {
   std::string sql;
   std::string client;
+  std::string request_id;
   QueryBudget* budget;
   bool waiting = true;
 };
@@ -174,7 +175,7 @@ QueryResult<void> run_select(const Engine& engine, const SelectStatement& select
 
 struct QueryService::State {
   Engine& engine;
-  const QueryOptions options;
+  QueryOptions options;  // its limits change under the mutex, see limits()
   const Clock& clock;
   Counter& queries_ok;
   Counter& queries_failed;
@@ -188,9 +189,15 @@ struct QueryService::State {
   std::map<uint64_t, ActiveQuery> active;
   uint64_t next_id = 1;
 
+  QueryOptions limits() const {
+    const std::lock_guard lock(mutex);
+    return options;
+  }
+
   uint64_t enlist(const QueryRequest& request, QueryBudget& budget) {
     const std::lock_guard lock(mutex);
-    active.emplace(next_id, ActiveQuery{request.sql.substr(0, kShownSqlBytesMax), request.client, &budget});
+    active.emplace(next_id, ActiveQuery{request.sql.substr(0, kShownSqlBytesMax), request.client,
+                                        request.request_id, &budget});
     return next_id++;
   }
 
@@ -208,7 +215,7 @@ struct QueryService::State {
       return {};
     }
     VARVE_QUERY_TRY(budget.check());  // stopped, or its own time is over
-    const uint32_t places = options.max_concurrent;
+    const uint32_t places = limits().max_concurrent;
     return tl::make_unexpected(
         QueryError{QueryErrorKind::kBusy, "busy",
                    entry == Admission::Entry::kQueueFull
@@ -293,7 +300,7 @@ QueryResult<QueryStats> QueryService::run(const QueryRequest& request, ResultSin
 
 QueryResult<QueryStats> QueryService::run_work(const QueryRequest& request, const QueryWork& work) {
   const StopSwitch stop = request.stop ? request.stop : std::make_shared<std::atomic<bool>>(false);
-  QueryBudget budget(state_->options, state_->clock, stop, &state_->memory_bytes);
+  QueryBudget budget(state_->limits(), state_->clock, stop, &state_->memory_bytes);
   const uint64_t id = state_->enlist(request, budget);
   if (auto place = state_->take_place(id, request.client, *stop, budget); !place) {
     state_->strike(id);
@@ -332,7 +339,7 @@ std::vector<RunningQuery> QueryService::running() const {
   for (const auto& [id, query] : state_->active) {
     const auto elapsed_ns = static_cast<double>(now - query.budget->started_ns());
     list.push_back({id, query.sql, elapsed_ns / static_cast<double>(kNsPerMs), query.client, query.waiting,
-                    query.budget->rows_scanned(), query.budget->memory_bytes()});
+                    query.budget->rows_scanned(), query.budget->memory_bytes(), query.request_id});
   }
   return list;
 }
@@ -343,6 +350,17 @@ bool QueryService::cancel(uint64_t id) {
   if (found == state_->active.end()) return false;
   found->second.budget->cancel();
   return true;
+}
+
+void QueryService::set_limits(const QueryOptions& limits) {
+  const std::lock_guard lock(state_->mutex);
+  QueryOptions& now = state_->options;
+  now.timeout_ns = limits.timeout_ns;
+  now.max_rows = limits.max_rows;
+  now.max_memory_bytes = limits.max_memory_bytes;
+  now.total_memory_bytes = limits.total_memory_bytes;
+  now.max_concurrent = limits.max_concurrent;
+  state_->admission.set_limits(admission_limits(now));
 }
 
 }  // namespace varve

@@ -81,12 +81,13 @@ using QueryParameters = std::map<std::string, Value, std::less<>>;  // by name w
 struct QueryRequest {
   std::string sql;
   QueryParameters parameters;
-  bool may_change = false;    // DELETE is allowed
-  std::string client = {};    // who asks; places are shared out fairly between clients
-  StopSwitch stop = {};       // null = only cancel() stops it
-  std::string user = {};      // the token's name, for the audit log
-  bool is_admin = true;       // may change, if the way in allows it
-  TableScopePtr tables = {};  // what there is for this caller; null = every table, and the system's
+  bool may_change = false;      // DELETE is allowed
+  std::string client = {};      // who asks; places are shared out fairly between clients
+  std::string request_id = {};  // of the request it came with, for lists and logs
+  StopSwitch stop = {};         // null = only cancel() stops it
+  std::string user = {};        // the token's name, for the audit log
+  bool is_admin = true;         // may change, if the way in allows it
+  TableScopePtr tables = {};    // what there is for this caller; null = every table, and the system's
 };
 
 struct RunningQuery {
@@ -97,6 +98,7 @@ struct RunningQuery {
   bool waiting = false;  // for a place
   uint64_t rows_scanned = 0;
   uint64_t memory_bytes = 0;  // as counted against max_memory_bytes, now
+  std::string request_id = {};
 };
 
 class QueryBudget;
@@ -117,6 +119,8 @@ class QueryService {
   QueryResult<QueryStats> run_work(const QueryRequest& request, const QueryWork& work);
   std::vector<RunningQuery> running() const;  // those that wait for a place, too
   bool cancel(uint64_t id);                   // false when no such query runs
+  // timeout_ns, max_rows, max_memory_bytes, total_memory_bytes and max_concurrent, of queries that begin from now on.
+  void set_limits(const QueryOptions& limits);
 
  private:
   struct State;

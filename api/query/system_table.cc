@@ -28,14 +28,15 @@ SystemTable queries_table(const QueryService& queries) {
   using enum ResultType;
   SystemTable table;
   table.name = "varve_queries";
-  table.columns = {{"id", kInt64},     {"sql", kString},         {"elapsed_ms", kDouble}, {"client", kString},
-                   {"waiting", kBool}, {"rows_scanned", kInt64}, {"memory_bytes", kInt64}};
+  table.columns = {{"id", kInt64},           {"sql", kString},       {"elapsed_ms", kDouble},
+                   {"client", kString},      {"waiting", kBool},     {"rows_scanned", kInt64},
+                   {"memory_bytes", kInt64}, {"request_id", kString}};
   table.rows = [&queries] {
     std::vector<std::vector<Value>> rows;
     for (RunningQuery& query : queries.running()) {
       rows.push_back({static_cast<int64_t>(query.id), std::move(query.sql), query.elapsed_ms,
                       std::move(query.client), query.waiting, static_cast<int64_t>(query.rows_scanned),
-                      static_cast<int64_t>(query.memory_bytes)});
+                      static_cast<int64_t>(query.memory_bytes), std::move(query.request_id)});
     }
     return rows;
   };

@@ -104,6 +104,16 @@ Result<std::unique_ptr<LogCursor>> ScopedEngine::open_cursor(std::string_view) {
   return unsupported("a query does not read the log");
 }
 
+std::unique_ptr<RowWatch> ScopedEngine::watch(std::string_view database, std::string_view table,
+                                              std::function<void()> wake) {
+  VARVE_CHECK(scope_->allows(database, table));
+  return engine_.watch(database, table, std::move(wake));
+}
+
+void ScopedEngine::set_retention(int64_t, const std::map<std::string, int64_t>&) {
+  VARVE_CHECK(false);  // no query changes it
+}
+
 Result<void> ScopedEngine::flush() {
   return unsupported("a query does not flush");
 }

@@ -45,6 +45,10 @@ class ScopedEngine final : public Engine {
   Result<std::shared_ptr<const TablePin>> pin(std::string_view database,
                                               std::string_view table) const override;
   Result<DeleteOutcome> erase(DeleteRequest request) override;
+  // For a table of the scope.
+  std::unique_ptr<RowWatch> watch(std::string_view database, std::string_view table,
+                                  std::function<void()> wake) override;
+  void set_retention(int64_t retention_ns, const std::map<std::string, int64_t>& of_tables) override;
   EngineStatus status() const override { return engine_.status(); }
 
   AdmittedWrite admit(std::vector<RowBatch> batches) override;

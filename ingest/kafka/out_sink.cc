@@ -74,8 +74,8 @@ class KafkaOutSink : public KafkaOut {
     VARVE_TRY(open_producer());
     if (options_.format == OutFormat::kAvro) {
       const bool by_table = options_.topic.find("{table}") != std::string::npos;
-      VARVE_ASSIGN(avro_, OutAvro::open({options_.schema_registry, options_.schema_registry_auth, by_table},
-                                        engine_));
+      VARVE_ASSIGN(
+          avro_, OutAvro::open({options_.schema_registry, options_.schema_registry_auth, by_table}, engine_));
     }
     VARVE_ASSIGN(cursor_, engine_.open_cursor(options_.name));
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
@@ -127,7 +127,7 @@ class KafkaOutSink : public KafkaOut {
   Lsn done_lsn_ = 0;                // everything up to it is confirmed
   std::optional<std::string> failure_;
   std::vector<TooLarge> too_large_;
-  std::string key_, value_;  // of the row being sent
+  std::string key_, value_;   // of the row being sent
   int64_t timestamp_ms_ = 0;  // the same
   int64_t saved_at_ns_ = 0;
   LogLimiter trouble_log_;
@@ -181,10 +181,11 @@ void KafkaOutSink::run(const std::stop_token& stop) {
 bool KafkaOutSink::send_record(const LogRecord& record, const std::stop_token& stop) {
   if (record.lost_before > 0) {
     lost_.add(record.lost_before);
-    log_error(options_.name,
-              fmt::format("{} log records are gone and will never be sent: the brokers were away for too long "
-                          "(storage.wal_max_bytes), or the log was damaged",
-                          record.lost_before));
+    log_error(
+        options_.name,
+        fmt::format("{} log records are gone and will never be sent: the brokers were away for too long "
+                    "(storage.wal_max_bytes), or the log was damaged",
+                    record.lost_before));
     const std::lock_guard lock(mutex_);
     status_.lost_records_total += record.lost_before;
   }
@@ -285,9 +286,11 @@ void KafkaOutSink::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, v
                                std::string(static_cast<const char*>(message->payload), message->len)});
     return;
   }
-  if (message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) return;
+  if (message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
+    return;
   if (!self.failure_) {
-    self.failure_ = fmt::format("topic {}: {}", rd_kafka_topic_name(message->rkt), kafka_error_text(message->err));
+    self.failure_ =
+        fmt::format("topic {}: {}", rd_kafka_topic_name(message->rkt), kafka_error_text(message->err));
   }
 }
 
@@ -329,8 +332,8 @@ bool KafkaOutSink::keep_refused() {
   }
   refused_.add(too_large_.size());
   if (refused_log_.allow()) {
-    log_warn(options_.name,
-             fmt::format("{} rows are too large for the topic, now in {}", too_large_.size(), kQuarantineTable));
+    log_warn(options_.name, fmt::format("{} rows are too large for the topic, now in {}", too_large_.size(),
+                                        kQuarantineTable));
   }
   {
     const std::lock_guard lock(mutex_);

@@ -183,6 +183,9 @@ Result<Lsn> FakeEngine::commit(Held& held) {
     positions_[{position.stream, position.partition}] = position.next_offset;
   }
   held.record.lsn = records_.size() + 1;
+  for (const RowBatch& batch : held.record.batches) {
+    if (watches_.any()) watches_.publish(held.record.lsn, RowBatch(batch));
+  }
   records_.push_back(std::move(held.record));
   changed_.notify_all();
   return records_.back().lsn;
@@ -232,6 +235,15 @@ std::vector<TableInfo> FakeEngine::tables() const {
       table.database = batch.database;
       table.name = batch.table;
       table.rows += batch.rows();
+      const auto column = [&](std::string_view name, ColumnKind kind, FieldType type) {
+        for (const ColumnInfo& known : table.columns) {
+          if (known.name == name) return;
+        }
+        table.columns.push_back({std::string(name), kind, type});
+      };
+      column(kTimeColumn, ColumnKind::kTime, FieldType::kInt64);
+      for (const TagColumn& tag : batch.tags) column(tag.name, ColumnKind::kTag, FieldType::kString);
+      for (const FieldColumn& field : batch.fields) column(field.name, ColumnKind::kField, field.data.type);
     }
   }
   std::vector<TableInfo> list;

@@ -57,6 +57,11 @@ class FakeEngine : public Engine {
   Result<std::shared_ptr<const TablePin>> pin(std::string_view database,
                                               std::string_view table) const override;
   Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) override;
+  std::unique_ptr<RowWatch> watch(std::string_view database, std::string_view table,
+                                  std::function<void()> wake) override {
+    return watches_.watch(database, table, std::move(wake));
+  }
+  void set_retention(int64_t, const std::map<std::string, int64_t>&) override {}
   EngineStatus status() const override;
   Result<void> flush() override;
   Result<void> compact() override { return {}; }
@@ -78,7 +83,8 @@ class FakeEngine : public Engine {
   Result<Lsn> commit(Held& held);
 
   std::set<std::string> created_databases_;  // guarded by mutex_
-  mutable std::mutex mutex_;                 // guards all below
+  RowWatches watches_;
+  mutable std::mutex mutex_;  // guards all below
   std::condition_variable changed_;
   RowRule rule_;
   Failures append_failures_, sync_failures_, save_failures_;

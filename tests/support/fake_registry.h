@@ -26,7 +26,7 @@ class FakeRegistry {
   void answer(const std::string& path, int status, std::string body);
   // {"schema": TEXT as JSON string, more...} for /schemas/ids/ID
   void add_schema(uint32_t id, const std::string& schema, const std::string& more = "");
-  std::vector<std::string> paths() const;                  // asked for, in order
+  std::vector<std::string> paths() const;  // asked for, in order
   std::string last_body() const;
   std::string last_header(const std::string& name) const;  // of the last request; name in lower case
 

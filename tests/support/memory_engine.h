@@ -56,6 +56,11 @@ class MemoryEngine : public Engine {
     return std::shared_ptr<const TablePin>();
   }
   Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) override;
+  std::unique_ptr<RowWatch> watch(std::string_view database, std::string_view table,
+                                  std::function<void()> wake) override {
+    return watches_.watch(database, table, std::move(wake));
+  }
+  void set_retention(int64_t, const std::map<std::string, int64_t>&) override {}
   EngineStatus status() const override { return {}; }
   Result<void> flush() override { return {}; }
   Result<void> compact() override { return {}; }
@@ -71,6 +76,7 @@ class MemoryEngine : public Engine {
   };
 
  private:
+  RowWatches watches_;
   Lsn deletes_ = 0;
   std::set<std::string> created_databases_;
   Table& table(std::string_view database, std::string_view name);

@@ -30,8 +30,8 @@ struct SourceColumn {
 };
 
 struct SourceTable {
-  std::string module;                   // its name inside SQLite
-  TableInfo info;                       // of a table of the store
+  std::string module;  // its name inside SQLite
+  TableInfo info;      // of a table of the store
   const SystemTable* system = nullptr;
   std::vector<SourceColumn> columns;
   std::shared_ptr<const TablePin> pin;  // of a table of the store: what every scan of the statement reads

@@ -38,10 +38,11 @@ TEST(StatusTables, HaveARowForEachPartitionAndForASourceWithout) {
   const auto rows = table.rows();
   ASSERT_EQ(rows.size(), 3U);
   for (const auto& row : rows) ASSERT_EQ(row.size(), table.columns.size());
-  EXPECT_EQ(rows[0], (std::vector<Value>{"kafka.0", "kafka", "running", "", "readings", int64_t{0},
-                                         int64_t{42}, int64_t{50}, int64_t{8}, 1.5, int64_t{1000}, int64_t{9},
-                                         int64_t{8}, int64_t{3}, "bad_time=2 no_time=1", 4.5, 4.0, int64_t{5},
-                                         int64_t{6}, int64_t{7}}));
+  EXPECT_EQ(rows[0],
+            (std::vector<Value>{"kafka.0",     "kafka",     "running",   "",         "readings",
+                                int64_t{0},    int64_t{42}, int64_t{50}, int64_t{8}, 1.5,
+                                int64_t{1000}, int64_t{9},  int64_t{8},  int64_t{3}, "bad_time=2 no_time=1",
+                                4.5,           4.0,         int64_t{5},  int64_t{6}, int64_t{7}}));
   EXPECT_EQ(rows[1][8], Value{});
   EXPECT_EQ(rows[1][9], Value{});
   EXPECT_EQ(rows[2][0], Value("kafka.1"));

@@ -254,8 +254,10 @@ TEST_F(Http, ListsAndCancelsQueries) {
                                {9, "SELECT 2", 0.5, "10.0.0.7", true, 0, 0}};
   const Json json = json_of(get(port(), "/api/v1/queries"));
   const Json expected = Json::parse(R"([
-    {"id":7,"sql":"SELECT 1","client":"10.0.0.7","state":"running","elapsed_ms":1.5,"rows_scanned":12,"memory_bytes":345},
-    {"id":9,"sql":"SELECT 2","client":"10.0.0.7","state":"waiting","elapsed_ms":0.5,"rows_scanned":0,"memory_bytes":0}])");
+    {"id":7,"sql":"SELECT 1","client":"10.0.0.7","state":"running","elapsed_ms":1.5,"rows_scanned":12,"memory_bytes":345,
+     "request_id":""},
+    {"id":9,"sql":"SELECT 2","client":"10.0.0.7","state":"waiting","elapsed_ms":0.5,"rows_scanned":0,"memory_bytes":0,
+     "request_id":""}])");
   EXPECT_EQ(json["queries"], expected);
   const auto remove = [&](const std::string& id) {
     return ask(port(), "DELETE /api/v1/queries/" + id + " HTTP/1.1\r\nHost: h\r\n\r\n");

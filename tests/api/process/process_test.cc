@@ -39,7 +39,7 @@ TEST(ProcessExpressions, SayWhatIsWrongWithACaretBelowThePlace) {
   EXPECT_THAT(assignment_error("x = ruond(a)"), HasSubstr("did you mean `round`?\n  x = ruond(a)\n      ^"));
   EXPECT_THAT(condition_error("a > 1 b"), HasSubstr("expected an operator or the end of the expression"));
   EXPECT_THAT(condition_error("max(a) > 1"), HasSubstr("max() cannot be used in where"));
-  EXPECT_THAT(condition_error("now() > time"), HasSubstr("now() is not available before storing"));
+  EXPECT_THAT(condition_error("now() > time"), HasSubstr("now() is not available here"));
   EXPECT_THAT(condition_error("t.a > 1"), HasSubstr("columns are those of the row"));
   EXPECT_THAT(condition_error("a > $x"), HasSubstr("no value for $x"));
   // A character of several bytes is one column.

@@ -376,7 +376,8 @@ TEST_F(CatalogTest, KeepsNamesOfDatabases) {
 TEST_F(CatalogTest, ALostNameOfADatabaseIsDamage) {
   open();
   ASSERT_TRUE(catalog_->add_database("a"));
-  for (const char* sql : {"DELETE FROM databases", "UPDATE databases SET name = 'b'", "DROP TABLE databases"}) {
+  for (const char* sql :
+       {"DELETE FROM databases", "UPDATE databases SET name = 'b'", "DROP TABLE databases"}) {
     const std::string before = path_;
     crash_and_reopen();
     catalog_.reset();

@@ -39,6 +39,13 @@ class PassingEngine : public Engine {
   Result<std::unique_ptr<LogCursor>> open_cursor(std::string_view name) override {
     return behind_->open_cursor(name);
   }
+  std::unique_ptr<RowWatch> watch(std::string_view database, std::string_view table,
+                                  std::function<void()> wake) override {
+    return behind_->watch(database, table, std::move(wake));
+  }
+  void set_retention(int64_t retention_ns, const std::map<std::string, int64_t>& of_tables) override {
+    behind_->set_retention(retention_ns, of_tables);
+  }
   EngineStatus status() const override { return behind_->status(); }
   Result<void> flush() override { return behind_->flush(); }
   Result<void> compact() override { return behind_->compact(); }
