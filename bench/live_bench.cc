@@ -114,7 +114,7 @@ double cpu_seconds(pid_t pid) {
   return static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
-void run(size_t reader_count, size_t rows_per_second, int seconds_long) {
+void measure(size_t reader_count, size_t rows_per_second, int seconds_long) {
   const TempDir folder;
   const uint16_t port = free_port();
   const std::string file = (folder / "varve.toml").string();
@@ -190,7 +190,7 @@ int main(int argc, char** argv) {
     return std::strtoul(argc > i ? argv[i] : otherwise, nullptr, 10);
   };
   try {
-    varve::test::run(argument(1, "200"), argument(2, "10000"), static_cast<int>(argument(3, "10")));
+    varve::test::measure(argument(1, "200"), argument(2, "10000"), static_cast<int>(argument(3, "10")));
   } catch (const std::exception& error) {
     fmt::print(stderr, "bench_live: {}\n", error.what());
     return 1;

@@ -67,7 +67,7 @@ class RowWatches {
   void publish(Lsn lsn, RowBatch&& batch);
 
  private:
-  const std::shared_ptr<RowWatch::Shared> shared_;
+  std::shared_ptr<RowWatch::Shared> shared_;
 };
 
 struct RowWatch::Shared {

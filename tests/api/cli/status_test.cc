@@ -103,8 +103,8 @@ TEST_F(Status, MetricsOfAServerAtWorkAreWellFormed) {
   EXPECT_EQ(read.fault, "");
   for (const char* histogram : {"varve_wal_sync_seconds", "varve_query_seconds", "varve_flush_seconds",
                                 "varve_compaction_seconds", "varve_http_request_seconds"}) {
-    EXPECT_TRUE(read.families.contains(histogram)) << histogram;
-    if (read.families.contains(histogram)) EXPECT_EQ(read.families.at(histogram).type, "histogram");
+    ASSERT_TRUE(read.families.contains(histogram)) << histogram;
+    EXPECT_EQ(read.families.at(histogram).type, "histogram");
   }
   EXPECT_GT(read.value("varve_wal_sync_seconds_count"), 0);
   EXPECT_EQ(read.value("varve_query_seconds_count"), 1);

@@ -50,8 +50,11 @@ class OpenApi : public Http {
           route.path == "/" || route.path.starts_with("/assets/") || route.path.ends_with(".svg");
       if (!page) all.insert(route.method + " " + route.path + (prefix ? "{}" : ""));
     }
-    // Of a server with a quarantine to retry, which this one has not.
-    all.insert("POST /api/v1/quarantine/retry");
+    // Of a server with a quarantine to retry and with tokens, which this one has not.
+    for (const char* route : {"POST /api/v1/quarantine/retry", "GET /api/v1/tokens", "POST /api/v1/tokens",
+                              "DELETE /api/v1/tokens/{}"}) {
+      all.insert(route);
+    }
     return all;
   }
 };
