@@ -120,7 +120,7 @@ void measure(size_t reader_count, size_t rows_per_second, int seconds_long) {
   const std::string file = (folder / "varve.toml").string();
   std::ofstream(file) << "[server]\nlisten = \"127.0.0.1:" << port << "\"\nlive_readers = " << reader_count
                       << "\n[storage]\ndata = \"" << (folder / "data").string() << "\"\n";
-  Process varve({VARVE_BINARY, "serve", "--config", file});
+  Process varve({VARVE_BINARY, "serve", "--allow-root", "--config", file});
   const std::string url = "http://127.0.0.1:" + std::to_string(port);
   if (!wait_until([&] { return http_get(url + "/readyz").status == 200; }, seconds(30))) {
     throw std::runtime_error(varve.log_tail());

@@ -128,7 +128,7 @@ describe('Explore', () => {
           ? table(['int64'], [[1234567]], ['rows'])
           : table(['string'], [['<b>bold</b>'], ['']]);
     const at = async (q, see) => look(world, see, { hash: explore(q) });
-    await at('bars', async (page) => {
+    await at('SELECT bars', async (page) => {
       await page.locator('#bars').waitFor();
       assert.deepEqual(await page.locator('#bars .value').allInnerTexts(), ['4', '-2']);
       const widths = await page.locator('#bars .bar').evaluateAll((bars) => bars.map((bar) => bar.clientWidth));
@@ -137,8 +137,8 @@ describe('Explore', () => {
       await page.locator('#result').waitFor();
       assert.match(page.url(), /as=table/);
     });
-    await at('figure', async (page) => assert.equal(await page.locator('#figures dd').innerText(), '1,234,567'));
-    await at('text', async (page) => assert.equal(await page.locator('#result td').first().innerText(), '<b>bold</b>'));
+    await at('SELECT figure', async (page) => assert.equal(await page.locator('#figures dd').innerText(), '1,234,567'));
+    await at('SELECT text', async (page) => assert.equal(await page.locator('#result td').first().innerText(), '<b>bold</b>'));
   });
 
   it('underlines an error where it is, with its hint, for as long as the text is the same', async () => {
@@ -325,15 +325,15 @@ describe('Explore', () => {
   it('is reproduced by its address', async () => {
     const world = liveWorld();
     world.query = (sql) => (sql.includes('bars') ? table(['string', 'double'], [['a', 1], ['b', 2]]) : table(['int64'], [[1]]));
-    const hash = explore('bars WHERE time > $from', '&range=6h&refresh=30s&as=table');
+    const hash = explore('SELECT bars WHERE time > $from', '&range=6h&refresh=30s&as=table');
     await look(
       world,
       async (page, server) => {
         await page.locator('#result').waitFor();
-        assert.equal(server.queries.at(-1).sql, 'bars WHERE time > $from');
+        assert.equal(server.queries.at(-1).sql, 'SELECT bars WHERE time > $from');
         assert.ok(await page.getByLabel('6 h', { exact: true }).isChecked());
         assert.equal(await page.getByLabel('Refresh').inputValue(), '30');
-        assert.equal(await (await editorOf(page)).text(), 'bars WHERE time > $from');
+        assert.equal(await (await editorOf(page)).text(), 'SELECT bars WHERE time > $from');
       },
       { hash },
     );

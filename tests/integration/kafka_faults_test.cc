@@ -48,7 +48,7 @@ class KafkaFaults : public ::testing::Test {
     std::ofstream(path) << "[server]\nlisten = \"127.0.0.1:" << port_ << "\"\n[storage]\ndata = \""
                         << (folder_ / "data").string() << "\"\n"
                         << more;
-    varve_ = std::make_unique<Process>(std::vector<std::string>{VARVE_BINARY, "serve", "--config", path});
+    varve_ = std::make_unique<Process>(std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", path});
     ASSERT_TRUE(wait_until([&] { return http_get(url() + "/readyz").status == 200; }, seconds(60)))
         << varve_->log_tail();
   }
@@ -387,7 +387,7 @@ TEST_F(KafkaFaults, ADryRunCommitsNothingAndBeginsAtATime) {
     const std::string path = (folder_ / "dry.toml").string();
     std::ofstream(path) << "[storage]\ndata = \"" << (folder_ / "dry").string() << "\"\n"
                         << source("dry", "start = \"" + start + "\"\n");
-    return run({VARVE_BINARY, "serve", "--config", path, "--dry-run", "1000"});
+    return run({VARVE_BINARY, "serve", "--allow-root", "--config", path, "--dry-run", "1000"});
   };
   const Finished all = dry_run("earliest");
   EXPECT_EQ(all.exit_code, 0) << all.err;

@@ -82,7 +82,7 @@ TEST(WebAssets, AreGzippedTypedDistinctAndSmall) {
   }
   EXPECT_EQ(paths.size(), web_assets().size());
   EXPECT_EQ(etags.size(), web_assets().size());
-  EXPECT_LE(bytes, 100u * 1024u);
+  EXPECT_LE(bytes, 200'000u);
 }
 
 }  // namespace

@@ -42,7 +42,7 @@ class DryRun : public ::testing::Test {
   Finished dry_run(const std::string& messages, const std::string& kafka) {
     const std::string path = (folder_ / "varve.toml").string();
     std::ofstream(path) << "[storage]\ndata = \"" << data() << "\"\n" << kafka;
-    return run({VARVE_BINARY, "serve", "--config", path, "--dry-run", messages}, kPatience);
+    return run({VARVE_BINARY, "serve", "--allow-root", "--config", path, "--dry-run", messages}, kPatience);
   }
   std::string source(const std::string& more = "") {
     return "[[kafka]]\nbrokers = \"" + broker_->bootstrap() +

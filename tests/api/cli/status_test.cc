@@ -29,7 +29,7 @@ class Status : public ::testing::Test {
                         << (folder_ / "data").string() << "\"\n"
                         << more;
     auto process =
-        std::make_unique<Process>(std::vector<std::string>{VARVE_BINARY, "serve", "--config", path});
+        std::make_unique<Process>(std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", path});
     EXPECT_TRUE(wait_until([&] { return http_get(url() + "/readyz").status == 200; }, kPatience))
         << process->log_tail();
     return process;
