@@ -1,7 +1,9 @@
+#include <malloc.h>
 #include <sys/stat.h>
 
 #include <csignal>
 #include <exception>
+#include <thread>
 #include <variant>
 
 #include "api/cli/commands.h"
@@ -31,6 +33,9 @@ struct Run {
 }  // namespace varve
 
 int main(int argc, char** argv) {
+  // Each arena keeps what was freed in it. By default there are eight a core, and what a large query leaves stays in as
+  // many as threads had a part in it: 253 MiB after a run of hostile ones with a budget of 64 MiB each, now 181.
+  (void)::mallopt(M_ARENA_MAX, static_cast<int>(std::thread::hardware_concurrency()) + 2);
   (void)::umask(077);                   // no file of ours is for others
   (void)std::signal(SIGPIPE, SIG_IGN);  // a client or pipe that went away is an error of that write only
   try {

@@ -37,17 +37,21 @@ const std::vector<std::vector<Kill>> kApproaches = {
     {{"flush.before_publish", 2}, {"flush.before_commit"}},
 };
 
-// Brings a life to the point and has it die there. False: no approach passed it.
+// Brings a life to the point and has it die there. False: no approach passed it, tried again on a machine too busy to
+// come there in time.
 bool die_at(StoreLife& life, const std::string& point, int64_t pass, std::string& wrong) {
-  for (const auto& approach : kApproaches) {
-    for (const Kill& kill : approach) {
-      wrong = life.cycle(kill).wrong;
-      if (!wrong.empty()) return false;
+  const int tries = pass == 1 ? 3 : 1;  // a later pass need not be there
+  for (int tried = 0; tried < tries; ++tried) {
+    for (const auto& approach : kApproaches) {
+      for (const Kill& kill : approach) {
+        wrong = life.cycle(kill).wrong;
+        if (!wrong.empty()) return false;
+      }
+      const std::string how = &approach == &kApproaches.back() ? "tight" : "";
+      const CycleResult result = life.cycle({.point = point, .pass = pass, .how = how});
+      wrong = result.wrong;
+      if (result.killed || !wrong.empty()) return result.killed;
     }
-    const std::string how = &approach == &kApproaches.back() ? "tight" : "";
-    const CycleResult result = life.cycle({.point = point, .pass = pass, .how = how});
-    wrong = result.wrong;
-    if (result.killed || !wrong.empty()) return result.killed;
   }
   return false;
 }

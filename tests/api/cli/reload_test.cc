@@ -53,7 +53,7 @@ TEST(Reload, LiveKeysAreKeysThereAre) {
   ConfigValues all;
   for (const std::string& key : known) all[key] = "1";
   // One of these renamed in the reader alone would never be applied again.
-  EXPECT_EQ(plan_reload({}, all).applied.size(), 10U) << "9 keys and storage.tables.NAME.retention";
+  EXPECT_EQ(plan_reload({}, all).applied.size(), 12U) << "11 keys and storage.tables.NAME.retention";
 }
 
 }  // namespace
