@@ -22,6 +22,7 @@
 #include "ingest/kafka/producer.h"
 #include "ingest/replay/produce.h"
 #include "storage/base/clock.h"
+#include "storage/base/timestamp.h"
 #include "tests/support/http_client.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
@@ -91,9 +92,10 @@ class Varve {
       : port_(free_port()) {
     std::ofstream(folder / "varve.toml") << fmt::format(
         "[server]\nlisten = \"127.0.0.1:{}\"\n[storage]\ndata = \"{}\"\n"
-        "[[kafka]]\nbrokers = \"{}\"\ntopics = [\"{}\"]\ntable = \"readings\"\ntags = [\"sensor_id\", "
+        "[[kafka]]\nbrokers = \"{}\"\ngroup = \"bench-{}\"\ntopics = [\"{}\"]\ntable = \"readings\"\ntags = "
+        "[\"sensor_id\", "
         "\"site\"]\n{}",
-        port_, (folder / "data").string(), brokers, topic, source);
+        port_, (folder / "data").string(), brokers, port_, topic, source);
     process_.emplace(std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config",
                                               (folder / "varve.toml").string()});
     if (!wait_until([&] { return http_get(url() + "/readyz").status == 200; }, test::seconds(60))) {
@@ -203,24 +205,25 @@ Latency probe(const Varve& varve, const std::string& brokers, const std::string&
   const int64_t warm = begin + kWarmSeconds * kNsPerSecond;
   const int64_t end = begin + kLoadSeconds * kNsPerSecond;
   size_t seen = 0;
+  std::string said;
   int64_t next_probe = begin;
   for (int64_t now = begin; now < end + 5 * kNsPerSecond && (now < end || seen < sent_ns.size());
        now = real_clock().monotonic_ns()) {
     if (now >= next_probe && now < end) {
       const auto sent =
           producer->produce("probe",
-                            fmt::format(R"({{"ts":{},"sensor_id":"probe","site":"bench","number":{}}})",
-                                        real_clock().wall_ns() / kNsPerMs, sent_ns.size()),
+                            fmt::format(R"({{"ts":"{}","sensor_id":"probe","site":"bench","number":{}}})",
+                                        format_timestamp(real_clock().wall_ns()), sent_ns.size()),
                             0);
       if (!sent) fail(sent.error().message);
       sent_ns.push_back(now);
       next_probe += kProbePauseMs * kNsPerMs;
     }
     producer->poll();
-    const Json answer =
-        Json::parse(http_post(varve.url() + "/api/v1/query",
-                              "SELECT last(number) FROM readings WHERE sensor_id = 'probe'", "text/plain")
-                        .body);
+    said = http_post(varve.url() + "/api/v1/query",
+                     "SELECT last(number) FROM readings WHERE sensor_id = 'probe'", "text/plain")
+               .body;
+    const Json answer = Json::parse(said);
     if (!answer.contains("rows") || answer["rows"].empty() || answer["rows"][0][0].is_null()) continue;
     const int64_t shown_ns = real_clock().monotonic_ns();
     for (const size_t last = answer["rows"][0][0].get<size_t>(); seen <= last; ++seen) {
@@ -229,7 +232,7 @@ Latency probe(const Varve& varve, const std::string& brokers, const std::string&
     }
   }
   if (seen < sent_ns.size() || latencies.empty()) {
-    fail(fmt::format("of {} probes {} were seen", sent_ns.size(), seen));
+    fail(fmt::format("of {} probes {} were seen; the last answer: {}", sent_ns.size(), seen, said));
   }
   std::sort(latencies.begin(), latencies.end());
   return {latencies[latencies.size() / 2], latencies[latencies.size() * 99 / 100], latencies.back()};
