@@ -124,8 +124,8 @@ Result<void> RawArchive::sync() {
 
 Result<void> RawArchive::create(const std::string& topic, File& file) {
   last_name_ns_ = std::max(clock_.wall_ns(), last_name_ns_ + 1);  // no two files have one name
-  const std::string path = join_path(
-      options_.directory, file_name(topic, last_name_ns_, file.first_partition, file.first_offset));
+  const std::string path =
+      join_path(options_.directory, file_name(topic, last_name_ns_, file.first_partition, file.first_offset));
   VARVE_ASSIGN(file.file, files_.create(path));
   file.path = path;
   file.bytes = 0;

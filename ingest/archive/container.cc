@@ -190,8 +190,7 @@ Result<std::unique_ptr<ArchiveReader>> ArchiveReader::open(std::unique_ptr<Rando
 
 Result<std::string> ArchiveReader::read_at(uint64_t offset, uint64_t bytes) const {
   std::string out(std::min(bytes, size_ - std::min(size_, offset)), '\0');
-  VARVE_ASSIGN(const size_t got,
-               file_->read(offset, {reinterpret_cast<uint8_t*>(out.data()), out.size()}));
+  VARVE_ASSIGN(const size_t got, file_->read(offset, {reinterpret_cast<uint8_t*>(out.data()), out.size()}));
   out.resize(got);
   return out;
 }

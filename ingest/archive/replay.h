@@ -20,7 +20,8 @@ namespace varve {
 struct ReplayOptions {
   std::string directory;
   std::string topic;  // only of this one; empty = all
-  std::string source;  // feed everything to the source of this name; empty = to those that read the message's topic
+  std::string
+      source;  // feed everything to the source of this name; empty = to those that read the message's topic
   int64_t from_ms = std::numeric_limits<int64_t>::min();  // the messages' Kafka timestamps, both inclusive
   int64_t to_ms = std::numeric_limits<int64_t>::max();
   double speed = 0;  // 1 = as fast as they were sent, 10 = ten times that; 0 = as fast as can be
@@ -39,7 +40,8 @@ struct ReplayReport {
 };
 
 // `observer` is called now and then; false stops after what is under way.
-Result<ReplayReport> replay_archive(const ReplayOptions& options, const std::vector<KafkaSourceOptions>& sources,
-                                    Engine& engine, const std::function<bool(const ReplayReport&)>& observer);
+Result<ReplayReport> replay_archive(const ReplayOptions& options,
+                                    const std::vector<KafkaSourceOptions>& sources, Engine& engine,
+                                    const std::function<bool(const ReplayReport&)>& observer);
 
 }  // namespace varve

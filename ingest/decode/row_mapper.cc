@@ -186,7 +186,8 @@ bool RowMapper::add_row(const MessageContext& context, RowSet& rows) {
     return refuse("no_time", fmt::format("the row has no '{}', which is its time",
                                          time_name_.empty() ? time_part_ : time_name_));
   }
-  if (fields_ == 0 && needs_field_) return refuse("no_field", "the row has no field: every value is a tag, the time or null");
+  if (fields_ == 0 && needs_field_)
+    return refuse("no_field", "the row has no field: every value is a tag, the time or null");
   const std::string_view table_of_row = table(context);
   if (table_of_row.empty())
     return refuse("no_table", fmt::format("the row has no '{}', which names its table", table_.name));

@@ -20,7 +20,8 @@ class Bytes : public RandomAccessFile {
   std::string bytes_;
 };
 
-constexpr SyncMarker kMarker = {'0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'};
+constexpr SyncMarker kMarker = {'0', '1', '2', '3', '4', '5', '6', '7',
+                                '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'};
 
 // Reads to the end; what was read must survive writing and reading.
 void read(const std::string& bytes) {
@@ -34,9 +35,9 @@ void read(const std::string& bytes) {
     VARVE_CHECK((*reader)->position() <= bytes.size());
     std::string record;
     append_archive_record(message, record);
-    auto again = ArchiveReader::open(std::make_unique<Bytes>(
-        archive_file_header(ArchiveCodec::kNull, kMarker) +
-        archive_block(record, 1, ArchiveCodec::kNull, kMarker)));
+    auto again =
+        ArchiveReader::open(std::make_unique<Bytes>(archive_file_header(ArchiveCodec::kNull, kMarker) +
+                                                    archive_block(record, 1, ArchiveCodec::kNull, kMarker)));
     ArchivedMessage copy;
     VARVE_CHECK(again.has_value() && *(*again)->next(copy));
     VARVE_CHECK(copy.topic == message.topic && copy.partition == message.partition &&

@@ -19,7 +19,8 @@ void tombstone(const uint8_t* data, size_t size);
 void json(const uint8_t* data, size_t size);
 void line_protocol(const uint8_t* data, size_t size);
 void csv(const uint8_t* data, size_t size);
-void archive(const uint8_t* data, size_t size);  // a container file; with a bare block, behind the header of one
+void archive(const uint8_t* data,
+             size_t size);  // a container file; with a bare block, behind the header of one
 void avro(const uint8_t* data,
           size_t size);  // 2 bytes: the length of the schema, which follows; then the record
 void connect(const uint8_t* data, size_t size);   // a line with the schema, then the payload

@@ -48,7 +48,8 @@ class KafkaFaults : public ::testing::Test {
     std::ofstream(path) << "[server]\nlisten = \"127.0.0.1:" << port_ << "\"\n[storage]\ndata = \""
                         << (folder_ / "data").string() << "\"\n"
                         << more;
-    varve_ = std::make_unique<Process>(std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", path});
+    varve_ = std::make_unique<Process>(
+        std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", path});
     ASSERT_TRUE(wait_until([&] { return http_get(url() + "/readyz").status == 200; }, seconds(60)))
         << varve_->log_tail();
   }

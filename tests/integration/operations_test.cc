@@ -55,8 +55,8 @@ class Operations : public ::testing::Test {
                         << (folder_ / "data").string()
                         << "\"\n[[kafka]]\nbrokers = \"127.0.0.1:" << free_port()
                         << "\"\n[[mirror]]\nurl = \"http://127.0.0.1:" << free_port() << "\"\n";
-    auto process =
-        std::make_unique<Process>(std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", path});
+    auto process = std::make_unique<Process>(
+        std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", path});
     EXPECT_TRUE(wait_until([&] { return http_get(url() + "/readyz").status == 200; }, seconds(90)))
         << process->log_tail();
     // A row with no time for its format: refused ones are counted, too.

@@ -34,7 +34,7 @@ struct CollectedResult : ResultSink {
   std::string outcome() const;
 };
 
-CollectedResult run_query(Engine& engine, const std::string& sql,
-                          const QueryParameters& parameters = {}, const QueryOptions& options = {});
+CollectedResult run_query(Engine& engine, const std::string& sql, const QueryParameters& parameters = {},
+                          const QueryOptions& options = {});
 
 }  // namespace varve

@@ -86,7 +86,8 @@ ExampleServer::ExampleServer() {
   const std::string config = (folder_ / "varve.toml").string();
   std::ofstream(config) << "[server]\nlisten = \"" << address() << "\"\n[storage]\ndata = \""
                         << (folder_ / "data").string() << "\"\n";
-  process_ = std::make_unique<Process>(std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", config});
+  process_ = std::make_unique<Process>(
+      std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", config});
   if (!wait_until([&] { return http_get(url() + "/readyz").status == 200; }, kPatience)) {
     throw std::runtime_error("the server does not start: " + process_->log_tail());
   }

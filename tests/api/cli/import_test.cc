@@ -20,7 +20,8 @@ class CsvImport : public ::testing::Test {
     const std::string config = (folder_ / "varve.toml").string();
     std::ofstream(config) << "[server]\nlisten = \"127.0.0.1:" << port_ << "\"\n[storage]\ndata = \""
                           << (folder_ / "data").string() << "\"\n";
-    server_ = std::make_unique<Process>(std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", config});
+    server_ = std::make_unique<Process>(
+        std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", config});
     ASSERT_TRUE(wait_until([&] { return http_get(url() + "/readyz").status == 200; }, kPatience))
         << server_->log_tail();
   }

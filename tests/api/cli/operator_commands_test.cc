@@ -26,7 +26,8 @@ class OperatorCommands : public ::testing::Test {
     std::ofstream(path) << "[server]\nlisten = \"127.0.0.1:" << port_ << "\"\n[storage]\ndata = \""
                         << (folder_ / "data").string() << "\"\n"
                         << more;
-    server_ = std::make_unique<Process>(std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", path});
+    server_ = std::make_unique<Process>(
+        std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", path});
     ASSERT_TRUE(wait_until([&] { return http_get(url() + "/readyz").status == 200; }, kPatience))
         << server_->log_tail();
   }

@@ -28,7 +28,8 @@ class Service : public ::testing::Test {
   }
   void serve(const std::string& server = "", const std::string& more = "") {
     write_config(server, more);
-    process_ = std::make_unique<Process>(std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", file_});
+    process_ = std::make_unique<Process>(
+        std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", file_});
     ASSERT_TRUE(wait_until([&] { return http_get(url() + "/readyz").status == 200; }, kPatience))
         << process_->log_tail();
   }

@@ -28,8 +28,8 @@ class Status : public ::testing::Test {
     std::ofstream(path) << "[server]\nlisten = \"127.0.0.1:" << port_ << "\"\n[storage]\ndata = \""
                         << (folder_ / "data").string() << "\"\n"
                         << more;
-    auto process =
-        std::make_unique<Process>(std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", path});
+    auto process = std::make_unique<Process>(
+        std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config", path});
     EXPECT_TRUE(wait_until([&] { return http_get(url() + "/readyz").status == 200; }, kPatience))
         << process->log_tail();
     return process;

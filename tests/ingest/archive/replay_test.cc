@@ -137,7 +137,8 @@ TEST(ArchiveReplay, ReaderSurvivesDamage) {
     const ArchiveCodec codec = seed % 2 == 0 ? ArchiveCodec::kNull : ArchiveCodec::kDeflate;
     const std::string block = archive_block(records, 4, codec, marker);
     std::string input = (seed % 3 == 0 ? archive_file_header(codec, marker) : "") + block + block;
-    for (size_t edits = random() % 4; edits > 0; --edits) input[random() % input.size()] = static_cast<char>(random());
+    for (size_t edits = random() % 4; edits > 0; --edits)
+      input[random() % input.size()] = static_cast<char>(random());
     fuzz::archive(reinterpret_cast<const uint8_t*>(input.data()), input.size());
   }
 }
