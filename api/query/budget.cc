@@ -40,7 +40,12 @@ QueryResult<void> QueryBudget::take_memory(uint64_t bytes) {
   const uint64_t own = memory_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
   const uint64_t all =
       all_bytes_ == nullptr ? 0 : all_bytes_->fetch_add(bytes, std::memory_order_relaxed) + bytes;
-  if (own <= options_.max_memory_bytes && all <= options_.total_memory_bytes) return {};
+  if (own <= options_.max_memory_bytes && all <= options_.total_memory_bytes) {
+    uint64_t peak = peak_memory_bytes();
+    while (own > peak && !peak_memory_bytes_.compare_exchange_weak(peak, own, std::memory_order_relaxed)) {
+    }
+    return {};
+  }
   give_back_memory(bytes);  // this query ends; the others keep their room
   if (own > options_.max_memory_bytes) {
     QueryError error =

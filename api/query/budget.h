@@ -30,6 +30,7 @@ class QueryBudget {
   uint64_t max_rows() const { return options_.max_rows; }
   uint64_t max_memory_bytes() const { return options_.max_memory_bytes; }
   uint64_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }
+  uint64_t peak_memory_bytes() const { return peak_memory_bytes_.load(std::memory_order_relaxed); }
   uint64_t rows_scanned() const { return rows_scanned_.load(std::memory_order_relaxed); }
 
   QueryResult<void> check() const;  // time and cancellation; call once per block
@@ -47,6 +48,7 @@ class QueryBudget {
   const StopSwitch stop_;
   SharedBytes* const all_bytes_;
   std::atomic<uint64_t> memory_bytes_{0};
+  std::atomic<uint64_t> peak_memory_bytes_{0};
   std::atomic<uint64_t> rows_{0};
   std::atomic<uint64_t> rows_scanned_{0};
 };

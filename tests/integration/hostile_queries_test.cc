@@ -155,6 +155,7 @@ TEST_F(HostileQueries, EndInAClearErrorAndNearTheirBudget) {
     EXPECT_LT(grown, kAllowedGrowth) << shown;
     fmt::print("{:>5} MiB  {}  {}\n", grown / kMiB, answer.status, shown);
   }
+  EXPECT_LT(memory("VmRSS") - before, kMaxMemory * 3 / 2) << "what the queries took was not given back";
   // What only looks hostile is answered.
   EXPECT_EQ(ask("SELECT count(*) FROM t WHERE n IN (" + numbers(90'000) + ")").body, "count(*)\r\n90000\r\n");
   EXPECT_EQ(ask("SELECT count(*) FROM texts WHERE s ~ '^(a+)+$' OR s ~ '(b|bb)*c$'").body,
