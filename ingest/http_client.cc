@@ -6,34 +6,21 @@
 #include <mutex>
 #include <optional>
 
+#include "ingest/curl_url.h"
 #include "storage/base/check.h"
 #include "storage/base/clock.h"
 
 namespace varve {
 namespace {
 
-struct CurlUrlDeleter {
-  void operator()(CURLU* url) const { curl_url_cleanup(url); }
-};
-
-bool has_part(CURLU* url, CURLUPart part) {
-  char* text = nullptr;
-  const bool has = curl_url_get(url, part, &text, 0) == CURLUE_OK && text != nullptr && *text != '\0';
-  curl_free(text);
-  return has;
-}
-
 Result<void> check_url(const std::string& text) {
-  const std::unique_ptr<CURLU, CurlUrlDeleter> url(curl_url());
-  VARVE_CHECK(url != nullptr);
-  const bool is_url =
-      curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
+  const CurlUrl url(text);
   // Before the URL is repeated in a message: it may hold a password.
-  if (is_url && (has_part(url.get(), CURLUPART_USER) || has_part(url.get(), CURLUPART_PASSWORD))) {
+  if (url.is_valid() && url.has_login()) {
     return invalid_argument("the URL holds a user or password; give them apart from it");
   }
-  if (!is_url || !(text.starts_with("http://") || text.starts_with("https://")) ||
-      has_part(url.get(), CURLUPART_QUERY) || has_part(url.get(), CURLUPART_FRAGMENT)) {
+  if (!url.is_valid() || !(text.starts_with("http://") || text.starts_with("https://")) ||
+      url.has(CURLUPART_QUERY) || url.has(CURLUPART_FRAGMENT)) {
     return invalid_argument(fmt::format("'{}' is not a URL like http://127.0.0.1:8081", text));
   }
   return {};

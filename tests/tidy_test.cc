@@ -93,7 +93,7 @@ TEST(Tidy, EachThirdPartyLibraryStaysWithItsOwner) {
   };
   const std::vector<Rule> rules = {
       {"librdkafka/", {"ingest/kafka/"}},
-      {"curl/", {"ingest/mirror/", "ingest/http_client", "api/cli/"}},
+      {"curl/", {"ingest/mirror/", "ingest/http_client", "ingest/curl_url", "api/cli/"}},
       {"httplib.h", {"api/http/", "tests/support/http_client.cc"}},
       {"sqlite3.h", {"storage/catalog/", "api/query/sqlite"}},
       {"simdjson.h", {"ingest/decode/"}},

@@ -188,15 +188,16 @@ std::vector<std::string> cost_lines(const QueryStats& stats) {
   return lines;
 }
 
-namespace {
-
-class NoRows : public ResultSink {
- public:
-  bool begin(const std::vector<ResultColumn>&) override { return true; }
-  bool rows(const ResultBatch&) override { return true; }
-};
-
-}  // namespace
+QueryResult<void> give_plan(const std::vector<std::string>& lines, QueryBudget& budget, ResultSink& sink,
+                            QueryStats& stats) {
+  ResultBatch batch;
+  batch.columns.emplace_back(FieldType::kString);
+  for (const std::string& line : lines) batch.columns[0].push_string(line);
+  batch.rows = lines.size();
+  stats.row_count = batch.rows;
+  if (!sink.begin({{"plan", ResultType::kString}}) || !sink.rows(batch)) budget.cancel();
+  return budget.check();
+}
 
 QueryResult<void> run_explain(const Engine& engine, const ExplainStatement& statement,
                               const QueryParameters& parameters, int64_t now_ns, Execution execution,
@@ -221,13 +222,7 @@ QueryResult<void> run_explain(const Engine& engine, const ExplainStatement& stat
     }
     for (std::string& line : cost_lines(stats)) lines.push_back(std::move(line));
   }
-  ResultBatch batch;
-  batch.columns.emplace_back(FieldType::kString);
-  for (const std::string& line : lines) batch.columns[0].push_string(line);
-  batch.rows = lines.size();
-  stats.row_count = batch.rows;
-  if (!sink.begin({{"plan", ResultType::kString}}) || !sink.rows(batch)) budget.cancel();
-  return budget.check();
+  return give_plan(lines, budget, sink, stats);
 }
 
 }  // namespace varve

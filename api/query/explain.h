@@ -24,5 +24,15 @@ std::vector<std::string> plan_lines(const SelectStatement& select, const SelectP
                                     const TableInfo* table, const QueryParameters& parameters,
                                     int64_t now_ns);
 std::vector<std::string> cost_lines(const QueryStats& stats);
+// Hands them out as the answer.
+QueryResult<void> give_plan(const std::vector<std::string>& lines, QueryBudget& budget, ResultSink& sink,
+                            QueryStats& stats);
+
+// Where the rows of a statement that is only measured go.
+class NoRows : public ResultSink {
+ public:
+  bool begin(const std::vector<ResultColumn>&) override { return true; }
+  bool rows(const ResultBatch&) override { return true; }
+};
 
 }  // namespace varve

@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 
+#include "api/sql/nesting.h"
 #include "api/sql/text.h"
 
 namespace varve {
@@ -32,25 +33,6 @@ enum Binding : int {
 bool is_reserved(std::string_view word) {
   return std::any_of(kReserved.begin(), kReserved.end(),
                      [&](std::string_view reserved) { return equal_ignoring_case(word, reserved); });
-}
-
-// Counts nested levels; the destructor leaves the level.
-class Nesting {
- public:
-  explicit Nesting(uint32_t& level) : level_(level) { ++level_; }
-  ~Nesting() { --level_; }
-  Nesting(const Nesting&) = delete;
-  Nesting& operator=(const Nesting&) = delete;
-  bool too_deep() const { return level_ > kExpressionDepthMax; }
-
- private:
-  uint32_t& level_;
-};
-
-tl::unexpected<QueryError> too_deep(size_t position) {
-  return tl::make_unexpected(invalid_query(
-      "sql_too_deep", fmt::format("the expression is nested more than {} deep", kExpressionDepthMax),
-      position));
 }
 
 }  // namespace
@@ -135,7 +117,7 @@ QueryResult<AstPtr> ExpressionParser::node(AstKind kind, size_t position) {
 
 QueryResult<void> ExpressionParser::add_child(AstExpr& parent, AstPtr child) const {
   parent.depth = std::max(parent.depth, child->depth + 1);
-  if (parent.depth > kExpressionDepthMax) return too_deep(child->position);
+  if (parent.depth > kExpressionDepthMax) return Nesting::error(child->position);
   parent.children.push_back(std::move(child));
   return {};
 }
@@ -161,7 +143,7 @@ QueryResult<AstPtr> ExpressionParser::binary(int binding_min) {
   AstPtr left;
   if (word("NOT")) {
     const Nesting nesting(nesting_);
-    if (nesting.too_deep()) return too_deep(current_.position);
+    if (nesting.too_deep()) return Nesting::error(current_.position);
     const size_t position = current_.position;
     VARVE_QUERY_TRY(advance());
     VARVE_QUERY_ASSIGN(auto operand, binary(kBindNot));
@@ -298,7 +280,7 @@ QueryResult<AstPtr> ExpressionParser::unary() {
     return expr;
   }
   const Nesting nesting(nesting_);
-  if (nesting.too_deep()) return too_deep(current_.position);
+  if (nesting.too_deep()) return Nesting::error(current_.position);
   const bool negative = symbol("-");
   const size_t position = current_.position;
   VARVE_QUERY_TRY(advance());
@@ -363,7 +345,7 @@ QueryResult<AstPtr> ExpressionParser::primary() {
     case TokenKind::kOperator:
       if (symbol("(")) {
         const Nesting nesting(nesting_);
-        if (nesting.too_deep()) return too_deep(position);
+        if (nesting.too_deep()) return Nesting::error(position);
         VARVE_QUERY_TRY(advance());
         if (word("SELECT")) {
           return tl::make_unexpected(invalid_query(
@@ -436,7 +418,7 @@ bool ExpressionParser::word_follows(std::string_view upper_case) const {
 
 QueryResult<AstPtr> ExpressionParser::case_expression() {
   const Nesting nesting(nesting_);
-  if (nesting.too_deep()) return too_deep(current_.position);
+  if (nesting.too_deep()) return Nesting::error(current_.position);
   VARVE_QUERY_ASSIGN(auto expr, node(AstKind::kCase, current_.position));
   VARVE_QUERY_TRY(advance());
   if (!word("WHEN")) {
@@ -468,7 +450,7 @@ QueryResult<AstPtr> ExpressionParser::case_expression() {
 
 QueryResult<AstPtr> ExpressionParser::cast() {
   const Nesting nesting(nesting_);
-  if (nesting.too_deep()) return too_deep(current_.position);
+  if (nesting.too_deep()) return Nesting::error(current_.position);
   VARVE_QUERY_ASSIGN(auto expr, node(AstKind::kCast, current_.position));
   VARVE_QUERY_TRY(advance());
   VARVE_QUERY_TRY(expect_symbol("(", "( after CAST"));
@@ -506,7 +488,7 @@ QueryResult<AstPtr> ExpressionParser::name_or_call() {
 
 QueryResult<AstPtr> ExpressionParser::call(std::string name, size_t position) {
   const Nesting nesting(nesting_);
-  if (nesting.too_deep()) return too_deep(position);
+  if (nesting.too_deep()) return Nesting::error(position);
   VARVE_QUERY_ASSIGN(auto expr, node(AstKind::kCall, position));
   expr->name = ascii_lower(name);
   VARVE_QUERY_TRY(advance());

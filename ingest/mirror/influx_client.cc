@@ -8,6 +8,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "ingest/curl_url.h"
 #include "ingest/http_client.h"
 #include "storage/base/check.h"
 #include "storage/base/clock.h"
@@ -21,9 +22,6 @@ constexpr int kGzipLevel = 1;  // lines shrink 5 to 10 times even so; higher lev
 constexpr int kGzipWindow = 15 + 16;  // zlib: + 16 asks for the gzip frame
 constexpr int kGzipMemory = 8;        // zlib's default
 
-struct CurlUrlDeleter {
-  void operator()(CURLU* url) const { curl_url_cleanup(url); }
-};
 struct HeadersDeleter {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
@@ -36,33 +34,18 @@ void add_header(Headers& headers, const std::string& line) {
   headers.reset(longer);
 }
 
-bool has_part(CURLU* url, CURLUPart part) {
-  char* text = nullptr;
-  const bool has = curl_url_get(url, part, &text, 0) == CURLUE_OK && text != nullptr && *text != '\0';
-  curl_free(text);
-  return has;
-}
-
 Result<void> check_url(const std::string& text) {
   const auto wrong = [&](std::string_view why) {
     return invalid_argument(fmt::format("mirror url {}; use e.g. http://127.0.0.1:8086", why));
   };
-  const std::unique_ptr<CURLU, CurlUrlDeleter> url(curl_url());
-  VARVE_CHECK(url != nullptr);
-  if (curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK) {
-    return wrong(fmt::format("'{}' is not a URL", text));
-  }
+  const CurlUrl url(text);
+  if (!url.is_valid()) return wrong(fmt::format("'{}' is not a URL", text));
   // Before the URL is repeated in a message: it may hold a password.
-  if (has_part(url.get(), CURLUPART_USER) || has_part(url.get(), CURLUPART_PASSWORD)) {
-    return wrong("holds a user or password; give them by token_env");
-  }
-  char* scheme = nullptr;
-  curl_url_get(url.get(), CURLUPART_SCHEME, &scheme, 0);
-  const std::string_view name = scheme == nullptr ? "" : scheme;
-  const bool is_http = name == "http" || name == "https";
-  curl_free(scheme);
-  if (!is_http) return wrong(fmt::format("'{}' is neither http nor https", text));
-  if (has_part(url.get(), CURLUPART_QUERY) || has_part(url.get(), CURLUPART_FRAGMENT)) {
+  if (url.has_login()) return wrong("holds a user or password; give them by token_env");
+  const std::string scheme = url.part_text(CURLUPART_SCHEME);
+  if (scheme != "http" && scheme != "https")
+    return wrong(fmt::format("'{}' is neither http nor https", text));
+  if (url.has(CURLUPART_QUERY) || url.has(CURLUPART_FRAGMENT)) {
     return wrong(fmt::format("'{}' has a query or fragment", text));
   }
   return {};

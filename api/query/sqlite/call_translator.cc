@@ -6,7 +6,6 @@
 #include "api/query/functions.h"
 #include "api/query/plan.h"
 #include "api/query/sqlite/expression_translator.h"
-#include "api/query/sqlite/nesting.h"
 #include "api/sql/text.h"
 #include "storage/base/check.h"
 

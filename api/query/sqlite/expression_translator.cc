@@ -9,7 +9,7 @@
 
 #include "api/query/interval.h"
 #include "api/query/operators.h"
-#include "api/query/sqlite/nesting.h"
+#include "api/sql/nesting.h"
 #include "api/sql/text.h"
 #include "storage/base/timestamp.h"
 

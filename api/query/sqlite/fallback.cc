@@ -51,12 +51,6 @@ QueryError more_helpful(QueryError refusal, QueryError error) {
   return error;
 }
 
-class NoRows : public ResultSink {
- public:
-  bool begin(const std::vector<ResultColumn>&) override { return true; }
-  bool rows(const ResultBatch&) override { return true; }
-};
-
 // One column, `plan`, as the native engine's EXPLAIN gives.
 QueryResult<void> explain(const Engine& engine, const SqliteSelect& select, bool analyze, QueryBudget& budget,
                           ResultSink& sink, QueryStats& stats) {
@@ -68,13 +62,7 @@ QueryResult<void> explain(const Engine& engine, const SqliteSelect& select, bool
     VARVE_QUERY_TRY(run_in_sqlite(engine, select, budget, nobody, stats));
     for (std::string& line : cost_lines(stats)) lines.push_back(std::move(line));
   }
-  ResultBatch batch;
-  batch.columns.emplace_back(FieldType::kString);
-  for (const std::string& line : lines) batch.columns[0].push_string(line);
-  batch.rows = lines.size();
-  stats.row_count = batch.rows;
-  if (!sink.begin({{"plan", ResultType::kString}}) || !sink.rows(batch)) budget.cancel();
-  return budget.check();
+  return give_plan(lines, budget, sink, stats);
 }
 
 }  // namespace

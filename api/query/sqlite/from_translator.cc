@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "api/query/sqlite/nesting.h"
 #include "api/query/sqlite/select_translator.h"
+#include "api/sql/nesting.h"
 #include "api/sql/text.h"
 
 namespace varve {

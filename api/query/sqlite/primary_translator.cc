@@ -7,7 +7,7 @@
 #include "api/query/interval.h"
 #include "api/query/operators.h"
 #include "api/query/sqlite/expression_translator.h"
-#include "api/query/sqlite/nesting.h"
+#include "api/sql/nesting.h"
 #include "api/sql/text.h"
 
 namespace varve {

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "api/query/sqlite/nesting.h"
 #include "api/query/sqlite/translator.h"
+#include "api/sql/nesting.h"
 #include "api/sql/text.h"
 
 namespace varve {

@@ -94,11 +94,6 @@ int connect(sqlite3* database, void* data, int, const char* const*, sqlite3_vtab
   return SQLITE_OK;
 }
 
-int disconnect(sqlite3_vtab* table) {
-  delete static_cast<Table*>(table);
-  return SQLITE_OK;
-}
-
 int best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) {
   auto& table = *static_cast<Table*>(vtab);
   auto runs = std::make_unique<PlanRuns>();
@@ -114,18 +109,6 @@ int best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) {
     runs->varies.push_back(constraint.op == ConditionOp::kIn);  // lists are not compared from run to run
   }
   table.plans.push_back(std::move(runs));
-  return SQLITE_OK;
-}
-
-int open_cursor(sqlite3_vtab*, sqlite3_vtab_cursor** made) {
-  auto cursor = std::make_unique<Cursor>();
-  static_cast<sqlite3_vtab_cursor&>(*cursor) = {};
-  *made = cursor.release();
-  return SQLITE_OK;
-}
-
-int close_cursor(sqlite3_vtab_cursor* cursor) {
-  delete static_cast<Cursor*>(cursor);
   return SQLITE_OK;
 }
 
@@ -305,9 +288,9 @@ sqlite3_module table_module() {
   module.iVersion = 2;
   module.xConnect = guarded<connect>;
   module.xBestIndex = guarded<best_index>;
-  module.xDisconnect = disconnect;
-  module.xOpen = guarded<open_cursor>;
-  module.xClose = close_cursor;
+  module.xDisconnect = disconnect<Table>;
+  module.xOpen = guarded<open_cursor<Cursor>>;
+  module.xClose = close_cursor<Cursor>;
   module.xFilter = guarded<filter>;
   module.xNext = guarded<advance>;
   module.xEof = at_end;

@@ -1,4 +1,5 @@
-// One level of recursion, left by the destructor.
+// One level of recursion in a parser or translator of SQL, left by the destructor.
+// Errors:  sql_too_deep, naming the limit, at the position given.
 // Threads: one thread.
 #pragma once
 
