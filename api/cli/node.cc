@@ -14,6 +14,11 @@ Result<std::unique_ptr<Node>> Node::start(const Config& config) {
   return node;
 }
 
+// One request runs its query, and the next one is ready when that ends.
+size_t turns_for(const QueryOptions& query) {
+  return size_t{2} * query.max_concurrent;
+}
+
 // Threads of a running node, besides the main one:
 //   http      1 acceptor, workers by load (api/http/workers.h), 1 per query being answered
 //   store     those of Engine::open (log writer, flusher)
@@ -29,6 +34,7 @@ Result<void> Node::start_parts(const Config& config) {
   http.tls_certificate = config.server.tls_certificate;
   http.tls_key = config.server.tls_key;
   http.limits = config.server.limits;
+  http.limits.turns = turns_for(config.query);
   // The port first: if it is taken, nothing else has been touched.
   http.live_readers = config.server.live_readers;
   VARVE_ASSIGN(server_, HttpServer::start(http, metrics_));

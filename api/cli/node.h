@@ -14,6 +14,8 @@
 
 namespace varve {
 
+size_t turns_for(const QueryOptions& query);  // DoorLimits::turns
+
 class Node {
  public:
   static Result<std::unique_ptr<Node>> start(const Config& config);

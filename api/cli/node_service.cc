@@ -7,6 +7,7 @@ void Node::apply(const Config& fresh) {
   server_->set_policy(fresh.server.policy);
   if (!fresh.server.tls_certificate.empty()) reload_tls();
   queries_->set_limits(fresh.query);
+  server_->set_turns(turns_for(fresh.query));
   engine_->set_retention(fresh.storage.retention_ns, fresh.storage.table_retention_ns);
 }
 

@@ -75,6 +75,10 @@ void HttpConnection::take(size_t bytes) {
   taken_ = 0;
 }
 
+void HttpConnection::cut() {
+  (void)::shutdown(socket_, SHUT_RDWR);
+}
+
 void HttpConnection::end_writing() {
   if (tls_) tls_->say_goodbye();
   (void)::shutdown(socket_, SHUT_WR);
@@ -88,11 +92,14 @@ int64_t ConnectionStream::read_time_left() const {
 bool ConnectionStream::wait(Io wanted, int64_t timeout_ns) const {
   if (timeout_ns <= 0) return false;
   pollfd ready{connection_.socket(), static_cast<short>(wanted == Io::kWantRead ? POLLIN : POLLOUT), 0};
+  if (::poll(&ready, 1, 0) > 0) return true;  // as nearly always: nobody has to be told
   const int64_t ms = std::min<int64_t>(timeout_ns / kNsPerMs + 1, 60'000);
+  if (connection_.on_wait) connection_.on_wait(true);
   int outcome = 0;
   do {
     outcome = ::poll(&ready, 1, static_cast<int>(ms));
   } while (outcome < 0 && errno == EINTR);
+  if (connection_.on_wait) connection_.on_wait(false);
   return outcome > 0;
 }
 

@@ -9,6 +9,7 @@
 #include <httplib.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -40,7 +41,12 @@ class HttpConnection {
   void add(std::string_view bytes) { input_ += bytes; }
   void take(size_t bytes);
 
+  // Nobody waits for the peer any more, neither now nor later. From any thread, the only one.
+  void cut();
+
   uint64_t requests = 0;  // served
+  // While its request is served: called around each wait for the peer, with true before it.
+  std::function<void(bool waits)> on_wait = {};
 
  private:
   const int socket_;

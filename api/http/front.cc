@@ -67,7 +67,6 @@ class WatchedStream final : public BodyStream {
     closed_ = true;
     stream_->close();
     front_.log_access(request_, status_, bytes_, begin_ns_);
-    --front_.in_flight_;
   }
 
  private:
@@ -96,7 +95,6 @@ bool Front::allows_origin(std::string_view origin) const {
 }
 
 void Front::begin(HttpRequest& request) {
-  ++in_flight_;
   if (!is_safe_id(request.request_id)) request.request_id = fresh_id();
 }
 
@@ -129,7 +127,6 @@ HttpResponse Front::finish(const HttpRequest& request, HttpResponse response, in
     return response;
   }
   log_access(request, response.status, response.body.size() + response.fixed_body.size(), begin_ns);
-  --in_flight_;
   return response;
 }
 

@@ -53,7 +53,6 @@ class Front {
   void begin_drain() { draining_ = true; }
   bool draining() const { return draining_; }
   static std::optional<HttpResponse> refusal_while_draining(const HttpRequest& request);
-  size_t in_flight() const { return in_flight_; }  // requests whose answers are not finished
 
  private:
   friend class WatchedStream;
@@ -67,7 +66,6 @@ class Front {
   uint64_t lines_ = 0;  // in that second
 
   std::atomic<bool> draining_{false};
-  std::atomic<size_t> in_flight_{0};
 };
 
 }  // namespace varve

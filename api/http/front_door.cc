@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <span>
 
 #include "api/http/errors.h"
 #include "storage/base/check.h"
@@ -24,9 +25,18 @@ constexpr size_t kReadBytes = 16 << 10;
 // served without a change of threads. Only while most workers are free.
 constexpr int kStayMs = 5;
 constexpr size_t kStayServingMax = 64;
+constexpr std::chrono::milliseconds kStopLook{5};
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
 constexpr std::string_view kHealthHeads[] = {"GET /healthz ", "GET /readyz ", "HEAD /healthz ",
                                              "HEAD /readyz ", "GET /ping ",   "HEAD /ping "};
+// Requests whose work is a query. Longer paths than these begin so, too: those are answered 404, in their turn.
+constexpr std::string_view kAskingMethods[] = {"GET ", "POST "};
+constexpr std::string_view kAskingPaths[] = {"/api/v1/query", "/query", "/grafana"};
+
+bool starts_with_any(std::string_view head, std::span<const std::string_view> starts) {
+  return std::any_of(starts.begin(), starts.end(),
+                     [&](std::string_view start) { return head.starts_with(start); });
+}
 
 int64_t now_ns() {
   return real_clock().monotonic_ns();
@@ -45,7 +55,7 @@ constexpr Refusal kRefusals[] = {
     {429, "429 Too Many Requests", "too_many_connections", "too many connections from this address"},
     {431, "431 Request Header Fields Too Large", "headers_too_large",
      "the request's headers are over 64 KiB"},
-    {503, "503 Service Unavailable", "busy", "too many connections; try again"},
+    {503, "503 Service Unavailable", "busy", "too many requests at once; try again"},
 };
 
 std::string refusal_text(int status) {
@@ -72,6 +82,7 @@ FrontDoor::FrontDoor(DoorLimits limits, size_t live_readers, TlsContext* tls, Me
       metrics_(metrics),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       bell_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      turns_(limits.turns),
       workers_(WorkerLimits{.max = WorkerLimits{}.max + live_readers}) {
   VARVE_CHECK(epoll_ >= 0 && bell_ >= 0);
   epoll_event event{};
@@ -89,12 +100,23 @@ void FrontDoor::stop() {
   }
   wake();
   watcher_.join();
+  for (const int64_t end = now_ns() + kLastWordsNs; serving_ > 0 && now_ns() < end;) {
+    std::this_thread::sleep_for(kStopLook);
+  }
+  // Until none is left: a connection may have been on its way to a worker.
+  while (cut_those_served()) std::this_thread::sleep_for(kStopLook);
   workers_.shutdown();
   health_workers_.shutdown();
   for (const int socket : accepted_) ::close(socket);
   handed_over_.clear();
   ::close(epoll_);
   ::close(bell_);
+}
+
+bool FrontDoor::cut_those_served() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& connection : served_) connection->cut();
+  return !served_.empty();
 }
 
 void FrontDoor::wake() {
@@ -135,6 +157,7 @@ void FrontDoor::watch() {
       if (const auto found = waiting_.find(socket); found != waiting_.end()) ready(found->second);
     }
     take_in();
+    call_next();
     if (now_ns() - looked_ns >= kTickMs * kNsPerMs) {
       looked_ns = now_ns();
       expire(looked_ns);
@@ -227,16 +250,22 @@ bool FrontDoor::drop_longest_idle() {
 
 void FrontDoor::drop(int socket) {
   (void)::epoll_ctl(epoll_, EPOLL_CTL_DEL, socket, nullptr);
-  waiting_.erase(socket);
+  const auto found = waiting_.find(socket);
+  leave_line(found->second);
+  waiting_.erase(found);
+}
+
+void FrontDoor::set_events(int socket, uint32_t events) const {
+  epoll_event event{};
+  event.events = events;
+  event.data.fd = socket;
+  (void)::epoll_ctl(epoll_, EPOLL_CTL_MOD, socket, &event);
 }
 
 void FrontDoor::listen_to(Waiting& waiting, Io wanted) {
   if (waiting.wants == wanted) return;
   waiting.wants = wanted;
-  epoll_event event{};
-  event.events = wanted == Io::kWantWrite ? EPOLLOUT : EPOLLIN;
-  event.data.fd = waiting.connection->socket();
-  (void)::epoll_ctl(epoll_, EPOLL_CTL_MOD, waiting.connection->socket(), &event);
+  set_events(waiting.connection->socket(), wanted == Io::kWantWrite ? EPOLLOUT : EPOLLIN);
 }
 
 bool FrontDoor::handshake(Waiting& waiting) {
@@ -253,6 +282,7 @@ bool FrontDoor::handshake(Waiting& waiting) {
 }
 
 void FrontDoor::ready(Waiting& waiting) {
+  if (waiting.state == State::kLine) return drop(waiting.connection->socket());  // its peer has left
   if (waiting.state == State::kHandshake && !handshake(waiting)) return;
   if (waiting.state != State::kGoodbye) {
     read_head(waiting);
@@ -299,8 +329,8 @@ void FrontDoor::expire(int64_t now) {
   }
   for (const int socket : late) {
     Waiting& waiting = waiting_.at(socket);
-    if (waiting.state == State::kHead) {
-      refuse(waiting, 408);
+    if (waiting.state == State::kHead || waiting.state == State::kLine) {
+      refuse(waiting, waiting.state == State::kHead ? 408 : 503);
     } else {
       drop(socket);
     }
@@ -313,6 +343,7 @@ void FrontDoor::refuse(Waiting& waiting, int status) {
                "Connections closed for a limit, by the answer's status.",
                {{"status", std::to_string(status)}})
       .add();
+  leave_line(waiting);
   // Before a handshake there is nothing that the client could read.
   if (waiting.state == State::kHandshake) return drop(waiting.connection->socket());
   const std::string text = refusal_text(status);
@@ -329,34 +360,99 @@ void FrontDoor::say_goodbye(Waiting& waiting) {
   listen_to(waiting, Io::kWantRead);
 }
 
+FrontDoor::Kind FrontDoor::kind_of(std::string_view head) {
+  if (starts_with_any(head, kHealthHeads)) return Kind::kHealth;
+  const bool asks =
+      std::any_of(std::begin(kAskingMethods), std::end(kAskingMethods), [&](std::string_view method) {
+        return head.starts_with(method) && starts_with_any(head.substr(method.size()), kAskingPaths);
+      });
+  return asks ? Kind::kAsks : Kind::kOther;
+}
+
 void FrontDoor::dispatch(Waiting& waiting) {
+  const Kind kind = kind_of(waiting.connection->pending());
+  if (kind == Kind::kAsks && !turns_.begin()) return stand_in_line(waiting);
+  serve(waiting, kind);
+}
+
+void FrontDoor::serve(Waiting& waiting, Kind kind) {
   const auto connection = waiting.connection;
-  const std::string_view head = connection->pending();
-  const bool health = std::any_of(std::begin(kHealthHeads), std::end(kHealthHeads),
-                                  [&](std::string_view start) { return head.starts_with(start); });
-  Workers& workers = health ? health_workers_ : workers_;
-  if (!workers.enqueue([this, connection] { work(connection); })) return refuse(waiting, 503);
-  drop(connection->socket());
+  Workers& workers = kind == Kind::kHealth ? health_workers_ : workers_;
+  if (workers.enqueue([this, connection, kind] { work(connection, kind); })) return drop(connection->socket());
+  if (kind == Kind::kAsks) (void)turns_.end();  // the watcher looks at the line anyhow
+  refuse(waiting, 503);
+}
+
+void FrontDoor::stand_in_line(Waiting& waiting) {
+  waiting.place = turns_.join(waiting.connection->address(), waiting.connection->socket());
+  waiting.state = State::kLine;
+  waiting.deadline_ns = now_ns() + kLineNs;
+  set_events(waiting.connection->socket(), EPOLLRDHUP);  // what else it sends can wait
+}
+
+void FrontDoor::leave_line(Waiting& waiting) {
+  if (waiting.state != State::kLine) return;
+  turns_.leave(waiting.connection->address(), waiting.place);
+  waiting.state = State::kHead;
+  waiting.wants = Io::kWantRead;
+  set_events(waiting.connection->socket(), EPOLLIN);
+}
+
+void FrontDoor::call_next() {
+  while (const auto socket = turns_.next()) {
+    Waiting& waiting = waiting_.at(*socket);
+    leave_line(waiting);
+    serve(waiting, Kind::kAsks);
+  }
 }
 
 // ---- the workers ----
 
-void FrontDoor::work(const std::shared_ptr<HttpConnection>& connection) {
+void FrontDoor::work(const std::shared_ptr<HttpConnection>& connection, Kind kind) {
+  {
+    const std::lock_guard lock(mutex_);
+    served_.insert(connection);
+  }
   ++serving_;
   bool open = true;
-  do {
-    ++connection->requests;
-    open = serve_(*connection);
-  } while (open && next_at_once(*connection));
+  while (true) {
+    open = serve_one(*connection, kind == Kind::kAsks);
+    if (!open || !next_at_once(*connection)) break;
+    const Kind next = kind_of(connection->pending());
+    if ((next == Kind::kHealth) != (kind == Kind::kHealth)) break;  // not with these workers
+    if (next == Kind::kAsks && !turns_.begin()) break;
+    kind = next;
+  }
   --serving_;
   if (!open) connection->end_writing();
+  {
+    const std::lock_guard lock(mutex_);
+    served_.erase(connection);
+  }
   hand_over(connection, open ? State::kIdle : State::kGoodbye);
+}
+
+bool FrontDoor::serve_one(HttpConnection& connection, bool asks) {
+  ++connection.requests;
+  ++unfinished_;
+  if (asks) {
+    connection.on_wait = [this](bool waits) { waits ? end_turn() : turns_.take_back(); };
+  }
+  const bool open = serve_(connection);
+  connection.on_wait = nullptr;
+  if (asks) end_turn();
+  --unfinished_;
+  return open;
+}
+
+void FrontDoor::end_turn() {
+  if (turns_.end()) wake();
 }
 
 // Whether the whole head of another request has come meanwhile, or comes in a moment.
 bool FrontDoor::next_at_once(HttpConnection& connection) const {
   if (connection.pending().find(kHeadEnd) != std::string_view::npos) return true;
-  if (serving_ > kStayServingMax || connection.pending().size() >= kHeadBytesMax) return false;
+  if (serving_ > kStayServingMax || turns_.in_line() > 0 || connection.pending().size() >= kHeadBytesMax) return false;
   pollfd ready{connection.socket(), POLLIN, 0};
   if (::poll(&ready, 1, kStayMs) != 1) return false;
   std::array<char, kReadBytes> piece;

@@ -96,8 +96,9 @@ class HttplibServer final : public HttpServer {
   std::vector<RouteFacts> routes() const override;
   Result<void> reload_tls() override;
   void set_policy(HttpPolicy policy) override { front_.set(std::move(policy)); }
+  void set_turns(size_t turns) override { door_->set_turns(turns); }
   void begin_drain() override;
-  size_t in_flight() const override { return front_.in_flight(); }
+  size_t in_flight() const override { return door_->unfinished(); }
   void stop() override;
 
  private:
@@ -113,7 +114,7 @@ class HttplibServer final : public HttpServer {
   MetricsRegistry& metrics_;
   RequestMetrics request_metrics_;
   Front front_;
-  uint64_t collector_ = 0;  // of front_'s gauge
+  uint64_t collector_ = 0;  // of door_'s gauge
   size_t live_readers_ = 0;
   AcceptingServer server_;
   std::unique_ptr<TlsContext> tls_;  // null = plain HTTP
@@ -230,7 +231,7 @@ void HttplibServer::serve(HttpServices services) {
   Gauge& in_flight = services_.metrics->gauge("varve_http_requests_in_flight",
                                               "Requests whose answers are not finished, this one included.");
   collector_ = services_.metrics->add_collector(
-      [this, &in_flight] { in_flight.set(static_cast<double>(front_.in_flight())); });
+      [this, &in_flight] { in_flight.set(static_cast<double>(door_->unfinished())); });
   ready_.store(true, std::memory_order_release);
 }
 

@@ -31,6 +31,7 @@ struct RouteFacts;  // access.h
 struct DoorLimits {
   size_t connections_max = 4096;          // guessed: some KB each; an idle one makes room for a new one
   size_t connections_per_address = 1024;  // guessed: a proxy has one address for all its clients
+  size_t turns = 32;                      // requests that ask, served at once (turns.h)
 };
 
 struct HttpOptions {
@@ -79,9 +80,10 @@ class HttpServer {
   virtual Result<void> reload_tls() = 0;
   // May be called again while it serves.
   virtual void set_policy(HttpPolicy policy) = 0;
+  virtual void set_turns(size_t turns) = 0;  // DoorLimits::turns
   // Ends live streams and answers new requests with 503, but for probes and metrics; what has begun goes on.
   virtual void begin_drain() = 0;
-  virtual size_t in_flight() const = 0;  // requests whose answers are not finished
+  virtual size_t in_flight() const = 0;  // requests whose answers are not finished, or have not begun
   // Accepts no more and cuts answers still being streamed; returns when no handler runs.
   virtual void stop() = 0;
 };
