@@ -111,7 +111,8 @@ std::string utc(int64_t seconds_since_1970) {
 std::string panel(uint64_t turn) {
   const int64_t from = kBegin + static_cast<int64_t>(turn * 104'729 % (kSteps - 60)) * kStep;
   return fmt::format(
-      "SELECT time_bucket('1m', time) AS t, avg(ph) AS ph FROM water WHERE sensor_id = 's{}' AND time >= '{}' AND "
+      "SELECT time_bucket('1m', time) AS t, avg(ph) AS ph FROM water WHERE sensor_id = 's{}' AND time >= "
+      "'{}' AND "
       "time < '{}' GROUP BY t ORDER BY t",
       turn * 7919 % kSensors, utc(from), utc(from + kPanel));
 }
@@ -168,11 +169,13 @@ void measure(Server& server, const Question& question, size_t connections, int s
   (void)clients.run(next, seconds(2));
   check.join();
   fmt::print(stderr, "\r{:50}\r", "");
-  fmt::print("| {:12} | {:5} | {:7.0f} | {:7.2f} | {:7.2f} | {:7.2f} | {:6} | {:6} | {:7.2f} | {:7.3f} | {:7.1f} | {:4.0f} | {:6.1f} |\n",
-             question.name, connections, static_cast<double>(result.answered) / result.seconds,
-             result.percentile(0.5), result.percentile(0.99), result.percentile(1), result.refused,
-             result.failed, static_cast<double>(result.fewest) / result.seconds,
-             used_ms / static_cast<double>(result.answered), health, threads, server.resident_kib() / 1024);
+  fmt::print(
+      "| {:12} | {:5} | {:7.0f} | {:7.2f} | {:7.2f} | {:7.2f} | {:6} | {:6} | {:7.2f} | {:7.3f} | {:7.1f} | "
+      "{:4.0f} | {:6.1f} |\n",
+      question.name, connections, static_cast<double>(result.answered) / result.seconds,
+      result.percentile(0.5), result.percentile(0.99), result.percentile(1), result.refused, result.failed,
+      static_cast<double>(result.fewest) / result.seconds, used_ms / static_cast<double>(result.answered),
+      health, threads, server.resident_kib() / 1024);
   std::fflush(stdout);
 }
 
@@ -220,8 +223,11 @@ void run(int seconds_long) {
              server.resident_kib() / 1024);
   measure_idle(server);
   measure_dripping(server);
-  fmt::print("| {:12} | {:>5} | {:>7} | {:>7} | {:>7} | {:>7} | {:>6} | {:>6} | {:>7} | {:>7} | {:>7} | {:>4} | {:>6} |\n", "query",
-             "conn.", "req/s", "p50 ms", "p99 ms", "max ms", "503", "failed", "least/s", "CPU ms", "health", "thr.", "MiB");
+  fmt::print(
+      "| {:12} | {:>5} | {:>7} | {:>7} | {:>7} | {:>7} | {:>6} | {:>6} | {:>7} | {:>7} | {:>7} | {:>4} | "
+      "{:>6} |\n",
+      "query", "conn.", "req/s", "p50 ms", "p99 ms", "max ms", "503", "failed", "least/s", "CPU ms", "health",
+      "thr.", "MiB");
   for (const Question& question : kQuestions) {
     for (const size_t connections : {1, 64, 1000}) measure(server, question, connections, seconds_long);
   }

@@ -144,7 +144,8 @@ LoadResult HttpLoad::run(const NextTarget& next, std::chrono::milliseconds lengt
   result.seconds = std::chrono::duration<double>(length).count();
   result.failed += waiting;
   result.fewest = UINT64_MAX;
-  for (const Connection& connection : connections_) result.fewest = std::min(result.fewest, connection.answers);
+  for (const Connection& connection : connections_)
+    result.fewest = std::min(result.fewest, connection.answers);
   std::sort(result.answer_ms.begin(), result.answer_ms.end());
   return result;
 }

@@ -19,7 +19,7 @@ struct LoadResult {
   double seconds = 0;
   uint64_t body_bytes = 0;
   double slowest_refusal_ms = 0;
-  uint64_t fewest = 0;                // answers of 200 that one connection got
+  uint64_t fewest = 0;                 // answers of 200 that one connection got
   std::vector<double> answer_ms = {};  // of those with 200, sorted
 
   double percentile(double part) const;

@@ -425,7 +425,9 @@ EngineStatus EngineImpl::status() const {
     status.tombstones += table->tombstone_count();
     if (const uint64_t reads = table->read_damage()->count(); reads != 0) {
       status.damaged_reads += reads;
-      status.damage = table->read_damage()->last();
+      if (std::string said = table->read_damage()->last(table->segments()); !said.empty()) {
+        status.damage = std::move(said);
+      }
     }
     note_limits(*table, status);
     for (const auto& segment : table->segments()) {

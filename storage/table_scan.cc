@@ -66,13 +66,9 @@ class TableScan : public Scan {
 
   std::span<const std::optional<FieldType>> field_types() const override { return snapshot_->field_types; }
 
-  Result<bool> next(ScanBlock& block) override { return snapshot_->state->damage->watch(next_block(block)); }
-  Result<const ColumnVector*> column(size_t field) override {
-    return snapshot_->state->damage->watch(read_column(field));
-  }
-  Result<void> load_rows(ScanBlock& block) override {
-    return snapshot_->state->damage->watch(read_rows(block));
-  }
+  Result<bool> next(ScanBlock& block) override { return watched(next_block(block)); }
+  Result<const ColumnVector*> column(size_t field) override { return watched(read_column(field)); }
+  Result<void> load_rows(ScanBlock& block) override { return watched(read_rows(block)); }
 
   void skip_series() override {
     if (!request_.newest_first) merging_ = false;
@@ -137,6 +133,11 @@ class TableScan : public Scan {
   }
 
  private:
+  template <class T>
+  Result<T> watched(Result<T> read) const {
+    return snapshot_->state->damage->watch(std::move(read), snapshot_->state->version.segments);
+  }
+
   Result<bool> next_block(ScanBlock& block) {
     if (!begun_) VARVE_TRY(begin());
     block = {};

@@ -3,6 +3,7 @@
 // store is closed and the status is 0; a second one ends the program at once, which loses nothing acknowledged.
 // SIGHUP: reload.h.
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -47,6 +48,15 @@ void end_at_second_signal(const Signals& signals, const std::stop_token& stopped
   }
 }
 
+// A core file would hold what clients have shown and the configuration names: tokens, passwords, the key of TLS. Who
+// hunts a crash may allow it again: prlimit --pid PID --core=unlimited.
+void leave_no_core_file() {
+  rlimit core{};
+  if (::getrlimit(RLIMIT_CORE, &core) != 0) return;
+  core.rlim_cur = 0;
+  (void)::setrlimit(RLIMIT_CORE, &core);
+}
+
 void drain(Node& node, int64_t limit_ns) {
   node.begin_drain();
   const int64_t end = real_clock().monotonic_ns() + limit_ns;
@@ -78,6 +88,7 @@ int run_serve(const ServeArguments& arguments) {
     print_error("varve does not serve as root; run it as a user of its own, or say --allow-root");
     return kExitFailed;
   }
+  leave_no_core_file();
   const auto node = Node::start(*config);
   if (!node) {
     print_error(node.error().message);

@@ -15,6 +15,7 @@ enum class Access {
   kOpen,        // for everyone: liveness, the page's files
   kProbe,       // for everyone its status, for readers what it says
   kRead,        // read; the route keeps to the caller's tables
+  kAsk,         // read; write, too, for statements that make a database, which the route sees to
   kReadAll,     // read, of all tables: what it tells is not of one table
   kWrite,       // write; the route keeps to the caller's tables
   kAdmin,

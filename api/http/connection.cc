@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "api/http/client_network.h"
+
 namespace varve {
 namespace {
 
@@ -43,6 +45,7 @@ HttpConnection::HttpConnection(int socket, std::unique_ptr<TlsSession> tls)
   sockaddr_storage from{};
   socklen_t size = sizeof from;
   if (::getpeername(socket_, reinterpret_cast<sockaddr*>(&from), &size) == 0) name_of(from, address_, port_);
+  network_ = client_network(address_);
 }
 
 HttpConnection::~HttpConnection() {

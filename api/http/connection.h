@@ -28,6 +28,7 @@ class HttpConnection {
 
   int socket() const { return socket_; }
   const std::string& address() const { return address_; }
+  const std::string& network() const { return network_; }  // client_network.h
   int port() const { return port_; }
   bool encrypted() const { return tls_ != nullptr; }
 
@@ -52,6 +53,7 @@ class HttpConnection {
   const int socket_;
   const std::unique_ptr<TlsSession> tls_;
   std::string address_;
+  std::string network_;
   int port_ = 0;
   std::string input_;
   size_t taken_ = 0;  // of input_

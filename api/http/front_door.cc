@@ -215,12 +215,12 @@ std::shared_ptr<HttpConnection> FrontDoor::admit(int socket, int& refused_with) 
     return nullptr;
   }
   const auto forget = [this](HttpConnection* connection) {
-    const std::string address = connection->address();
+    const std::string network = connection->network();
     delete connection;
     const std::lock_guard lock(count_mutex_);
     open_.set(static_cast<double>(--connections_));
-    const auto found = by_address_.find(address);
-    if (--found->second == 0) by_address_.erase(found);
+    const auto found = by_network_.find(network);
+    if (--found->second == 0) by_network_.erase(found);
   };
   std::unique_ptr<HttpConnection> made = std::make_unique<HttpConnection>(socket, std::move(session));
   bool full = false;
@@ -228,7 +228,7 @@ std::shared_ptr<HttpConnection> FrontDoor::admit(int socket, int& refused_with) 
     const std::lock_guard lock(count_mutex_);
     full = ++connections_ > limits_.connections_max;
     open_.set(static_cast<double>(connections_));
-    if (++by_address_[made->address()] > limits_.connections_per_address) refused_with = 429;
+    if (++by_network_[made->network()] > limits_.connections_per_address) refused_with = 429;
   }
   std::shared_ptr<HttpConnection> connection(made.release(), forget);
   if (full && refused_with == 0 && !drop_longest_idle()) refused_with = 503;
@@ -378,21 +378,22 @@ void FrontDoor::dispatch(Waiting& waiting) {
 void FrontDoor::serve(Waiting& waiting, Kind kind) {
   const auto connection = waiting.connection;
   Workers& workers = kind == Kind::kHealth ? health_workers_ : workers_;
-  if (workers.enqueue([this, connection, kind] { work(connection, kind); })) return drop(connection->socket());
+  if (workers.enqueue([this, connection, kind] { work(connection, kind); }))
+    return drop(connection->socket());
   if (kind == Kind::kAsks) (void)turns_.end();  // the watcher looks at the line anyhow
   refuse(waiting, 503);
 }
 
 void FrontDoor::stand_in_line(Waiting& waiting) {
-  waiting.place = turns_.join(waiting.connection->address(), waiting.connection->socket());
+  waiting.place = turns_.join(waiting.connection->network(), waiting.connection->socket());
   waiting.state = State::kLine;
-  waiting.deadline_ns = now_ns() + kLineNs;
+  waiting.deadline_ns = now_ns() + limits_.line_ns;
   set_events(waiting.connection->socket(), EPOLLRDHUP);  // what else it sends can wait
 }
 
 void FrontDoor::leave_line(Waiting& waiting) {
   if (waiting.state != State::kLine) return;
-  turns_.leave(waiting.connection->address(), waiting.place);
+  turns_.leave(waiting.connection->network(), waiting.place);
   waiting.state = State::kHead;
   waiting.wants = Io::kWantRead;
   set_events(waiting.connection->socket(), EPOLLIN);
@@ -452,7 +453,8 @@ void FrontDoor::end_turn() {
 // Whether the whole head of another request has come meanwhile, or comes in a moment.
 bool FrontDoor::next_at_once(HttpConnection& connection) const {
   if (connection.pending().find(kHeadEnd) != std::string_view::npos) return true;
-  if (serving_ > kStayServingMax || turns_.in_line() > 0 || connection.pending().size() >= kHeadBytesMax) return false;
+  if (serving_ > kStayServingMax || turns_.in_line() > 0 || connection.pending().size() >= kHeadBytesMax)
+    return false;
   pollfd ready{connection.socket(), POLLIN, 0};
   if (::poll(&ready, 1, kStayMs) != 1) return false;
   std::array<char, kReadBytes> piece;

@@ -3,7 +3,7 @@
 // head is complete. Heads of the health routes go to workers of their own; requests that ask take turns (turns.h).
 //   accept -> handshake -> head -> (line) -> worker: serve() -> head of the next request ... -> goodbye
 // What it answers by itself, and then closes: 408 over kHeadNs, 431 or 414 over kHeadBytesMax, 429 over
-// connections_per_address, 503 over connections_max, over kLineNs in line, or when no worker is free.
+// connections_per_address, 503 over connections_max, over line_ns in line, or when no worker is free.
 // Threads: take() from the acceptor, stop() from one thread, serve() is called by workers.
 #pragma once
 
@@ -35,8 +35,6 @@ class FrontDoor {
   static constexpr int64_t kIdleNs = 60 * kNsPerSecond;  // between requests
   static constexpr int64_t kFirstByteNs = 20 * kNsPerSecond;
   static constexpr int64_t kGoodbyeNs = 1 * kNsPerSecond;  // for the peer to read what it was told
-  // As long as a query waits for its place (guessed): who has waited longer would rather be told.
-  static constexpr int64_t kLineNs = 5 * kNsPerSecond;
   // What is being sent when the server stops may go on for this long, to readers that read.
   static constexpr int64_t kLastWordsNs = kNsPerSecond / 2;
   static constexpr size_t kHeadBytesMax = 64 << 10;
@@ -109,8 +107,8 @@ class FrontDoor {
   std::unordered_set<std::shared_ptr<HttpConnection>> served_;  // by workers
   bool stopping_ = false;
 
-  std::mutex count_mutex_;  // guards what follows; taken last
-  std::map<std::string, size_t, std::less<>> by_address_;
+  std::mutex count_mutex_;                                 // guards what follows; taken last
+  std::map<std::string, size_t, std::less<>> by_network_;  // of clients (client_network.h)
   size_t connections_ = 0;
 
   Turns turns_;

@@ -62,10 +62,10 @@ HttpResponse in_words_of(std::string_view path, const HttpError& error) {
   return response;
 }
 
-std::string shown_token(const httplib::Request& request) {
+std::string shown_token(const httplib::Request& request, std::string_view path) {
   if (request.get_header_value_count("Authorization") > 1) return {};
   std::string token = token_of_header(request.get_header_value("Authorization"));
-  if (token.empty() && is_influx(request.path)) token = request.get_param_value("p");
+  if (token.empty() && is_influx(path)) token = request.get_param_value("p");
   return token;
 }
 
@@ -79,6 +79,8 @@ bool role_suffices(Access access, const Caller& caller) {
       return caller.role == Role::kRead && !caller.tables;
     case Access::kRead:
       return caller.role == Role::kRead;
+    case Access::kAsk:
+      return caller.role == Role::kRead || caller.role == Role::kWrite;
     case Access::kWrite:
       return caller.role == Role::kWrite;
     case Access::kAdmin:
@@ -91,6 +93,7 @@ bool role_suffices(Access access, const Caller& caller) {
 std::string_view role_needed(Access access) {
   switch (access) {
     case Access::kRead:
+    case Access::kAsk:
       return "the role read";
     case Access::kReadAll:
     case Access::kProbe:
@@ -136,11 +139,11 @@ std::optional<HttpResponse> refuse_caller(TokenGuard& guard, const Route* route,
   const Access access = route == nullptr ? Access::kUndeclared : route->access;
   // What a route takes is no secret, and a browser's preflight shows no token.
   if (access == Access::kOpen || request.method == "OPTIONS") return std::nullopt;
-  const std::string token = shown_token(request);
+  const std::string token = shown_token(request, ours.path);
   const auto caller = guard.caller(token);
   if (!caller) {
     if (access == Access::kProbe) return std::nullopt;
-    return unauthorized(guard, request.path, !token.empty(), ours.client);
+    return unauthorized(guard, ours.path, !token.empty(), ours.client);
   }
   ours.caller = *caller;
   if (route == nullptr || access == Access::kProbe || role_suffices(access, *caller)) return std::nullopt;
@@ -149,7 +152,7 @@ std::optional<HttpResponse> refuse_caller(TokenGuard& guard, const Route* route,
               fmt::format("refused: {} {} needs the role admin", ours.method, ours.path));
   }
   return in_words_of(
-      request.path,
+      ours.path,
       {403, "forbidden", fmt::format("this needs a token with {}", role_needed(access)), std::nullopt, {}});
 }
 

@@ -6,6 +6,7 @@
 //   200  whatever the statements came to: their errors are in their results
 //   503  with Retry-After: no place became free
 // GET only reads: statements that delete need POST.
+// A write token may CREATE DATABASE, as Telegraf and the client libraries do when they start, and nothing else.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -262,6 +263,7 @@ HttpResponse InfluxqlRoute::answer(const HttpRequest& request) const {
   wanted.epoch_ns = epoch_ns(form["epoch"]);
   wanted.answer.chunk_rows = chunk_rows(form);
   wanted.answer.format = format;
+  wanted.is_writer = request.caller.role == Role::kWrite;
   QueryRequest query;
   query.sql = text;
   set_caller(query, request);
@@ -325,8 +327,8 @@ std::pair<std::string, std::string> influx_error_header(std::string_view message
 
 void add_influx_routes(Router& router, const HttpServices& services, Workers& query_threads) {
   const InfluxqlRoute query(services, query_threads);
-  router.add({"GET", "/query", "query", query, Access::kRead});
-  router.add({"POST", "/query", "query", query, Access::kRead});
+  router.add({"GET", "/query", "query", query, Access::kAsk});
+  router.add({"POST", "/query", "query", query, Access::kAsk});
   router.add({"GET", "/ping", "health", ping, Access::kOpen});
   router.add({"GET", "/health", "health", [](const HttpRequest&) { return health(); }, Access::kOpen});
 }

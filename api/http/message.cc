@@ -2,12 +2,33 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace varve {
+
+namespace {
+
+constexpr std::string_view kGrafana = "/grafana/";
+
+// Clients put a path of theirs behind the address they were given, whether or not that ends with a slash: //query,
+// /grafana//search, /grafana/. Only there: behind /api/v1/tables/ is a name, which may have slashes.
+std::string without_doubled_slashes(std::string_view path) {
+  const size_t begin = path.find_first_not_of('/');
+  if (begin == std::string_view::npos) return "/";
+  std::string result(path.substr(begin - 1));
+  if (!result.starts_with(kGrafana)) return result;
+  result.erase(std::unique(result.begin(), result.end(), [](char a, char b) { return a == '/' && b == '/'; }),
+               result.end());
+  if (result.ends_with('/')) result.pop_back();
+  return result;
+}
+
+}  // namespace
 
 HttpRequest to_request(const httplib::Request& request) {
   HttpRequest result;
   result.method = request.method == "HEAD" ? "GET" : request.method;
-  result.path = request.path;
+  result.path = without_doubled_slashes(request.path);
   result.client = request.remote_addr;
   for (const auto& [name, value] : request.params) result.parameters.emplace(name, value);
   result.content_type = request.get_header_value("Content-Type");

@@ -28,7 +28,7 @@ void find_in_store(const EngineStatus& store, Problems& out) {
                    "free space on that disk, or shorten storage.retention; writes go on by themselves"});
   }
   const CompactionStatus& compaction = store.compaction;
-  if (compaction.damaged_segments != 0 || store.damaged_reads != 0) {
+  if (compaction.damaged_segments != 0 || !store.damage.empty()) {
     const std::string& said = store.damage.empty() ? compaction.problem : store.damage;
     out.push_back(
         {"damaged_segment",

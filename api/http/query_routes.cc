@@ -1,8 +1,7 @@
 // GET/POST /api/v1/query, GET /api/v1/queries, DELETE /api/v1/queries/ID.
-//   GET:  q, format, time_format, and $name parameters: a number or true/false as such, else (or in quotes) a
-//   string POST: application/json {"sql","params","format","time_format"}; any other type: the bare SQL, with
-//   the other
-//         parameters in the URL
+//   GET:  q, format, time_format, and $name parameters: a number or true/false as such, else (or in quotes) a string
+//   POST: {"sql","params","format","time_format"} as application/json or beginning with "{"; else the bare SQL, with the
+//         other parameters in the URL
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -163,7 +162,8 @@ Parsed<QueryCall> read_call(const HttpRequest& request) {
   if (const BodyRead read = request.read_body(body); read != BodyRead::kOk) {
     return tl::make_unexpected(http_error(read));
   }
-  if (request.content_type.starts_with("application/json")) return from_json(body);
+  // No statement begins with a brace; curl -d '{"sql":...}' says that it is a form.
+  if (request.content_type.starts_with("application/json") || body.starts_with('{')) return from_json(body);
   auto call = from_url(request);
   if (call && !body.empty()) call->request.sql = std::move(body);
   return call;

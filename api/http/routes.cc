@@ -44,7 +44,7 @@ const Route* Router::find(const HttpRequest& request, HttpResponse& refusal) con
   const std::string nearest = nearest_name(request.path, paths);
   refusal = error_response(
       {404, "no_such_route", "no such route", std::nullopt,
-       nearest.empty() ? "the routes are listed in the README" : "did you mean " + nearest + "?"});
+       nearest.empty() ? "GET /api/v1/openapi.json lists them" : "did you mean " + nearest + "?"});
   return nullptr;
 }
 

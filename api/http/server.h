@@ -32,6 +32,8 @@ struct DoorLimits {
   size_t connections_max = 4096;          // guessed: some KB each; an idle one makes room for a new one
   size_t connections_per_address = 1024;  // guessed: a proxy has one address for all its clients
   size_t turns = 32;                      // requests that ask, served at once (turns.h)
+  // In line for a turn; as long as a query waits for its place (guessed: who has waited longer would rather be told).
+  int64_t line_ns = 5 * kNsPerSecond;
 };
 
 struct HttpOptions {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "api/http/client_network.h"
 #include "api/query/audit.h"
 #include "storage/base/check.h"
 #include "storage/base/log.h"
@@ -205,7 +206,8 @@ std::optional<Caller> TokenGuard::caller(std::string_view token) {
   return found->caller;
 }
 
-int64_t TokenGuard::count_failure(const std::string& address) {
+int64_t TokenGuard::count_failure(const std::string& from) {
+  const std::string address = client_network(from);
   failures_total_.add();
   const int64_t now = clock_.monotonic_ns();
   bool over_now = false;

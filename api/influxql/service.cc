@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "api/influxql/changes.h"
 #include "api/influxql/explain.h"
 #include "api/influxql/select.h"
@@ -89,6 +91,7 @@ class Permission {
   explicit Permission(const Request& request) : request_(request) {}
 
   QueryResult<void> check(const Statement& statement) const {
+    if (request_.is_writer) return check_writer(statement);
     if (const auto* select = std::get_if<SelectStatement>(&statement)) return check(*select);
     if (const auto* explain = std::get_if<ExplainStatement>(&statement)) return check(*explain->select);
     if (const auto* show = std::get_if<ShowStatement>(&statement)) {
@@ -103,6 +106,23 @@ class Permission {
   }
 
  private:
+  // A database is a name space that a write makes by itself: whoever may write into it may name it before.
+  QueryResult<void> check_writer(const Statement& statement) const {
+    const auto* create = std::get_if<CreateDatabaseStatement>(&statement);
+    if (create == nullptr) {
+      return tl::make_unexpected(forbidden_query(
+          "error authorizing query: the token's role is write, which may CREATE DATABASE but reads nothing"));
+    }
+    const auto& tables = request_.query.tables;
+    const bool writes_there =
+        !tables || std::any_of(tables->names().begin(), tables->names().end(), [&](std::string_view table) {
+          return table.substr(0, table.find('.')) == create->name;
+        });
+    if (writes_there) return {};
+    return tl::make_unexpected(
+        forbidden_query(fmt::format("error authorizing query: the token is for {} only", tables->text())));
+  }
+
   QueryResult<void> check(const SelectStatement& select) const { return check(select.sources, {}); }
 
   QueryResult<void> check(const std::vector<Source>& sources, const std::string& on) const {
@@ -226,7 +246,9 @@ QueryResult<bool> Service::run(const Request& request, std::vector<Statement> st
   for (const Statement& statement : statements) VARVE_QUERY_TRY(Permission(request).check(statement));
   std::optional<ScopedEngine> visible;
   std::optional<Databases> of_visible;
-  if (request.query.tables) of_visible.emplace(visible.emplace(engine_, request.query.tables));
+  // What a writer may name was checked; a scope as a reader has it would refuse a part of a database.
+  if (request.query.tables && !request.is_writer)
+    of_visible.emplace(visible.emplace(engine_, request.query.tables));
   Engine& engine = visible ? static_cast<Engine&>(*visible) : engine_;
   Databases& databases = of_visible ? *of_visible : databases_;
   const auto writer = AnswerWriter::make(request.answer, std::move(put));

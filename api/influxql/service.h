@@ -22,6 +22,7 @@ struct Request {
   std::string database;
   int64_t epoch_ns = 0;  // unit of times; 0 = RFC 3339
   AnswerOptions answer;
+  bool is_writer = false;  // may make databases it may write to, and nothing else
 };
 
 class Service {

@@ -53,6 +53,9 @@ std::vector<CompactionSegment> CompactionJournal::describe(
     one.age_ns = now_monotonic_ns - since;
     described.push_back(one);
   }
+  for (const auto& [id, since] : before) {
+    if (!now.contains(id)) forget_excluded(id);
+  }
   before = std::move(now);
   return described;
 }
@@ -61,6 +64,15 @@ void CompactionJournal::exclude(uint64_t segment_id) {
   const std::lock_guard lock(mutex_);
   excluded_.insert(segment_id);
   status_.damaged_segments = excluded_.size();
+  problem_is_damage_ = true;
+}
+
+void CompactionJournal::forget_excluded(uint64_t segment) {
+  if (excluded_.erase(segment) == 0) return;
+  status_.damaged_segments = excluded_.size();
+  if (!excluded_.empty() || !problem_is_damage_) return;
+  status_.problem.clear();
+  problem_is_damage_ = false;
 }
 
 void CompactionJournal::flushed(const std::vector<CatalogSegment>& written) {
@@ -82,6 +94,7 @@ void CompactionJournal::finish(const std::vector<CatalogSegment>& written) {
   read_rows_.add(running_->rows_read);
   written_bytes_.add(bytes_of(written));
   status_.problem.clear();
+  problem_is_damage_ = false;
   clear_running();
 }
 
@@ -89,6 +102,7 @@ void CompactionJournal::fail(const std::string& problem) {
   const std::lock_guard lock(mutex_);
   failures_.add();
   status_.problem = problem;
+  problem_is_damage_ = false;
   clear_running();
 }
 
@@ -100,6 +114,7 @@ void CompactionJournal::abandon() {
 void CompactionJournal::wait(const std::string& problem) {
   const std::lock_guard lock(mutex_);
   status_.problem = problem;
+  problem_is_damage_ = false;
 }
 
 void CompactionJournal::clear_running() {

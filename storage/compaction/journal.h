@@ -27,7 +27,7 @@ class CompactionJournal {
   std::vector<CompactionSegment> describe(uint32_t table_id,
                                           const std::vector<std::shared_ptr<const StoredSegment>>& segments,
                                           const TombstoneList& tombstones, int64_t now_monotonic_ns);
-  // Until restart no merge takes this segment.
+  // Until restart no merge takes this segment. It counts as damaged until describe() finds it gone.
   void exclude(uint64_t segment_id);
 
   void flushed(const std::vector<CatalogSegment>& written);
@@ -48,11 +48,13 @@ class CompactionJournal {
   Counter& written_bytes_;
   Counter& flushed_bytes_;
 
-  void clear_running();  // mutex_ held
+  void clear_running();                    // mutex_ held
+  void forget_excluded(uint64_t segment);  // mutex_ held
 
   mutable std::mutex mutex_;                                 // guards everything below
   std::map<uint32_t, std::map<uint64_t, int64_t>> seen_ns_;  // by table and segment: when it was first seen
   std::set<uint64_t> excluded_;
+  bool problem_is_damage_ = false;  // status_.problem tells of one of them
   std::shared_ptr<const MergeProgress> running_;
   CompactionStatus status_;
 };

@@ -26,5 +26,6 @@ void avro(const uint8_t* data,
 void connect(const uint8_t* data, size_t size);   // a line with the schema, then the payload
 void sql(const uint8_t* data, size_t size);       // a statement
 void influxql(const uint8_t* data, size_t size);  // the statements of a request
+void grafana(const uint8_t* data, size_t size);   // a byte that chooses the route, then the body
 
 }  // namespace varve::fuzz

@@ -192,6 +192,9 @@ TEST_F(Exposure, NoSecretIsWrittenAndNoFileIsForOthers) {
       0);
   EXPECT_EQ(http_get(url + "/api/v1/tables", {{"Authorization", "Bearer " + reader}}).status, 401);
 
+  EXPECT_THAT(text_of("/proc/" + std::to_string(server.pid()) + "/limits"),
+              ::testing::ContainsRegex("Max core file size +0 "));
+
   std::string said = http_get(url + "/metrics", as_admin).body +
                      http_get(url + "/api/v1/status", as_admin).body +
                      http_get(url + "/api/v1/tokens", as_admin).body;
@@ -216,6 +219,46 @@ TEST_F(Exposure, NoSecretIsWrittenAndNoFileIsForOthers) {
     }
     EXPECT_GT(files, 4u);
   }
+}
+
+// Whoever may write to the data folder, but not to what the server may, plants a link where a file of ours was.
+TEST_F(Exposure, LinksInTheDataFolderAreNotFollowed) {
+  const std::string admin = create_token("boss", "admin");
+  const std::string url = "http://127.0.0.1:" + std::to_string(port_);
+  const HttpHeaders as_admin = {{"Authorization", "Bearer " + admin}};
+  const auto serve = [&] {
+    auto server = std::make_unique<Process>(command(config("")));
+    EXPECT_TRUE(wait_until([&] { return http_get(url + "/readyz").status == 200; }, kPatience))
+        << server->log_tail();
+    return server;
+  };
+  {
+    const auto server = serve();
+    ASSERT_EQ(http_post(url + "/write", "m v=1 1\n", "text/plain", as_admin).status, 204);
+    EXPECT_EQ(server->stop(), 0);
+  }
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(data())) {
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  }
+  ASSERT_GE(files.size(), 4U);
+  const std::filesystem::path elsewhere = folder_ / "elsewhere";
+  for (const auto& file : files) {
+    std::filesystem::rename(file, elsewhere);
+    std::filesystem::create_symlink(elsewhere, file);
+    const std::string before = text_of(elsewhere);
+    const Finished refused = run(command(config("")), kPatience);
+    EXPECT_EQ(refused.exit_code, 1) << file;
+    EXPECT_THAT(refused.err, HasSubstr(file.filename().string()));
+    EXPECT_TRUE(std::filesystem::is_symlink(file)) << file;
+    EXPECT_EQ(text_of(elsewhere), before) << file;
+    std::filesystem::remove(file);
+    std::filesystem::rename(elsewhere, file);
+  }
+  const auto server = serve();
+  EXPECT_THAT(http_get(url + "/api/v1/query?format=csv&q=SELECT%20v%20FROM%20m", as_admin).body,
+              HasSubstr("v\n1"));
+  EXPECT_EQ(server->stop(), 0);
 }
 
 }  // namespace

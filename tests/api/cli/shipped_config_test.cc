@@ -68,6 +68,8 @@ TEST(ShippedConfig, ContainersSpeakToTheNamesTheComposeFileGives) {
   EXPECT_THAT(compose, HasSubstr("PLAINTEXT://" + kafka));
   EXPECT_EQ(config->mirrors.at(0).url, "http://influxdb:8086");
   EXPECT_THAT(compose, HasSubstr("\n  influxdb:\n"));
+  EXPECT_FALSE(config->server.insecure) << "the image is for every network";
+  EXPECT_THAT(compose, HasSubstr("\"--set\", \"server.insecure=true\""));
   EXPECT_EQ(config->server.port, 8484);
   EXPECT_THAT(read(kConfig / "docker/Dockerfile"), HasSubstr("EXPOSE 8484\n"));
   EXPECT_THAT(read(kConfig / "prometheus/prometheus.yml"), HasSubstr("\"varve:8484\""));

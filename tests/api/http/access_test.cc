@@ -106,6 +106,7 @@ TEST_F(AccessTest, EachRoleGetsItsRoutesAndNoOthers) {
       const bool known = who.read || who.write;
       const bool may = route.access == Access::kOpen || route.access == Access::kProbe ||
                        (route.access == Access::kRead && who.read) ||
+                       (route.access == Access::kAsk && known) ||
                        (route.access == Access::kReadAll && who.read_all) ||
                        (route.access == Access::kWrite && who.write) || who.admin;
       const std::string path =
@@ -203,6 +204,40 @@ TEST_F(AccessTest, AScopeHoldsOverHttp) {
   EXPECT_EQ(call("POST", "/write?db=varve", writer, "water ph=1 1\nsecret v=1 1\n").status, 403);
   EXPECT_EQ(call("POST", "/write?db=other", writer, "water ph=1 1\n").status, 403);
   EXPECT_EQ(call("POST", "/api/v3/write_lp?db=varve", writer, "secret v=1 1\n").status, 403);
+}
+
+TEST_F(AccessTest, WritersMakeDatabasesAsTelegrafDoesAndReadNothing) {
+  const std::string all = make("all", "write");
+  const std::string lake = make("lake", "write", {"lake.ice"});
+  const std::string reader = make("reader", "read");
+  const std::string admin = make("admin", "admin");
+  serve();
+  const auto ask = [&](const std::string& statement, const std::string& token) {
+    return call("POST", "/query?q=" + statement, token);
+  };
+  // Telegraf 1.x and client libraries, before their first write.
+  EXPECT_EQ(ask("CREATE+DATABASE+%22lake%22", all).status, 200);
+  EXPECT_EQ(ask("CREATE+DATABASE+telegraf+WITH+DURATION+1d", all).status, 200);
+  EXPECT_EQ(ask("CREATE+DATABASE+lake", lake).status, 200);
+  EXPECT_EQ(ask("CREATE+DATABASE+other", lake).status, 403);
+  EXPECT_EQ(ask("CREATE+DATABASE+other", reader).status, 403);
+  EXPECT_EQ(ask("CREATE+DATABASE+other", "").status, 401);
+  const std::string names = ask("SHOW+DATABASES", admin).body;
+  EXPECT_THAT(names, HasSubstr("lake"));
+  EXPECT_THAT(names, HasSubstr("telegraf"));
+  EXPECT_THAT(names, Not(HasSubstr("other")));
+  for (const char* statement :
+       {"SHOW+DATABASES", "SHOW+MEASUREMENTS+ON+varve", "SELECT+*+FROM+varve..water", "DROP+DATABASE+lake",
+        "KILL+QUERY+1", "CREATE+DATABASE+a;SELECT+*+FROM+varve..water",
+        "CREATE+RETENTION+POLICY+a+ON+lake+DURATION+1d+REPLICATION+1"}) {
+    for (const std::string& token : {all, lake}) {
+      const RawAnswer refused = ask(statement, token);
+      EXPECT_EQ(refused.status, 403) << statement;
+      EXPECT_TRUE(Json::parse(refused.body)["error"].is_string()) << statement;
+    }
+  }
+  EXPECT_EQ(call("GET", "/query?db=varve&q=SELECT+*+FROM+water", all).status, 403);
+  EXPECT_EQ(query("SELECT * FROM water", all), 403);
 }
 
 TEST_F(AccessTest, OnlyAdminsDeleteRows) {

@@ -195,6 +195,15 @@ TEST_F(Faults, ADamagedSegmentFoundByAQueryIsShown) {
   expect_shown("damaged_segment", "", file);
   EXPECT_GE(metrics().value("varve_damaged_reads_total"), 50);
   EXPECT_LE(count(log.take(), "a read found damage"), LogRepeats::kPerWindow + 1);
+  // Deleted rows take their file with them, and with it the problem.
+  const std::string all = "DELETE FROM water WHERE time < now()";
+  ASSERT_EQ(test::http_post(url("/api/v1/query"), all, "text/plain").status, 200);
+  EXPECT_TRUE(eventually([&] {
+    EXPECT_TRUE(engine_->flush());
+    return engine_->status().segments == 0;
+  }));
+  expect_over("damaged_segment");
+  EXPECT_GE(metrics().value("varve_damaged_reads_total"), 50);
 }
 
 TEST_F(Faults, AJumpOfTheClockIsShownAndEndsByItself) {

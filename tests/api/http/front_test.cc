@@ -28,6 +28,20 @@ TEST_F(Http, GivesEveryAnswerAnId) {
   }
 }
 
+TEST_F(Http, TakesDoubledSlashesWhereClientsMakeThem) {
+  for (const char* target : {"/grafana", "/grafana/", "/grafana//", "//grafana/", "//ping", "///healthz"}) {
+    EXPECT_THAT(get(port(), target).status, ::testing::AnyOf(200, 204)) << target;
+  }
+  for (const char* target :
+       {"/grafana//metrics", "/grafana///search", "//grafana//tag-keys", "/grafana/metrics/"}) {
+    EXPECT_EQ(post(port(), target, "{}", "Content-Type: application/json\r\n").status, 200) << target;
+  }
+  EXPECT_EQ(post(port(), "//write?db=d", "m v=1 1\n").status, 204);
+  for (const char* target : {"/api//v1/tables", "/api/v1/tables//x", "/healthz/", "/grafana//nowhere"}) {
+    EXPECT_EQ(get(port(), target).status, 404) << target;
+  }
+}
+
 TEST_F(Http, HandsTheIdToTheQuery) {
   std::string seen;
   test::query_script().run = [&](const QueryRequest& request, ResultSink& sink) -> QueryResult<QueryStats> {

@@ -57,6 +57,8 @@ TEST_F(Http, PassesStatementAndParametersOfEveryForm) {
   const std::string wide = "SELECT d --" + std::string(20'000, '-');
   EXPECT_EQ(post(port(), "/api/v1/query", wide, form).status, 200);
   EXPECT_EQ(seen.sql, wide);
+  EXPECT_EQ(post(port(), "/api/v1/query", R"({"sql":"SELECT e"})", form).status, 200);
+  EXPECT_EQ(seen.sql, "SELECT e");
 }
 
 TEST_F(Http, WritesEachFormatWithItsType) {

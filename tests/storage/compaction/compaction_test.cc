@@ -359,6 +359,13 @@ TEST_F(CompactionTest, ADamagedSegmentIsNamedLeftInPlaceAndNotTriedAgain) {
   const int reads = disk_.calls(FileCall::kRead);
   EXPECT_TRUE(engine->compact());
   EXPECT_EQ(disk_.calls(FileCall::kRead), reads);
+  // Once its rows are deleted the file goes, and the damage with it.
+  ASSERT_TRUE(engine->erase({"varve", "water", {INT64_MIN, kNsPerDay}, {}}));
+  while (engine->status().segments > 1) ASSERT_TRUE(engine->flush());
+  EXPECT_TRUE(engine->compact());  // it looks at the segments
+  EXPECT_EQ(engine->status().compaction.damaged_segments, 0U);
+  EXPECT_EQ(engine->status().compaction.problem, "");
+  EXPECT_EQ(engine->status().segments, 1U);
 }
 
 TEST_F(CompactionTest, WithoutRoomOnTheDiskNothingIsMergedAndTheReasonIsShown) {
