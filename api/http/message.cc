@@ -13,9 +13,8 @@ constexpr std::string_view kGrafana = "/grafana/";
 // Clients put a path of theirs behind the address they were given, whether or not that ends with a slash: //query,
 // /grafana//search, /grafana/. Only there: behind /api/v1/tables/ is a name, which may have slashes.
 std::string without_doubled_slashes(std::string_view path) {
-  const size_t begin = path.find_first_not_of('/');
-  if (begin == std::string_view::npos) return "/";
-  std::string result(path.substr(begin - 1));
+  while (path.starts_with("//")) path.remove_prefix(1);
+  std::string result(path);
   if (!result.starts_with(kGrafana)) return result;
   result.erase(std::unique(result.begin(), result.end(), [](char a, char b) { return a == '/' && b == '/'; }),
                result.end());
