@@ -24,9 +24,8 @@ class Turns {
   void set(size_t turns) { turns_ = turns; }
   bool begin();  // false: none is free, or others wait for it
   bool end();    // true: somebody waits for it, see next()
-  void take_back() {
-    ++taken_;
-  }  // after end(), when a lent turn is needed again; for a while there may be one too many
+  // After end(), when a lent turn is needed again: for a while there may be one too many.
+  void take_back() { ++taken_; }
 
   Place join(const std::string& client, int socket);
   void leave(const std::string& client, Place place);
