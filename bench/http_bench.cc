@@ -3,10 +3,8 @@
 // clients that drip; the memory of a connection that waits. One thread makes the load, so the numbers are of a server
 // that has one of two cores.
 // Usage: bench_http [SECONDS=5]
-#include <arpa/inet.h>
 #include <fmt/core.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +17,7 @@
 #include <vector>
 
 #include "bench/http_load.h"
+#include "tests/api/http/raw_client.h"
 #include "tests/support/http_client.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
@@ -125,33 +124,15 @@ std::string panel(uint64_t turn) {
 
 constexpr Question kQuestions[] = {{"last point", last_point}, {"panel of 1 h", panel}};
 
-int connect_to(uint16_t port) {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    throw std::runtime_error("cannot connect");
-  }
-  return socket;
-}
-
 // The 99th percentile of checks on fresh connections, ms.
 double health_p99(uint16_t port) {
-  constexpr std::string_view kRequest = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n";
   std::vector<double> times;
   for (int i = 0; i < kHealthChecks; ++i) {
     const auto begin = std::chrono::steady_clock::now();
-    const int socket = connect_to(port);
-    char answer[512];
-    const bool asked = ::send(socket, kRequest.data(), kRequest.size(), MSG_NOSIGNAL) > 0;
-    if (!asked || ::recv(socket, answer, sizeof answer, 0) <= 0 || std::string_view(answer + 9, 3) != "200") {
+    if (test::get(port, "/healthz").status != 200)
       throw std::runtime_error("a health check was not answered");
-    }
     times.push_back(
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count());
-    ::close(socket);
   }
   std::sort(times.begin(), times.end());
   return times[times.size() * 99 / 100];
@@ -193,16 +174,16 @@ void measure_idle(Server& server) {
 
 void measure_dripping(Server& server) {
   const double before = server.resident_kib();
-  std::vector<int> sockets;
+  std::vector<std::unique_ptr<test::RawClient>> clients;
   for (size_t i = 0; i < kDripping; ++i) {
-    sockets.push_back(connect_to(server.port()));
-    (void)::send(sockets.back(), "GET /api/v1/query?q=", 20, MSG_NOSIGNAL);
+    clients.push_back(std::make_unique<test::RawClient>(server.port()));
+    clients.back()->send("GET /api/v1/query?q=");
   }
   double health = 0;
   {
     const std::jthread drip([&](const std::stop_token& stop) {
       while (!stop.stop_requested()) {
-        for (const int socket : sockets) (void)::send(socket, "a", 1, MSG_NOSIGNAL);
+        for (const auto& client : clients) client->send("a");
         std::this_thread::sleep_for(milliseconds(50));
       }
     });
@@ -210,7 +191,6 @@ void measure_dripping(Server& server) {
   }
   fmt::print("{} heads that drip 20 bytes/s: health p99 {:.2f} ms, resident +{:.1f} MiB\n", kDripping, health,
              (server.resident_kib() - before) / 1024);
-  for (const int socket : sockets) ::close(socket);
 }
 
 void run(int seconds_long) {
