@@ -165,7 +165,7 @@ struct EngineStatus {
   WalSync wal_sync = WalSync::kGroup;
   CompactionStatus compaction;
   uint64_t damaged_reads = 0;  // scans that found damage, since start
-  std::string damage;          // what the last of them said
+  std::string damage;          // the last of a segment that still is there; empty = none is
   static constexpr size_t kLimitsListedMax = 8;
   std::vector<LimitReached> limits;  // the first few
 };

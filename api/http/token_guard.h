@@ -57,7 +57,8 @@ class TokenGuard {
   bool open();    // no token is needed
   void reload();  // our own changes do not change the file's version
 
-  // One failed login more; how many seconds further ones of this address get 429, 0 = they do not.
+  // One failed login more; how many seconds further ones of this address's network (client_network.h) get 429, 0 = they
+  // do not.
   int64_t count_failure(const std::string& address);
 
  private:
