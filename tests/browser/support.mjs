@@ -98,6 +98,7 @@ export function paintedPixels(page, index = 1, from = 0, to = 1) {
 // `world` is what the server knows; tests change it while the page looks:
 //   status: object · tables: [TableInfo] · columns: {table: [Column]} · query: (sql, params) => answer | {status, error}
 //   influx: (q) => answer | {status, error: text} · retry: (body) => answer · token: asked of every call, if any
+//   refused: paths (a regex) this token may not ask for
 //   live: (parameters) => undefined to follow | {status, error}; `send` reaches all who follow
 export class FakeVarve {
   constructor(world, base = '/') {
@@ -142,9 +143,11 @@ export class FakeVarve {
     if (!pathname.startsWith(this.base))
       return send(response, 404, { error: { code: 'not_found', message: pathname } });
     const path = pathname.slice(this.base.length);
-    const { status, tables, columns, token } = this.world;
+    const { status, tables, columns, token, refused } = this.world;
     if (/^(api\/|query$)/.test(path) && token !== undefined && request.headers.authorization !== `Bearer ${token}`)
       return send(response, 401, { error: { code: 'unauthorized', message: 'a token is needed' } });
+    if (refused?.test(path))
+      return send(response, 403, { error: { code: 'forbidden', message: 'this needs a token with the role read' } });
     if (path === 'api/v1/status') return send(response, 200, status);
     if (path === 'api/v1/tables') return send(response, 200, { tables });
     if (path.startsWith('api/v1/tables/')) {
