@@ -95,7 +95,10 @@ TEST(QueryService, GivesNoMoreRowsThanTheRequestWants) {
   QueryService service(engine, {}, metrics);
   const auto rows = [&](const std::string& sql) {
     CollectedResult result;
-    const auto stats = service.run({.sql = sql, .limit = 3}, result);
+    QueryRequest request;
+    request.sql = sql;
+    request.limit = 3;
+    const auto stats = service.run(request, result);
     EXPECT_TRUE(stats) << sql;
     EXPECT_EQ(stats->row_count, result.values.size()) << sql;
     return result.values.size();
