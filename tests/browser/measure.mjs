@@ -5,10 +5,14 @@
 //   latency  from a click to the drawn answer, a million readings or more in view (half of them after zooming in)
 //   memory   heap and resident memory of a tab that refreshes by itself for N minutes (3), each minute, of three
 //            views at once: 1,000 lines every 2 s, the live tail, the pipeline
-import { readFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { chromium } from 'playwright-core';
 import { startDemo } from './demo.mjs';
-import { editorOf, launchBrowser, openPage, until } from './support.mjs';
+import { CHROMIUM_ARGUMENTS, chromiumPath, editorOf, launchBrowser, openPage, until } from './support.mjs';
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '3' }, url: { type: 'string' } } });
 const minutes = Number(values.minutes);
@@ -116,25 +120,36 @@ async function resident(browserCdp) {
   return Math.max(...(await Promise.all(sizes)));
 }
 
-// A browser of its own, so that its memory is the tab's.
+// A browser of its own, so that its memory is the tab's. It is connected to for a sample only: a connection that stays
+// makes the tab keep every answer for the one who debugs it.
 async function tabOf(name, address) {
-  const browser = await launchBrowser();
-  const browserCdp = await browser.newBrowserCDPSession();
-  const { page } = await openPage(browser, address);
-  const cdp = await page.context().newCDPSession(page);
-  await cdp.send('Performance.enable');
-  let answers = 0;
-  page.on('requestfinished', (request) => {
-    if (request.url().includes('/api/')) answers++;
-  });
+  const profile = await mkdtemp(join(tmpdir(), 'varve-tab-'));
+  const child = spawn(
+    chromiumPath(),
+    [...CHROMIUM_ARGUMENTS, '--remote-debugging-port=0', `--user-data-dir=${profile}`, '--window-size=1280,900', address],
+    { stdio: 'ignore' },
+  );
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  const said = join(profile, 'DevToolsActivePort'); // its first line, once the browser listens
+  const port = await until(`the browser of ${name}`, async () => (await readFile(said, 'utf8').catch(() => '')).split('\n')[0]);
   const sample = async () => {
+    const browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`);
+    const cdp = await browser.contexts()[0].newCDPSession(browser.contexts()[0].pages()[0]);
+    await cdp.send('Performance.enable');
     await cdp.send('HeapProfiler.collectGarbage');
     const { metrics } = await cdp.send('Performance.getMetrics');
     const value = (metric) => metrics.find((one) => one.name === metric).value;
-    const counts = `${value('Nodes')} nodes, ${value('JSEventListeners')} listeners, ${answers} answers`;
-    return `heap ${mib(value('JSHeapUsedSize'))}, resident ${mib(await resident(browserCdp))}, ${counts}`;
+    const bytes = await resident(await browser.newBrowserCDPSession());
+    await browser.close(); // the connection
+    const counts = `${value('Nodes')} nodes, ${value('JSEventListeners')} listeners`;
+    return `heap ${mib(value('JSHeapUsedSize'))}, resident ${mib(bytes)}, ${counts}`;
   };
-  return { name, sample, close: () => browser.close() };
+  const close = async () => {
+    child.kill();
+    await exited;
+    await rm(profile, { recursive: true, force: true });
+  };
+  return { name, sample, close };
 }
 
 async function memory(url) {
@@ -144,11 +159,14 @@ async function memory(url) {
     tabOf('pipeline', `${url}#/pipeline`),
   ]);
   const started = Date.now();
-  for (let minute = 1; minute <= minutes; minute++) {
-    await new Promise((resolve) => setTimeout(resolve, started + minute * 60_000 - Date.now()));
-    for (const tab of tabs) say(`memory after ${minute} min, ${tab.name}`, await tab.sample());
+  try {
+    for (let minute = 1; minute <= minutes; minute++) {
+      await new Promise((resolve) => setTimeout(resolve, started + minute * 60_000 - Date.now()));
+      for (const tab of tabs) say(`memory after ${minute} min, ${tab.name}`, await tab.sample());
+    }
+  } finally {
+    for (const tab of tabs) await tab.close();
   }
-  for (const tab of tabs) await tab.close();
 }
 
 const demo = values.url === undefined ? await startDemo(['--sensors', '1000']) : undefined;

@@ -12,7 +12,7 @@ const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/cs
 // Every wait of these tests ends after this long, with what was waited for.
 export const WAIT_MS = 20_000;
 
-function chromiumPath() {
+export function chromiumPath() {
   const places = ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)];
   const found = places
     .flatMap((folder) => ['chromium', 'chromium-browser', 'google-chrome'].map((name) => join(folder, name)))
@@ -22,21 +22,21 @@ function chromiumPath() {
   return found;
 }
 
-// A browser with a new empty profile that talks to nobody but the page's server.
+// Talks to nobody but the page's server.
+export const CHROMIUM_ARGUMENTS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+// A browser with a new empty profile.
 export function launchBrowser() {
-  return chromium.launch({
-    executablePath: chromiumPath(),
-    args: [
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  return chromium.launch({ executablePath: chromiumPath(), args: CHROMIUM_ARGUMENTS });
 }
 
 // A new page; `problems` gathers what must never happen: exceptions, CSP violations, foreign requests.

@@ -59,7 +59,12 @@ std::optional<size_t> open_quote(std::string_view text) {
   for (size_t at = 0; at < text.size(); ++at) {
     const char c = text[at];
     if (begin) {
-      if (c == text[*begin]) begin.reset();  // a doubled quote opens again at once
+      if (c != text[*begin]) continue;
+      if (at + 1 < text.size() && text[at + 1] == c) {
+        ++at;  // doubled: one in the string
+      } else {
+        begin.reset();
+      }
     } else if (c == '\'' || c == '"' || c == '`') {
       begin = at;
     } else if (text.substr(at).starts_with("--")) {
