@@ -206,6 +206,7 @@ std::vector<std::string> completions(std::string_view statement, std::string_vie
     for (const auto& [table, columns] : names.columns) offer(table);
     return {found.begin(), found.end()};
   }
+  if (before_cursor.starts_with('\\')) return {};  // on, 2s, a file: nothing of SQL
   bool any_named = false;
   for (const auto& [table, columns] : names.columns) {
     offer(table);

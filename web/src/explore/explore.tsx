@@ -19,6 +19,7 @@ import { RangePicker } from './range_picker';
 import { ResultPanel } from './result_panel';
 import { explain, run, windowFor } from './run';
 import type { Asked, Outcome } from './run';
+import { linesIn } from './series';
 import { hashFrom, stateFrom } from './state';
 import type { ExploreState, Language } from './state';
 import { between, moved, zoomed } from './time';
@@ -102,7 +103,7 @@ function Ready({ query, tables, connected }: { query: URLSearchParams; tables: T
     if (polled.data === undefined) return;
     setKept({ text, outcome: polled.data });
     const { lines } = polled.data;
-    if (lines !== undefined) setDrawn({ text, lines: lines.names.length + lines.left });
+    if (lines !== undefined) setDrawn({ text, lines: linesIn(lines) });
   }, [polled.data]);
   const sent = changes && done?.text === text ? done : undefined;
   const outcome = changes ? sent?.outcome : kept?.text === text ? kept.outcome : undefined;

@@ -5,14 +5,14 @@ import { milliseconds } from '../shared/format';
 import { identifier, isOwn } from '../shared/sql';
 import { tablesIn } from './complete';
 import { runInfluxQl } from './influx';
-import { isScattered, linesOf } from './series';
+import { isScattered, linesIn, linesOf } from './series';
 import type { Lines } from './series';
 import { shapeOf } from './shape';
 import type { Shape } from './shape';
 import type { Language } from './state';
 import { pointsFor, ROWS_MAX, windowOf } from './time';
 import type { Range, Window } from './time';
-import { countsWhole, paramsFor, variablesIn } from './variables';
+import { changesData, countsWhole, paramsFor, variablesIn } from './variables';
 
 export interface Asked {
   text: string;
@@ -72,12 +72,14 @@ export async function run(asked: Asked, signal?: AbortSignal): Promise<Outcome> 
   const took = performance.now() - started;
   const buckets = variablesIn(asked.text).has('interval');
   const lines = shapeOf(answer) === 'lines' ? linesOf(answer, buckets ? span.intervalMs : 0) : undefined;
-  const known = lines === undefined ? 1 : lines.names.length + lines.left;
-  // The first answer was coarse, lest it be huge. There are fewer lines than there might have been: once more, finer.
-  if (buckets && asked.lines === undefined && windowFor({ ...asked, lines: known }).intervalMs < span.intervalMs)
-    return run({ ...asked, lines: known }, signal);
-  if (lines !== undefined && !buckets && isScattered(lines)) return { answer, shape: 'table', lines: undefined, window: span, took };
-  return { answer, shape: shapeOf(answer), lines, window: span, took };
+  if (lines === undefined) return { answer, shape: shapeOf(answer), lines, window: span, took };
+  // The first answer was coarse, lest it be huge. Where there are fewer lines than there might have been: again, finer.
+  // What changes data is sent once.
+  const known = { ...asked, lines: linesIn(lines) };
+  const finer = buckets && asked.lines === undefined && windowFor(known).intervalMs < span.intervalMs;
+  if (finer && !changesData(asked.text)) return run(known, signal);
+  if (!buckets && isScattered(lines)) return { answer, shape: 'table', lines: undefined, window: span, took };
+  return { answer, shape: 'lines', lines, window: span, took };
 }
 
 const EXPLAIN = 'EXPLAIN ANALYZE ';

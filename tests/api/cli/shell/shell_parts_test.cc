@@ -243,6 +243,7 @@ TEST(Completion, OffersOnlyTablesWhereATableMustStand) {
   const KnownNames names{{{"beaches", {"time", "beach_name"}}}};
   EXPECT_THAT(completions("SELECT * FROM bea", "SELECT * FROM bea", names), ElementsAre("beaches"));
   EXPECT_THAT(completions("select * from\n", "select * from\n", names), ElementsAre("beaches"));
+  EXPECT_THAT(completions("\\watch s", "\\watch s", names), ElementsAre());
   EXPECT_THAT(completions("SELECT bea", "SELECT bea", names), ElementsAre("beach_name", "beaches"));
 }
 
