@@ -105,10 +105,9 @@ TEST(StatusScreen, ProblemsComeWithTheirRemedies) {
   const std::string text = status_screen(status, tables_of(0), options);
   EXPECT_THAT(text, HasSubstr("read-only\n"));
   EXPECT_THAT(text, HasSubstr("tables: none yet\n"));
-  EXPECT_THAT(text,
-              HasSubstr("problems: 2\n"
-                        "! disk_full, 4 min ago\n    no room\n    to do: free some\n"
-                        "! mirror_held mirror.0, 4 min ago\n    401\n    to do: see the token\n"));
+  EXPECT_THAT(text, HasSubstr("problems: 2\n"
+                              "! disk_full, 4 min ago\n    no room\n    to do: free some\n"
+                              "! mirror_held mirror.0, 4 min ago\n    401\n    to do: see the token\n"));
   EXPECT_THAT(text, Not(HasSubstr("\x1b")));
   options.colours = true;
   EXPECT_THAT(status_screen(status, tables_of(0), options), HasSubstr("\x1b[1;31m! disk_full"));
