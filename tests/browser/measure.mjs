@@ -161,7 +161,8 @@ async function memory(url) {
   ]);
   const started = Date.now();
   try {
-    for (const minute of [Math.min(1, minutes), minutes / 4, minutes / 2, (minutes * 3) / 4, minutes].sort((a, b) => a - b)) {
+    const moments = new Set([Math.min(1, minutes), minutes / 4, minutes / 2, (minutes * 3) / 4, minutes]);
+    for (const minute of [...moments].sort((a, b) => a - b)) {
       await new Promise((resolve) => setTimeout(resolve, started + minute * 60_000 - Date.now()));
       for (const tab of tabs) say(`memory after ${minute} min, ${tab.name}`, await tab.sample());
     }
