@@ -14,6 +14,13 @@
 namespace varve {
 namespace {
 
+// Better in the environment than on the command line, where every user of the machine sees it.
+void add_token(CLI::App& command, std::string& token) {
+  command.add_option("--token", token, "Sent as Authorization: Bearer TOKEN")
+      ->type_name("TOKEN")
+      ->envname("VARVE_TOKEN");
+}
+
 constexpr uint64_t kRateMax = 100'000'000;  // messages a second; over any broker's reach
 constexpr uint32_t kSensorsMax = 1'000'000;
 constexpr int64_t kWatchMinNs = 100 * kNsPerMs;  // faster than anyone reads
@@ -128,13 +135,13 @@ void add_import(CLI::App& app, ImportArguments& out) {
       ->type_name("NAME[,NAME]");
   command.add_option("--database", out.database, "Its database")->type_name("NAME")->capture_default_str();
   command.add_option("--url", out.url, "Address of the server")->type_name("URL")->capture_default_str();
-  command.add_option("--token", out.token, "Sent as Authorization: Bearer TOKEN")->type_name("TOKEN");
+  add_token(command, out.token);
   command.footer(
       "Example:\n  varve import --csv beach.csv --table beaches --time-column \"Measurement Timestamp\" \\\n"
       "      --time-format \"%m/%d/%Y %I:%M:%S %p\" --time-zone America/Chicago\n"
-      "Names become lower-case with underscores; numbers become doubles, other text a tag or a field of "
-      "text. A row "
-      "with the tags and time of one that is there replaces it, so the command may be given again.");
+      "Names become lower-case with underscores; numbers become doubles, other text a tag or a field of\n"
+      "text. A row with the tags and time of one that is there replaces it, so the command may be given\n"
+      "again.");
 }
 
 void add_completion(CLI::App& app, std::string& shell) {
@@ -176,7 +183,7 @@ void add_query(CLI::App& app, QueryArguments& out) {
           "Run the statement again every so often, until Ctrl-C; e.g. 2s")
       ->needs(sql)
       ->type_name("DURATION");
-  command.add_option("--token", out.token, "Sent as Authorization: Bearer TOKEN")->type_name("TOKEN");
+  add_token(command, out.token);
   command.footer(
       "Examples:\n  varve query \"SELECT site, avg(temperature_c) FROM readings WHERE time > now() - "
       "INTERVAL "
@@ -195,7 +202,7 @@ void add_server(CLI::App& command, IngestArguments& out) {
   command.add_option("--source", out.source, "The source, e.g. kafka.0 (default: the only one)")
       ->type_name("NAME");
   command.add_option("--url", out.url, "Address of the server")->type_name("URL")->capture_default_str();
-  command.add_option("--token", out.token, "Sent as Authorization: Bearer TOKEN")->type_name("TOKEN");
+  add_token(command, out.token);
 }
 
 void add_ingest(CLI::App& app, IngestArguments& out) {
@@ -302,7 +309,7 @@ void add_quarantine(CLI::App& app, QuarantineArguments& out) {
     sub.callback([&out, verb] { out.verb = verb; });
     sub.add_option("--where", out.where, "Condition on the columns of varve_quarantine")->type_name("SQL");
     sub.add_option("--url", out.url, "Address of the server")->type_name("URL")->capture_default_str();
-    sub.add_option("--token", out.token, "Sent as Authorization: Bearer TOKEN")->type_name("TOKEN");
+    add_token(sub, out.token);
     return &sub;
   };
   add("list", "Counts by source, topic and reason, with the newest example.", Verb::kList);
@@ -331,18 +338,18 @@ void add_mirror(CLI::App& app, MirrorBackfillArguments& out) {
   command.add_option("--mirror", out.mirror, "One mirror, e.g. mirror.0 (default: all)")->type_name("NAME");
   command.add_option("--table", out.table, "One table (default: all that the mirror sends)")->type_name("T");
   command.add_option("--url", out.url, "Address of the server")->type_name("URL")->capture_default_str();
-  command.add_option("--token", out.token, "Sent as Authorization: Bearer TOKEN")->type_name("TOKEN");
+  add_token(command, out.token);
   command.footer(
       "Example:\n  varve mirror backfill --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z --table "
       "water\n"
-      "New rows go on being mirrored meanwhile. A backfill ends with the server: give the command again "
+      "New rows go on being mirrored meanwhile. A backfill ends with the server: give the command again\n"
       "after a restart. Rows sent twice do no harm.");
 }
 
 void add_status(CLI::App& app, StatusArguments& out) {
   CLI::App& command = *app.add_subcommand("status", "One screen on how a running server is.");
   command.add_option("--url", out.url, "Address of the server")->type_name("URL")->capture_default_str();
-  command.add_option("--token", out.token, "Sent as Authorization: Bearer TOKEN")->type_name("TOKEN");
+  add_token(command, out.token);
   CLI::Option* const watch =
       command.add_option("--watch", out.watch, "Draw it again each so often, until Ctrl-C")
           ->type_name("DURATION");

@@ -32,11 +32,9 @@ constexpr uint64_t kMirrorLinesMax = 100'000;         // a request of some 20 MB
 constexpr uint64_t kMirrorRateMax = 1'000'000'000;    // rows a second, above any server
 constexpr size_t kSectionsMax = 256;  // of [[kafka]], [[mirror]] and [[kafka_out]]: each has a thread
 
-using Known = std::vector<std::string>;
-
 struct Source {
   const std::string& file;
-  Known* known;
+  KnownKeys* known;
 };
 
 Result<void> read_server(const toml::table& table, Source source, ServerConfig& out) {
@@ -328,23 +326,34 @@ Result<Config> load_config(const std::string& path, const std::vector<std::strin
   return parse_config(text, path, overrides);
 }
 
-std::vector<std::string> known_config_keys() {
-  static const std::string kNoFile;
-  static const toml::table kNothing;
-  Known known;
-  const Source source{kNoFile, &known};
+Result<KnownKeys> known_config_keys(std::string_view toml) {
+  static const std::string kFile = "varve.toml";
+  VARVE_ASSIGN(toml::table root, parse_config_table(toml, kFile, {}));
+  KnownKeys known;
+  const Source source{kFile, &known};
+  const auto section = [&](std::string_view name) -> const toml::table& {
+    static const toml::table kNothing;
+    toml::node* node = root.get(name);
+    if (node != nullptr && node->is_array()) node = node->as_array()->get(0);
+    return node == nullptr || !node->is_table() ? kNothing : *node->as_table();
+  };
+  toml::table storage = section("storage");
+  toml::table one_table;
+  if (const toml::table* const tables = storage["tables"].as_table(); tables != nullptr && !tables->empty()) {
+    if (const toml::table* const first = tables->begin()->second.as_table()) one_table = *first;
+  }
+  storage.insert_or_assign("tables", toml::table{{"NAME", std::move(one_table)}});
   Config config;
-  config.storage.data_directory = ".";
-  const toml::table storage{{"tables", toml::table{{"NAME", toml::table{}}}}};
-  // Empty tables hold no mistakes: these cannot fail.
-  (void)read_server(kNothing, source, config.server);
+  config.storage.data_directory = "./data";
+  // Mistakes in values are for parse_config() to tell; sections without what they must name have their keys all the same.
+  (void)read_server(section("server"), source, config.server);
   (void)read_storage(storage, source, config.storage);
-  (void)read_kafka(kNothing, "kafka.0", "kafka.", source);
-  (void)read_mirror(kNothing, "mirror.0", "mirror.", source);
-  (void)read_kafka_out(kNothing, "kafka_out.0", "kafka_out.", kNoFile, &known);
-  (void)read_query(kNothing, source, config.query);
-  (void)read_log(kNothing, kNoFile, &known, config.log);
-  std::erase(known, "storage.tables");
+  (void)read_kafka(section("kafka"), "kafka.0", "kafka.", source);
+  (void)read_mirror(section("mirror"), "mirror.0", "mirror.", source);
+  (void)read_kafka_out(section("kafka_out"), "kafka_out.0", "kafka_out.", kFile, &known);
+  (void)read_query(section("query"), source, config.query);
+  (void)read_log(section("log"), kFile, &known, config.log);
+  known.erase("storage.tables");
   return known;
 }
 

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,8 +60,9 @@ Result<Config> load_config(const std::string& path, const std::vector<std::strin
 Result<Config> parse_config(std::string_view toml, const std::string& file_name,
                             const std::vector<std::string>& overrides);
 
-// Every key the program knows, as "storage.data", "kafka.topics", "storage.tables.NAME.retention".
-std::vector<std::string> known_config_keys();
+// Every key the program knows, as "storage.data", "kafka.topics", "storage.tables.NAME.retention", with the value this
+// text gives it (of several sections the first), else its default. Durations in ns.
+Result<std::map<std::string, std::string>> known_config_keys(std::string_view toml);
 
 // "HOST:PORT", "[::1]:PORT".
 Result<ServerConfig> parse_listen(std::string_view text);

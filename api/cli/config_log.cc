@@ -2,8 +2,7 @@
 
 namespace varve {
 
-Result<void> read_log(const toml::table& table, const std::string& file, std::vector<std::string>* known,
-                      LogConfig& out) {
+Result<void> read_log(const toml::table& table, const std::string& file, KnownKeys* known, LogConfig& out) {
   ConfigReader reader(table, "log.", file, known);
   std::string format = "console", level = "info";
   reader.word("format", {"console", "json"}, format);

@@ -10,8 +10,7 @@
 
 namespace varve {
 
-Result<void> read_log(const toml::table& table, const std::string& file, std::vector<std::string>* known,
-                      LogConfig& out);
+Result<void> read_log(const toml::table& table, const std::string& file, KnownKeys* known, LogConfig& out);
 void apply_log(const LogConfig& log);  // at once, to every line that follows
 
 }  // namespace varve

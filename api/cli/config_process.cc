@@ -22,7 +22,7 @@ void check_name(ConfigReader& reader, std::string_view key, std::string_view nam
 }
 
 Result<EnrichRule> read_enrich(const toml::table& table, const std::string& path, const std::string& file,
-                               std::vector<std::string>* known) {
+                               KnownKeys* known) {
   ConfigReader reader(table, path, file, known);
   EnrichRule rule;
   reader.text("file", rule.file);
@@ -83,7 +83,7 @@ void read_dedupe(ConfigReader& reader, ProcessRules& rules) {
 }  // namespace
 
 Result<void> read_process(ConfigReader& reader, const std::string& path, const std::string& file,
-                          std::vector<std::string>* known, KafkaSourceOptions& out) {
+                          KnownKeys* known, KafkaSourceOptions& out) {
   ProcessRules rules;
   rules.tags = out.mapping.tags;
   read_expressions(reader, rules);
@@ -103,8 +103,8 @@ Result<void> read_process(ConfigReader& reader, const std::string& path, const s
   }
   if (known != nullptr) {
     static const toml::table kNothing;
-    VARVE_TRY(read_enrich(kNothing, path + "enrich.", file, known));
-    std::erase(*known, path + "enrich");
+    VARVE_TRY(read_enrich(sections.empty() ? kNothing : *sections[0], path + "enrich.", file, known));
+    known->erase(path + "enrich");
   }
   if (!rules.empty()) {
     out.make_processor = [rules](const Engine& engine) { return make_row_processor(rules, engine); };

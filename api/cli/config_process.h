@@ -10,6 +10,6 @@ namespace varve {
 
 // Call after out.mapping has been read; `path` ends in a dot.
 Result<void> read_process(ConfigReader& reader, const std::string& path, const std::string& file,
-                          std::vector<std::string>* known, KafkaSourceOptions& out);
+                          KnownKeys* known, KafkaSourceOptions& out);
 
 }  // namespace varve

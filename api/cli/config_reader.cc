@@ -16,6 +16,27 @@ std::string list_of(const std::vector<std::string>& words) {
   return list;
 }
 
+std::string text_of(const std::string& text) {
+  return text;
+}
+std::string text_of(bool flag) {
+  return flag ? "true" : "false";
+}
+std::string text_of(uint64_t number) {
+  return std::to_string(number);
+}
+std::string text_of(int64_t number) {
+  return std::to_string(number);
+}
+std::string text_of(const std::vector<std::string>& words) {
+  return "[" + list_of(words) + "]";
+}
+std::string text_of(const std::map<std::string, std::string>& map) {
+  std::string text;
+  for (const auto& [name, value] : map) text.append(text.empty() ? "" : ", ").append(name + " = " + value);
+  return "{" + text + "}";
+}
+
 std::string_view type_name(const toml::node& node) {
   switch (node.type()) {
     case toml::node_type::table:
@@ -41,6 +62,16 @@ std::string expected(std::string_view what, const toml::node& node) {
 
 }  // namespace
 
+template <class T>
+struct ConfigReader::Note {
+  ConfigReader& reader;
+  std::string_view key;
+  const T& out;
+  ~Note() {
+    if (reader.known_ != nullptr) (*reader.known_)[reader.path_ + std::string(key)] = text_of(out);
+  }
+};
+
 std::string place_of(const toml::node* node, const std::string& file_name) {
   if (node == nullptr) return file_name;
   const toml::source_region& source = node->source();
@@ -50,7 +81,7 @@ std::string place_of(const toml::node* node, const std::string& file_name) {
 
 const toml::node* ConfigReader::find(std::string_view key) {
   asked_.emplace_back(key);
-  if (known_ != nullptr) known_->push_back(path_ + std::string(key));
+  if (known_ != nullptr) known_->try_emplace(path_ + std::string(key));
   return error_ ? nullptr : table_.get(key);
 }
 
@@ -71,6 +102,7 @@ void ConfigReader::fail_element(std::string_view key, size_t index, std::string_
 }
 
 void ConfigReader::text(std::string_view key, std::string& out) {
+  const Note<std::string> note{*this, key, out};
   const toml::node* const node = find(key);
   if (node == nullptr) return;
   const auto* const value = node->as_string();
@@ -79,6 +111,7 @@ void ConfigReader::text(std::string_view key, std::string& out) {
 }
 
 void ConfigReader::flag(std::string_view key, bool& out) {
+  const Note<bool> note{*this, key, out};
   const toml::node* const node = find(key);
   if (node == nullptr) return;
   const auto* const value = node->as_boolean();
@@ -87,6 +120,7 @@ void ConfigReader::flag(std::string_view key, bool& out) {
 }
 
 void ConfigReader::count(std::string_view key, uint64_t min, uint64_t max, uint64_t& out) {
+  const Note<uint64_t> note{*this, key, out};
   const toml::node* const node = find(key);
   if (node == nullptr) return;
   const auto* const value = node->as_integer();
@@ -99,6 +133,7 @@ void ConfigReader::count(std::string_view key, uint64_t min, uint64_t max, uint6
 }
 
 void ConfigReader::duration(std::string_view key, bool zero_is_fine, int64_t& out_ns) {
+  const Note<int64_t> note{*this, key, out_ns};
   const toml::node* const node = find(key);
   if (node == nullptr) return;
   const auto* const value = node->as_string();
@@ -110,6 +145,7 @@ void ConfigReader::duration(std::string_view key, bool zero_is_fine, int64_t& ou
 }
 
 void ConfigReader::bytes(std::string_view key, bool zero_is_fine, uint64_t& out) {
+  const Note<uint64_t> note{*this, key, out};
   const toml::node* const node = find(key);
   if (node == nullptr) return;
   const auto* const value = node->as_string();
@@ -121,6 +157,7 @@ void ConfigReader::bytes(std::string_view key, bool zero_is_fine, uint64_t& out)
 }
 
 void ConfigReader::texts(std::string_view key, std::vector<std::string>& out) {
+  const Note<std::vector<std::string>> note{*this, key, out};
   const toml::node* const node = find(key);
   if (node == nullptr) return;
   const toml::array* const list = node->as_array();
@@ -134,6 +171,7 @@ void ConfigReader::texts(std::string_view key, std::vector<std::string>& out) {
 }
 
 void ConfigReader::text_map(std::string_view key, std::map<std::string, std::string>& out) {
+  const Note<std::map<std::string, std::string>> note{*this, key, out};
   const toml::node* const node = find(key);
   if (node == nullptr) return;
   const toml::table* const values = node->as_table();

@@ -18,14 +18,17 @@
 
 namespace varve {
 
+using KnownKeys =
+    std::map<std::string, std::string>;  // by path; the value read, or what it is without one, as text
+
 // "FILE:LINE" of the node, or "--set" for what came from the command line.
 std::string place_of(const toml::node* node, const std::string& file_name);
 
 class ConfigReader {
  public:
-  // `known` collects the paths of all keys asked for, when given.
+  // `known` collects all keys asked for, when given.
   ConfigReader(const toml::table& table, std::string path, const std::string& file_name,
-               std::vector<std::string>* known = nullptr)
+               KnownKeys* known = nullptr)
       : table_(table), path_(std::move(path)), file_name_(file_name), known_(known) {}
 
   void text(std::string_view key, std::string& out);
@@ -48,12 +51,15 @@ class ConfigReader {
   Result<void> finish();  // unknown keys, or the first error
 
  private:
+  template <class T>
+  struct Note;  // into `known`, once the value is there
+
   const toml::node* find(std::string_view key);  // null when absent or after an error
 
   const toml::table& table_;
   std::string path_;  // "" or "kafka.0."
   const std::string& file_name_;
-  std::vector<std::string>* known_;
+  KnownKeys* known_;
   std::vector<std::string> asked_;
   std::optional<Error> error_;
 };

@@ -70,7 +70,7 @@ void read_archive(ConfigReader& reader, ArchiveOptions& out) {
 }
 
 Result<KafkaOutOptions> read_kafka_out(const toml::table& table, std::string name, const std::string& path,
-                                       const std::string& file, std::vector<std::string>* known) {
+                                       const std::string& file, KnownKeys* known) {
   ConfigReader reader(table, path, file, known);
   KafkaOutOptions out;
   out.name = std::move(name);

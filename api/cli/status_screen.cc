@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -18,8 +19,9 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr size_t kNameWidthMax = 40;
-constexpr size_t kTablesMin = 3;   // on a small terminal
-constexpr size_t kFixedLines = 9;  // heading, store, quarantine, problems and the blank lines
+constexpr size_t kTablesMin = 3;               // on a small terminal
+constexpr size_t kFixedLines = 9;              // heading, store, quarantine, problems and the blank lines
+constexpr double kDatedSeconds = 14 * 86'400;  // what is further away is told by its date
 constexpr const char* kUnknown = "?";
 
 const Json& at(const Json& json, const char* key) {
@@ -46,6 +48,11 @@ std::string bytes(const Json& json) {
   return json.is_number_unsigned() ? format_bytes(json.get<uint64_t>()) : kUnknown;
 }
 
+// "1 file", "2 files".
+std::string counted(const Json& json, std::string_view what) {
+  return fmt::format("{} {}{}", number(json), what, json == 1 ? "" : "s");
+}
+
 // "3 s", "5 min", "2 h 10 min", "4 d 3 h".
 std::string span_text(double seconds) {
   const auto whole = static_cast<int64_t>(std::min(seconds, 1e15));
@@ -59,12 +66,13 @@ std::string seconds(const Json& json) {
   return json.is_number() ? span_text(std::max(0.0, json.get<double>())) : kUnknown;
 }
 
-// Of a time in RFC 3339, against now; null is "-".
+// Of a time in RFC 3339, against now, or its date; null is "-".
 std::string age(const Json& json, int64_t now_ns) {
   if (json.is_null()) return "-";
   const auto time = json.is_string() ? parse_timestamp(json.get<std::string>()) : Result<int64_t>(int64_t{0});
   if (!json.is_string() || !time) return kUnknown;
   const double distance = (static_cast<double>(now_ns) - static_cast<double>(*time)) / kNsPerSecond;
+  if (std::abs(distance) > kDatedSeconds) return format_timestamp(*time).substr(0, 10);
   return distance >= 0 ? span_text(distance) + " ago" : "in " + span_text(-distance);
 }
 
@@ -139,10 +147,10 @@ void show_head(Screen& screen, const Json& status, const ScreenOptions& options)
   const Json& segments = at(status, "segments");
   const Json& wal = at(status, "wal");
   const Json& memtable = at(status, "memtable");
-  screen.line(fmt::format("store: {} in {} segments, log {} in {} files, memory {} in {} rows",
-                          bytes(at(segments, "bytes")), number(at(segments, "count")),
-                          bytes(at(wal, "bytes")), number(at(wal, "files")), bytes(at(memtable, "bytes")),
-                          number(at(memtable, "rows"))));
+  screen.line(fmt::format("store: {} in {}, log {} in {}, memory {} in {}", bytes(at(segments, "bytes")),
+                          counted(at(segments, "count"), "segment"), bytes(at(wal, "bytes")),
+                          counted(at(wal, "files"), "file"), bytes(at(memtable, "bytes")),
+                          counted(at(memtable, "rows"), "row")));
   screen.line(fmt::format("disk: {} free, {} kept in reserve; {}", bytes(at(status, "disk_free_bytes")),
                           bytes(at(status, "disk_reserve_bytes")), text(at(status, "durability"))));
 }
@@ -235,8 +243,8 @@ void show_problems(Screen& screen, const Json& status, const ScreenOptions& opti
   screen.line(fmt::format("problems: {}", problems.size()), Screen::kBad);
   for (const Json& problem : problems) {
     const std::string subject = text(at(problem, "subject"));
-    screen.line(fmt::format("! {}{}{}, since {}", text(at(problem, "code")), subject.empty() ? "" : " ",
-                            subject, age(at(problem, "since"), options.now_ns)),
+    screen.line(fmt::format("! {}{}{}, {}", text(at(problem, "code")), subject.empty() ? "" : " ", subject,
+                            age(at(problem, "since"), options.now_ns)),
                 Screen::kBad);
     screen.line("    " + text(at(problem, "reason")));
     screen.line("    to do: " + text(at(problem, "remedy")));

@@ -1,7 +1,8 @@
 // GET/POST /api/v1/query, GET /api/v1/queries, DELETE /api/v1/queries/ID.
-//   GET:  q, format, time_format, and $name parameters: a number or true/false as such, else (or in quotes) a string
-//   POST: {"sql","params","format","time_format"} as application/json or beginning with "{"; else the bare SQL, with the
-//         other parameters in the URL
+//   GET:  q, format, time_format, limit, and $name parameters: a number or true/false as such, else (or in quotes) a
+//         string
+//   POST: {"sql","params","format","time_format","limit"} as application/json or beginning with "{"; else the bare SQL,
+//         with the other parameters in the URL
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -16,6 +17,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kJsonDepthMax = 64;  // a query's parameters are scalars
+constexpr std::string_view kLimitRule = "limit must be a whole number of rows, 1 or more";
 
 struct QueryCall {
   QueryRequest request;
@@ -87,6 +89,12 @@ Parsed<QueryCall> from_url(const HttpRequest& request) {
     if (name.size() > 1 && name.front() == '$')
       call.request.parameters.emplace(name.substr(1), url_value(text));
   }
+  if (request.parameters.contains("limit")) {
+    const Value limit = url_value(request.parameter("limit"));
+    const auto* const rows = std::get_if<int64_t>(&limit);
+    if (rows == nullptr || *rows < 1) return bad_request(std::string(kLimitRule));
+    call.request.limit = static_cast<uint64_t>(*rows);
+  }
   auto formats = set_formats(call, request.parameter("format"), request.parameter("time_format"));
   if (!formats) return tl::make_unexpected(std::move(formats.error()));
   return call;
@@ -142,12 +150,17 @@ Parsed<QueryCall> from_json(std::string_view body) {
       }
       continue;
     }
+    if (key == "limit") {
+      if (!value.is_number_unsigned() || value == 0) return bad_request(std::string(kLimitRule));
+      call.request.limit = value.get<uint64_t>();
+      continue;
+    }
     std::string* const target = key == "sql"           ? &call.request.sql
                                 : key == "format"      ? &format
                                 : key == "time_format" ? &time_format
                                                        : nullptr;
     if (target == nullptr)
-      return bad_request("unknown key " + key, "the keys are sql, params, format, time_format");
+      return bad_request("unknown key " + key, "the keys are sql, params, format, time_format, limit");
     if (!value.is_string()) return bad_request(key + " must be a string");
     *target = value.get<std::string>();
   }

@@ -156,15 +156,20 @@ QueryError out_of_scope(const TableScope& scope, const QueryError& error) {
   return forbidden;
 }
 
-QueryResult<void> run_select(const Engine& engine, const SelectStatement& select,
-                             const QueryParameters& parameters, int64_t now_ns, Execution execution,
-                             QueryBudget& budget, ResultSink& sink, QueryStats& stats) {
+QueryResult<void> run_select(const Engine& engine, const SelectStatement& select, const QueryRequest& request,
+                             int64_t now_ns, Execution execution, QueryBudget& budget, ResultSink& sink,
+                             QueryStats& stats) {
   for (int attempt = 0; attempt < kPlanAttemptsMax; ++attempt) {
     std::optional<TableInfo> table;
     if (select.from) {
       VARVE_QUERY_ASSIGN(table, find_table(engine, *select.from));
     }
-    execution.plan_again = [&] { return plan_select(select, table ? &*table : nullptr, parameters, now_ns); };
+    execution.plan_again = [&]() -> QueryResult<SelectPlan> {
+      VARVE_QUERY_ASSIGN(SelectPlan plan,
+                         plan_select(select, table ? &*table : nullptr, request.parameters, now_ns));
+      if (request.limit < plan.limit.value_or(UINT64_MAX)) plan.limit = request.limit;
+      return plan;
+    };
     VARVE_QUERY_ASSIGN(const SelectPlan plan, execution.plan_again());
     VARVE_QUERY_ASSIGN(const bool done, execute_plan(engine, plan, budget, sink, stats, execution));
     if (done) return {};
@@ -253,7 +258,7 @@ struct QueryService::State {
 
   QueryResult<void> run_on(Engine& store, std::span<const SystemTable> system, const QueryRequest& request,
                            QueryBudget& budget, ResultSink& sink, QueryStats& stats) {
-    const SqliteSelect for_sqlite{request.sql, request.parameters, clock.wall_ns(), system};
+    const SqliteSelect for_sqlite{request.sql, request.parameters, clock.wall_ns(), system, request.limit};
     QueryResult<Statement> parsed = parse_sql(request.sql);
     if (!parsed) {
       return run_after_refusal(std::move(parsed.error()), store, for_sqlite, budget, sink, stats);
@@ -272,7 +277,7 @@ struct QueryService::State {
       outcome = run_explain(store, *explained, request.parameters, for_sqlite.now_ns,
                             {&pool, nullptr, options.part_rows}, budget, sink, stats);
     } else {
-      outcome = run_select(store, std::get<SelectStatement>(statement), request.parameters, for_sqlite.now_ns,
+      outcome = run_select(store, std::get<SelectStatement>(statement), request, for_sqlite.now_ns,
                            {&pool, nullptr, options.part_rows}, budget, sink, stats);
     }
     if (outcome) return outcome;

@@ -88,6 +88,7 @@ struct QueryRequest {
   std::string user = {};        // the token's name, for the audit log
   bool is_admin = true;         // may change, if the way in allows it
   TableScopePtr tables = {};    // what there is for this caller; null = every table, and the system's
+  uint64_t limit = UINT64_MAX;  // the first rows are enough, whatever the statement's own LIMIT
 };
 
 struct RunningQuery {

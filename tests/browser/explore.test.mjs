@@ -28,6 +28,76 @@ const look = (world, see, options) => withPage(browser, world, see, options);
 const explore = (q, more = '') => `#/explore?q=${encodeURIComponent(q)}${more}`;
 
 describe('Explore', () => {
+  it('sorts a result by a column, with the mouse and by keyboard, and keeps the order over refreshes', async () => {
+    const world = liveWorld();
+    let extra = 0;
+    world.query = () =>
+      table(['string', 'double'], [['b', 10], ['c', 9], ['a', null], ['d', 100 + extra]], ['name', 'n']);
+    await look(
+      world,
+      async (page, server) => {
+        const names = () => page.locator('#result tbody td:first-child').allInnerTexts();
+        const head = (name) => page.getByRole('columnheader', { name, exact: true });
+        await page.locator('#result').waitFor();
+        assert.deepEqual(await names(), ['b', 'c', 'a', 'd']);
+        await head('n').getByRole('button').click();
+        assert.deepEqual(await names(), ['c', 'b', 'd', 'a']);
+        assert.equal(await head('n').getAttribute('aria-sort'), 'ascending');
+        await page.keyboard.press('Enter');
+        assert.deepEqual(await names(), ['d', 'b', 'c', 'a']);
+        assert.equal(await head('n').getAttribute('aria-sort'), 'descending');
+        extra = 1;
+        await page.getByText('101').waitFor();
+        assert.deepEqual(await names(), ['d', 'b', 'c', 'a']);
+        await page.keyboard.press('Space');
+        assert.deepEqual(await names(), ['b', 'c', 'a', 'd']);
+        assert.equal(await head('n').getAttribute('aria-sort'), null);
+        await page.keyboard.press('Shift+Tab');
+        await page.keyboard.press('Enter');
+        assert.deepEqual(await names(), ['a', 'b', 'c', 'd']);
+        assert.ok(server.queries.length > 1);
+      },
+      { hash: explore('SELECT name, n FROM readings', '&as=table&refresh=1s') },
+    );
+  });
+
+  it('asks coarsely first when there may be very many lines, and finer when there are few', async () => {
+    const world = liveWorld();
+    world.tables[0].series = 1_000;
+    const split =
+      'SELECT time_bucket($interval, time) AS t, avg(ph) AS ph, site\nFROM readings\n' +
+      'WHERE time >= $from AND time < $to\nGROUP BY t, site\nORDER BY t';
+    await look(
+      world,
+      async (page, server) => {
+        await until('three names', async () => (await page.locator('#legend li').count()) === 3);
+        const asked = server.queries.filter(({ sql }) => sql === split);
+        assert.deepEqual(asked.map(({ params }) => params.interval).slice(0, 2), ['10s', '5s']);
+        assert.ok(asked.every(({ limit }) => limit === 200_000));
+        assert.equal(await page.getByLabel('Split by').inputValue(), 'site', 'the choices are the query\'s');
+      },
+      { hash: explore(split, '&range=15m&refresh=off') },
+    );
+  });
+
+  it('says when an answer was cut', async () => {
+    const world = liveWorld();
+    const rows = Array.from({ length: 200_000 }, (_, i) => [`s${i}`]);
+    world.query = () => table(['string'], rows);
+    await look(world, async (page) => await page.getByText('These are the first 200,000 rows').waitFor(), {
+      hash: explore('SELECT site FROM readings', '&refresh=off'),
+    });
+  });
+
+  it('shows rows of single moments as a table, not as an empty chart', async () => {
+    const world = liveWorld();
+    const at = (second) => new Date(Date.now() + second * 1000).toISOString();
+    world.query = () => table(['timestamp', 'string', 'double'], [[at(0), 'a', 1], [at(1), 'b', 2], [at(2), 'c', 3]]);
+    await look(world, async (page) => await page.locator('#result').waitFor(), {
+      hash: explore('SELECT time, site, ph FROM readings LATEST BY site', '&refresh=off'),
+    });
+  });
+
   it('begins with a moving chart of the freshest table, its times as typed parameters', async () => {
     await look(liveWorld(), async (page, server) => {
       await until('a drawn line', async () => (await paintedPixels(page)) > 200);

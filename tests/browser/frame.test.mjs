@@ -92,7 +92,8 @@ describe('every view', () => {
     await withPage(browser, world, async (page, server) => {
       await page.getByRole('textbox', { name: 'Token' }).fill('wrong');
       await page.keyboard.press('Enter');
-      await page.getByText('The token was not accepted').waitFor();
+      await page.getByText('The server does not know this token').waitFor();
+      assert.equal(await page.locator('#connection').innerText(), 'Token needed');
       await page.getByRole('textbox', { name: 'Token' }).fill('secret');
       await page.keyboard.press('Enter');
       await until('a drawn line', async () => (await paintedPixels(page)) > 200);
@@ -100,8 +101,32 @@ describe('every view', () => {
       await until('a drawn line', async () => (await paintedPixels(page)) > 200);
       await page.goto(`${server.url}#/live`);
       await until('a follower', () => server.followers.size === 1);
+      assert.equal(await page.locator('footer a').count(), 0, 'links do not carry the token');
       await page.getByRole('button', { name: 'Sign out' }).click();
       await page.getByRole('textbox', { name: 'Token' }).waitFor();
+    });
+  });
+
+  it('says that a token for writing may not look', async () => {
+    const world = { ...liveWorld(), token: 'secret', refused: /^api/ };
+    await withPage(browser, world, async (page) => {
+      await page.getByRole('textbox', { name: 'Token' }).fill('secret');
+      await page.keyboard.press('Enter');
+      await page.getByText('The token is known, but this page reads').waitFor();
+    });
+  });
+
+  it('shows its tables to a token for some tables only', async () => {
+    const world = { ...liveWorld(), refused: /^api\/v1\/status$/ };
+    await withPage(browser, world, async (page, server) => {
+      await until('a drawn line', async () => (await paintedPixels(page)) > 200);
+      await page.goto(`${server.url}#/tables/readings`);
+      await page.locator('#columns').waitFor();
+      await page.goto(`${server.url}#/live`);
+      await until('a follower', () => server.followers.size === 1);
+      await page.goto(`${server.url}#/pipeline`);
+      await page.getByText('Not for this token').waitFor();
+      assert.equal(await page.locator('#connection').innerText(), 'Connected');
     });
   });
 

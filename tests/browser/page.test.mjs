@@ -1,51 +1,13 @@
 // The page of a real `varve demo`: embedded broker, simulated sensors, the real consumer, store and server.
 // Needs the built program: VARVE_BINARY, else build/varve.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { startDemo } from './demo.mjs';
 import { editorOf, launchBrowser, numberAt, openPage, paintedPixels, until } from './support.mjs';
 
-const BINARY = process.env.VARVE_BINARY ?? fileURLToPath(new URL('../../build/varve', import.meta.url));
 // The demo starts a broker and waits for the first rows; a loaded machine takes its time.
 const START_MS = 60_000;
 const STOP_MS = 5_000; // the contract: Ctrl-C ends the demo within 5 s
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject).listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
-}
-
-// `varve demo` as a child; `said()` is all it has printed, for the message of a failure.
-async function startDemo() {
-  if (!existsSync(BINARY)) throw new Error(`no program at ${BINARY}: run ./dev build, or set VARVE_BINARY`);
-  const port = await freePort();
-  const child = spawn(BINARY, ['demo', '--port', String(port), '--rate', '2000'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (text) => {
-      output = (output + text).slice(-4000);
-    });
-  }
-  const exited = new Promise((resolve) => {
-    child.once('error', (error) => resolve({ code: null, signal: String(error) }));
-    child.once('exit', (code, signal) => resolve({ code, signal }));
-  });
-  let ended = null;
-  void exited.then((end) => {
-    ended = end;
-  });
-  return { child, exited, url: `http://127.0.0.1:${port}/`, ended: () => ended, said: () => output };
-}
 
 describe('the page of a running demo', () => {
   let browser;
@@ -68,7 +30,7 @@ describe('the page of a running demo', () => {
     );
 
   before(async () => {
-    demo = await startDemo();
+    demo = await startDemo(['--rate', '2000']);
     const ready = async () => (await fetch(new URL('readyz', demo.url)).catch(() => undefined))?.ok;
     await untilDemo('the demo to be ready', ready, START_MS);
     browser = await launchBrowser();

@@ -12,7 +12,7 @@ const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/cs
 // Every wait of these tests ends after this long, with what was waited for.
 export const WAIT_MS = 20_000;
 
-function chromiumPath() {
+export function chromiumPath() {
   const places = ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)];
   const found = places
     .flatMap((folder) => ['chromium', 'chromium-browser', 'google-chrome'].map((name) => join(folder, name)))
@@ -22,21 +22,21 @@ function chromiumPath() {
   return found;
 }
 
-// A browser with a new empty profile that talks to nobody but the page's server.
+// Talks to nobody but the page's server.
+export const CHROMIUM_ARGUMENTS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+// A browser with a new empty profile.
 export function launchBrowser() {
-  return chromium.launch({
-    executablePath: chromiumPath(),
-    args: [
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  return chromium.launch({ executablePath: chromiumPath(), args: CHROMIUM_ARGUMENTS });
 }
 
 // A new page; `problems` gathers what must never happen: exceptions, CSP violations, foreign requests.
@@ -98,6 +98,7 @@ export function paintedPixels(page, index = 1, from = 0, to = 1) {
 // `world` is what the server knows; tests change it while the page looks:
 //   status: object · tables: [TableInfo] · columns: {table: [Column]} · query: (sql, params) => answer | {status, error}
 //   influx: (q) => answer | {status, error: text} · retry: (body) => answer · token: asked of every call, if any
+//   refused: paths (a regex) this token may not ask for
 //   live: (parameters) => undefined to follow | {status, error}; `send` reaches all who follow
 export class FakeVarve {
   constructor(world, base = '/') {
@@ -142,9 +143,11 @@ export class FakeVarve {
     if (!pathname.startsWith(this.base))
       return send(response, 404, { error: { code: 'not_found', message: pathname } });
     const path = pathname.slice(this.base.length);
-    const { status, tables, columns, token } = this.world;
+    const { status, tables, columns, token, refused } = this.world;
     if (/^(api\/|query$)/.test(path) && token !== undefined && request.headers.authorization !== `Bearer ${token}`)
       return send(response, 401, { error: { code: 'unauthorized', message: 'a token is needed' } });
+    if (refused?.test(path))
+      return send(response, 403, { error: { code: 'forbidden', message: 'this needs a token with the role read' } });
     if (path === 'api/v1/status') return send(response, 200, status);
     if (path === 'api/v1/tables') return send(response, 200, { tables });
     if (path.startsWith('api/v1/tables/')) {

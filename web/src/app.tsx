@@ -23,13 +23,18 @@ const OVERVIEW_MS = 1_000;
 
 interface Overview {
   status: Status;
+  hidden: boolean; // the token is for some tables only: the server's state is not for it
   tables: TableInfo[];
 }
 
 // One poll for both, so that the page shows one moment.
 async function fetchOverview(signal: AbortSignal): Promise<Overview> {
-  const [status, tables] = await Promise.all([fetchStatus(signal), fetchTables(signal)]);
-  return { status, tables: tables.sort(byName) };
+  const visible = fetchStatus(signal).catch((error: unknown) => {
+    if (error instanceof ApiError && error.status === 403) return undefined;
+    throw error;
+  });
+  const [status, tables] = await Promise.all([visible, fetchTables(signal)]);
+  return { status: status ?? {}, hidden: status === undefined, tables: tables.sort(byName) };
 }
 
 // Our own tables (quarantine) come last: they are not what one came to see.
@@ -37,20 +42,23 @@ function byName(a: TableInfo, b: TableInfo): number {
   return Number(isOwn(a)) - Number(isOwn(b)) || a.name.localeCompare(b.name);
 }
 
-type Connection = 'connecting' | 'live' | 'starting' | 'away' | 'refused';
+type Connection = 'connecting' | 'live' | 'starting' | 'away' | 'locked' | 'refused';
 
 const CONNECTION_WORDS: Record<Connection, string> = {
   connecting: 'Connecting',
   live: 'Connected',
   starting: 'Recovering',
   away: 'Server away',
+  locked: 'Token needed',
   refused: 'Error',
 };
 
 const TITLES: Record<View, string> = { explore: 'Explore', tables: 'Tables', live: 'Live', pipeline: 'Pipeline' };
 
 function connectionOf(data: Overview | undefined, error: unknown): Connection {
-  if (error !== undefined) return error instanceof UnreachableError ? 'away' : 'refused';
+  if (error instanceof UnreachableError) return 'away';
+  if (error instanceof ApiError && (error.status === 401 || error.status === 403)) return 'locked';
+  if (error !== undefined) return 'refused';
   if (data === undefined) return 'connecting';
   return data.status.ready === false ? 'starting' : 'live';
 }
@@ -76,7 +84,7 @@ export function App() {
     { key: '?', what: 'This list', run: () => setHelp(true) },
   ]);
 
-  const locked = error instanceof ApiError && (error.status === 401 || error.status === 403);
+  const locked = connection === 'locked';
   return (
     <>
       <a
@@ -135,7 +143,7 @@ export function App() {
         aria-busy={data === undefined}
       >
         {locked ? (
-          <TokenForm refused={messageOf(error)} />
+          <TokenForm refused={error as ApiError} />
         ) : data === undefined ? (
           error === undefined && <p class="panel quiet">Loading…</p>
         ) : (
@@ -143,8 +151,15 @@ export function App() {
         )}
       </main>
       <footer>
-        Times are UTC. The same data: <a href="api/v1/status">status</a>, <a href="api/v1/tables">tables</a>,{' '}
-        <a href="metrics">metrics</a>. Press <kbd>?</kbd> for keys.
+        Times are UTC.{' '}
+        {!locked && token() === '' && (
+          // A browser follows a link without the token.
+          <>
+            The same data: <a href="api/v1/status">status</a>, <a href="api/v1/tables">tables</a>,{' '}
+            <a href="metrics">metrics</a>.{' '}
+          </>
+        )}
+        Press <kbd>?</kbd> for keys.
       </footer>
       {help && <HelpDialog onClose={() => setHelp(false)} />}
     </>
@@ -160,8 +175,18 @@ interface ViewsProps {
 
 function Views({ data, rates, at, connected }: ViewsProps) {
   const { view, name, query } = useRoute();
-  const { status, tables } = data;
+  const { status, hidden, tables } = data;
   if (view === 'tables') return <Tables name={name} tables={tables} status={status} connected={connected} />;
+  if (view === 'pipeline' && hidden)
+    return (
+      <section class="panel empty">
+        <h2>Not for this token</h2>
+        <p>
+          It is for some tables only. The pipeline is of the whole server: it needs a token with the role read for all
+          tables, made without <code>--table</code>.
+        </p>
+      </section>
+    );
   if (view === 'pipeline')
     return <Pipeline status={status} tables={tables} rates={rates} at={at} connected={connected} />;
   if (tables.length === 0 && query.get('q') === null) return <EmptyPanel status={status} />;

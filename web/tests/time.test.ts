@@ -22,7 +22,7 @@ describe('buckets', () => {
     expect(pointsFor(1280, 1)).toBe(300);
     expect(pointsFor(2560, 1)).toBe(600);
     expect(pointsFor(1280, 1_000)).toBe(100);
-    expect(pointsFor(1280, 100_000)).toBe(60);
+    expect(pointsFor(1280, 100_000)).toBe(10);
   });
 });
 

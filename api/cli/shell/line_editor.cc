@@ -66,7 +66,7 @@ unsigned char LineEditor::State::tab(EditLine* editor, int) {
   const size_t typed = before.size() - found.word_begin;
   std::string insert = common_beginning(found.words);
   const bool only_one = found.words.size() == 1;
-  if (only_one && !insert.ends_with('(')) insert.push_back(' ');
+  if (only_one && !insert.ends_with('(')) insert += found.end;
   if (insert.size() <= typed && !only_one) {
     list(found.words);
     return CC_REDISPLAY;

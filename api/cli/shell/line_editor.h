@@ -15,10 +15,12 @@ namespace varve {
 
 class LineEditor {
  public:
-  // The candidates for the word that ends at the cursor, and where it begins; asked at each Tab.
+  // The candidates for the word that ends at the cursor, where it begins in the line, and what follows it when it is the
+  // only one; asked at each Tab.
   struct Candidates {
     size_t word_begin = 0;
     std::vector<std::string> words;
+    std::string end = " ";
   };
   using Complete = std::function<Candidates(std::string_view before_cursor)>;
 

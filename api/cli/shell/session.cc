@@ -24,7 +24,9 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int64_t kNamesFreshNs = 5 * kNsPerSecond;  // guessed: a Tab must not ask a server again and again
-constexpr size_t kNamedTablesMax = 200;              // whose columns are asked for, one request each
+constexpr int64_t kValuesPatienceNs = 2 * kNsPerSecond;  // a Tab must not seem to hang
+constexpr size_t kValuesMax = 1'000;                     // more than anyone reads
+constexpr size_t kNamedTablesMax = 200;                  // whose columns are asked for, one request each
 
 sigset_t interrupt_set() {
   sigset_t set;
@@ -239,11 +241,50 @@ const KnownNames& QuerySession::names() {
       continue;
     const Json json = Json::parse(told, nullptr, false);
     if (!json.is_object()) continue;
-    for (const Json& column : json.value("columns", Json::array()))
+    for (const Json& column : json.value("columns", Json::array())) {
       columns.push_back(column.value("name", ""));
+      if (column.value("kind", "") == "tag") names.tags[name].push_back(columns.back());
+    }
   }
   names_ = std::move(names);
   return names_;
+}
+
+std::vector<std::string> QuerySession::tag_values(const ValuePlace& place, std::string_view typed) const {
+  const auto quoted = [](std::string_view name) {
+    std::string text = "\"";
+    for (const char c : name) text.append(c == '"' ? 2 : 1, c);
+    return text + "\"";
+  };
+  const size_t dot = place.table.find('.');
+  const std::string table = dot == std::string::npos
+                                ? quoted(place.table)
+                                : quoted(std::string_view(place.table).substr(0, dot)) + "." +
+                                      quoted(std::string_view(place.table).substr(dot + 1));
+  const int64_t until_ns = real_clock().monotonic_ns() + kValuesPatienceNs;
+  const auto ask = [&](const std::string& where) {
+    const Json body = {{"sql", fmt::format("SELECT DISTINCT {} FROM {} {}", quoted(place.tag), table, where)},
+                       {"params", {{"typed", typed}}},
+                       {"limit", kValuesMax}};
+    HttpPost post{settings.url, "/api/v1/query", "application/json",
+                  body.dump(-1, ' ', false, Json::error_handler_t::replace), settings.token};
+    post.interrupted = [&] { return real_clock().monotonic_ns() > until_ns; };
+    std::string text;
+    const auto answer = post_http(post, [&](std::string_view piece) {
+      text += piece;
+      return true;
+    });
+    std::vector<std::string> values;
+    const Json json = Json::parse(text, nullptr, false);
+    if (!answer || answer->status != 200 || !json.is_object()) return values;
+    for (const Json& row : json.value("rows", Json::array())) {
+      if (row.is_array() && !row.empty() && row[0].is_string()) values.push_back(row[0].get<std::string>());
+    }
+    return values;
+  };
+  std::vector<std::string> values = ask("");
+  if (values.size() < kValuesMax || typed.empty()) return values;
+  return ask(fmt::format("WHERE {0} >= $typed ORDER BY {0}", quoted(place.tag)));
 }
 
 }  // namespace varve

@@ -42,6 +42,8 @@ class QuerySession {
   void watch(const std::string& sql, int64_t every_ns);
   // Tables and columns, at most some seconds old; what is known already when nobody answers.
   const KnownNames& names();
+  // Of a tag, some hundreds at most; those that begin as typed where there are more. Empty when nobody answers soon.
+  std::vector<std::string> tag_values(const ValuePlace& place, std::string_view typed) const;
 
   SessionSettings settings;
 

@@ -20,8 +20,8 @@ constexpr const char* kPrompt = "varve> ";
 constexpr const char* kMorePrompt = "    -> ";
 
 constexpr const char* kHelp =
-    R"(A statement ends with a semicolon and may take several lines. Tab completes, Ctrl-R searches the history,
-Ctrl-C gives up the line or cancels the query that runs, Ctrl-D ends.
+    R"(A statement ends with a semicolon and may take several lines. Tab completes names and values of
+tags, Ctrl-R searches the history, Ctrl-C gives up the line or cancels the query that runs, Ctrl-D ends.
   \d               tables
   \d TABLE         columns of a table
   \timing [on|off] how long each statement took, and what the server did
@@ -65,12 +65,12 @@ Shell::Next Shell::take_statements(const std::string& name) {
 }
 
 Shell::Next Shell::take_line(std::string_view line, const std::string& name) {
+  const std::string_view word = trimmed(line);
+  if (word.starts_with('\\') && (statements_.empty() || (interactive_ && !statements_.inside_quotes()))) {
+    statements_.add_line("");  // counts the line
+    return take_command(word, name);
+  }
   if (statements_.empty()) {
-    const std::string_view word = trimmed(line);
-    if (word.starts_with('\\')) {
-      statements_.add_line("");  // counts the line
-      return take_command(word, name);
-    }
     if (interactive_ && (word == "exit" || word == "quit")) return Next::kQuit;
     if (interactive_ && word == "help") return take_command("\\?", name);
   }
@@ -157,9 +157,17 @@ int Shell::run_script(std::istream& in, const std::string& name) {
 
 int Shell::run_terminal() {
   auto editor = LineEditor::make([this](std::string_view before) {
-    std::string statement(before);
+    const std::string text = statements_.waiting() + std::string(before);
+    const size_t line = statements_.waiting().size();
     const KnownNames& names = session_.names();
-    return LineEditor::Candidates{word_begin(before), completions(statement, before, names)};
+    if (const auto place = value_place(text, text, names); place && place->begin >= line) {
+      const std::string_view typed = std::string_view(text).substr(place->begin);
+      return LineEditor::Candidates{place->begin - line,
+                                    value_completions(session_.tag_values(*place, typed), typed), "' "};
+    }
+    if (inside_quotes(text)) return LineEditor::Candidates{before.size(), {}, {}};
+    return LineEditor::Candidates{word_begin(before),
+                                  completions(text, before.starts_with('\\') ? before : text, names)};
   });
   if (!editor) {
     print_error(editor.error().message);
@@ -191,6 +199,10 @@ int Shell::run_terminal() {
         break;
     }
     if (trimmed(line).empty() && first) continue;
+    if (!first && trimmed(line).starts_with('\\') && !statements_.inside_quotes()) {
+      if (take_line(line, {}) == Next::kQuit) return kExitFine;
+      continue;  // with the statement begun
+    }
     entry += (entry.empty() ? "" : "\n") + line;
     const Next next = [&] {
       // Remembered before it runs, so that a statement that ends the shell is there the next time.

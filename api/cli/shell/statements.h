@@ -19,6 +19,8 @@ class Statements {
   void clear();
   // Nothing but blanks and comments waits: a line that begins with a backslash is then a command.
   bool empty();
+  const std::string& waiting() const { return text_; }  // what was added and is no whole statement yet
+  bool inside_quotes() const { return inside_ != Inside::kNothing && inside_ != Inside::kLineComment; }
   size_t line() const { return first_line_; }  // from 1, where the last statement returned began
 
  private:

@@ -73,7 +73,8 @@ QueryResult<void> run_after_refusal(QueryError refusal, const Engine& engine, co
   if (!not_mine) return tl::make_unexpected(std::move(refusal));
   const Written written = read(select.sql);
   if (!written.is_query) return tl::make_unexpected(std::move(refusal));
-  const SqliteSelect query{written.query, select.parameters, select.now_ns, select.system_tables};
+  const SqliteSelect query{written.query, select.parameters, select.now_ns, select.system_tables,
+                           select.rows_max};
   QueryResult<void> outcome = written.explain ? explain(engine, query, written.analyze, budget, sink, stats)
                                               : run_in_sqlite(engine, query, budget, sink, stats);
   if (!outcome) return tl::make_unexpected(more_helpful(std::move(refusal), std::move(outcome.error())));

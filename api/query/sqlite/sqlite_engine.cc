@@ -46,6 +46,7 @@ QueryResult<bool> run_once(const Engine& engine, const SqliteSelect& select, Que
   VARVE_QUERY_ASSIGN(const auto connection, Connection::open(tables, context));
   VARVE_QUERY_TRY(connection->prepare(translated.sql, translated.text));
   TypedRows rows(outputs_of(connection->statement(), translated.outputs), budget, sink);
+  uint64_t rows_taken = 0;
   while (true) {
     QueryResult<bool> more = connection->step();
     if (context.types_changed) {
@@ -55,6 +56,7 @@ QueryResult<bool> run_once(const Engine& engine, const SqliteSelect& select, Que
     if (!more) return tl::make_unexpected(std::move(more.error()));
     if (!*more) break;
     VARVE_QUERY_TRY(rows.add(connection->statement()));
+    if (++rows_taken >= select.rows_max) break;
   }
   VARVE_QUERY_TRY(rows.finish());
   stats.row_count = rows.rows();

@@ -24,6 +24,7 @@ struct SqliteSelect {
   const QueryParameters& parameters;
   int64_t now_ns = 0;
   std::span<const SystemTable> system_tables;
+  uint64_t rows_max = UINT64_MAX;  // the first ones are enough
 };
 
 QueryResult<void> run_in_sqlite(const Engine& engine, const SqliteSelect& select, QueryBudget& budget,

@@ -320,9 +320,36 @@ TEST(Config, TheExampleFileLoadsAndShowsEveryKey) {
   const std::string path = VARVE_SOURCE_DIR "/config/varve.toml";
   const auto config = load_config(path, {});
   ASSERT_TRUE(config.has_value()) << config.error().message;
-  const std::vector<std::string> known = known_config_keys();
-  EXPECT_GT(known.size(), 30u);
-  EXPECT_EQ(keys_in(path), std::set<std::string>(known.begin(), known.end()));
+  const auto known = known_config_keys("");
+  ASSERT_TRUE(known.has_value()) << known.error().message;
+  EXPECT_GT(known->size(), 30u);
+  std::set<std::string> names;
+  for (const auto& [name, value] : *known) names.insert(name);
+  EXPECT_EQ(keys_in(path), names);
+}
+
+// But for what has no default (a lookup's table, another retention of one table) and what says its default beside it.
+TEST(Config, TheExampleFileShowsTheDefaults) {
+  std::ifstream file(VARVE_SOURCE_DIR "/config/varve.toml");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const auto defaults = known_config_keys("");
+  const auto shown = known_config_keys(text);
+  ASSERT_TRUE(defaults.has_value() && shown.has_value());
+  std::set<std::string> other;
+  for (const auto& [key, value] : *shown) {
+    if (value != defaults->at(key)) other.insert(key);
+  }
+  const std::set<std::string> allowed = {"storage.tables.NAME.retention",
+                                         "kafka.tags",
+                                         "kafka.properties",
+                                         "kafka.enrich.table",
+                                         "kafka.enrich.key",
+                                         "kafka.enrich.tags",
+                                         "kafka.enrich.fields"};
+  EXPECT_EQ(other, allowed);
+  for (const char* said : {"default []: these become tags", "default {}: handed to librdkafka"}) {
+    EXPECT_THAT(text, HasSubstr(said));
+  }
 }
 
 TEST(Config, KnowsLoopbackAddresses) {

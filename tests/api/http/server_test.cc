@@ -34,12 +34,15 @@ TEST_F(Http, PassesStatementAndParametersOfEveryForm) {
   EXPECT_EQ(seen.parameters.at("b"), Value(true));
   EXPECT_EQ(seen.parameters.at("s"), Value(std::string("abc")));
   EXPECT_EQ(seen.parameters.at("q"), Value(std::string("7")));
+  EXPECT_EQ(seen.limit, UINT64_MAX);
+  EXPECT_EQ(get(port(), "/api/v1/query?q=SELECT+a&limit=12").status, 200);
+  EXPECT_EQ(seen.limit, 12U);
 
   const std::string json = "Content-Type: application/json; charset=utf-8\r\n";
   EXPECT_EQ(
       post(
           port(), "/api/v1/query",
-          R"({"sql":"SELECT b","params":{"i":-1,"d":2.0,"n":null,"s":"x","b":false},"format":"csv","time_format":"ms"})",
+          R"({"sql":"SELECT b","params":{"i":-1,"d":2.0,"n":null,"s":"x","b":false},"format":"csv","time_format":"ms","limit":9})",
           json)
           .status,
       200);
@@ -48,6 +51,7 @@ TEST_F(Http, PassesStatementAndParametersOfEveryForm) {
   EXPECT_EQ(seen.parameters.at("i"), Value(int64_t{-1}));
   EXPECT_EQ(seen.parameters.at("d"), Value(2.0));
   EXPECT_EQ(seen.parameters.at("n"), Value());
+  EXPECT_EQ(seen.limit, 9U);
 
   EXPECT_EQ(post(port(), "/api/v1/query?format=csv", "SELECT c").status, 200);
   EXPECT_EQ(seen.sql, "SELECT c");
@@ -81,6 +85,10 @@ TEST_F(Http, RefusesRequestsThatAreNoQuery) {
       {get(port(), "/api/v1/query?q=x&time_format=days"), "unknown time_format"},
       {post(port(), "/api/v1/query", "SELECT 1", json), "the body is not JSON"},
       {post(port(), "/api/v1/query", "[1]", json), "must be an object"},
+      {get(port(), "/api/v1/query?q=x&limit=0"), "limit must be"},
+      {get(port(), "/api/v1/query?q=x&limit=1.5"), "limit must be"},
+      {post(port(), "/api/v1/query", R"({"sql":"x","limit":0})", json), "limit must be"},
+      {post(port(), "/api/v1/query", R"({"sql":"x","limit":"2"})", json), "limit must be"},
       {post(port(), "/api/v1/query", R"({"sql":1})", json), "sql must be a string"},
       {post(port(), "/api/v1/query", R"({"query":"x"})", json), "unknown key query"},
       {post(port(), "/api/v1/query", R"({"sql":"x","params":[]})", json), "params must be an object"},

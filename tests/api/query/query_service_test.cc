@@ -86,6 +86,31 @@ TEST(QueryService, LimitStopsTheScanEarly) {
   EXPECT_EQ(result.stats.rows_scanned, 20U);
 }
 
+// Statements of both engines; of the two limits the smaller one holds.
+TEST(QueryService, GivesNoMoreRowsThanTheRequestWants) {
+  MemoryEngine engine;
+  engine.block_rows = 10;
+  fill(engine, 2, 1000);
+  MetricsRegistry metrics;
+  QueryService service(engine, {}, metrics);
+  const auto rows = [&](const std::string& sql) {
+    CollectedResult result;
+    QueryRequest request;
+    request.sql = sql;
+    request.limit = 3;
+    const auto stats = service.run(request, result);
+    EXPECT_TRUE(stats) << sql;
+    EXPECT_EQ(stats->row_count, result.values.size()) << sql;
+    return result.values.size();
+  };
+  EXPECT_EQ(rows("SELECT * FROM t"), 3U);
+  EXPECT_EQ(rows("SELECT v FROM t ORDER BY v DESC LIMIT 2"), 2U);
+  EXPECT_EQ(rows("SELECT v FROM t LIMIT 100"), 3U);
+  EXPECT_EQ(rows("SELECT v FROM t GROUP BY v"), 3U);
+  EXPECT_EQ(rows("SELECT v FROM t UNION ALL SELECT v FROM t"), 3U);
+  EXPECT_EQ(rows("SELECT 1 UNION ALL SELECT 2"), 2U);
+}
+
 TEST(QueryService, SortsMoreThanOneRunAndKeepsTheBestFew) {
   MemoryEngine engine;
   fill(engine, 1, 70'000);  // more than a run of the sorter

@@ -32,6 +32,22 @@ export function chartText({ table, field, tag, call }: ChartChoice, language: La
   );
 }
 
+// The choice that would have written this query.
+export function choiceOf(text: string, language: Language, tables: TableDetail[]): ChartChoice | undefined {
+  for (const table of tables) {
+    if (!text.includes(plainName(table.name))) continue;
+    const fields = [undefined, ...table.columns.filter(isNumeric).map((column) => column.name)];
+    const tags = [undefined, ...table.columns.filter(({ kind }) => kind === 'tag').map((column) => column.name)];
+    for (const field of fields) {
+      for (const tag of tags) {
+        const call = FUNCTIONS.find((one) => chartText({ table, field, tag, call: one }, language) === text);
+        if (call !== undefined) return { table, field, tag, call };
+      }
+    }
+  }
+  return undefined;
+}
+
 // The table with the newest reading: on a live server the one that moves. Ours only where there is no other.
 export function freshest<T extends TableInfo>(tables: T[]): T | undefined {
   const at = (table: TableInfo): number => milliseconds(table.time_max) ?? -Infinity;

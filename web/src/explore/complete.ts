@@ -1,6 +1,6 @@
 // What may stand at the cursor: tables behind FROM, values of a tag in quotes, else columns, functions, words.
 import type { TableDetail } from '../shared/api';
-import { isOwn, plainName } from '../shared/sql';
+import { isOwn, plainName, tableSql } from '../shared/sql';
 import { INFLUXQL_FUNCTIONS, INFLUXQL_KEYWORDS, SQL_FUNCTIONS, SQL_KEYWORDS } from './functions';
 import type { Language } from './state';
 import { codeOf, VARIABLES } from './variables';
@@ -13,7 +13,7 @@ export interface Option {
 }
 
 export interface TagValues {
-  table: string;
+  table: string; // as SQL names it
   tag: string;
 }
 
@@ -93,5 +93,5 @@ function valueAt(before: string, tables: TableDetail[]): Place | undefined {
   const name = found[1]!.startsWith('"') ? found[1]!.slice(1, -1).replaceAll('""', '"') : found[1]!;
   const table = tables.find((one) => one.columns.some((column) => column.kind === 'tag' && column.name === name));
   if (table === undefined) return undefined;
-  return { from: before.length - found[2]!.length, options: [], values: { table: table.name, tag: name } };
+  return { from: before.length - found[2]!.length, options: [], values: { table: tableSql(table), tag: name } };
 }

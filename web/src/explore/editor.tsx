@@ -33,7 +33,7 @@ interface Props {
 const known = new Map<string, { at: number; values: Promise<string[]> }>();
 
 async function tagValues({ table, tag }: TagValues): Promise<string[]> {
-  const sql = `SELECT DISTINCT ${identifier(tag)} FROM ${identifier(table)} LIMIT ${VALUES_MAX}`;
+  const sql = `SELECT DISTINCT ${identifier(tag)} FROM ${table} LIMIT ${VALUES_MAX}`;
   const cached = known.get(sql);
   if (cached !== undefined && Date.now() - cached.at < VALUES_FRESH_MS) return cached.values;
   const values = runQuery(sql).then((answer) =>

@@ -7,7 +7,7 @@ import { usePoll } from '../shared/poll';
 import { go } from '../shared/router';
 import { useShortcuts } from '../shared/shortcuts';
 import { tableName } from '../shared/sql';
-import { chartText, defaultChoice, defaultRange, freshest } from './builder';
+import { chartText, choiceOf, defaultChoice, defaultRange, freshest } from './builder';
 import type { ChartChoice } from './builder';
 import { ChartBuilder } from './chart_builder';
 import { Editor } from './editor';
@@ -19,6 +19,7 @@ import { RangePicker } from './range_picker';
 import { ResultPanel } from './result_panel';
 import { explain, run, windowFor } from './run';
 import type { Asked, Outcome } from './run';
+import { linesIn } from './series';
 import { hashFrom, stateFrom } from './state';
 import type { ExploreState, Language } from './state';
 import { between, moved, zoomed } from './time';
@@ -66,6 +67,11 @@ function Ready({ query, tables, connected }: { query: URLSearchParams; tables: T
   useEffect(() => {
     if (asked.text === '' && start !== undefined) setChoice(defaultChoice(start));
   }, [asked.text === '']);
+  // A link brings a query: the choices above it are those that would have written it, if any would.
+  useEffect(() => {
+    const found = choiceOf(asked.text, asked.language, tables);
+    if (found !== undefined) setChoice(found);
+  }, [asked.text, asked.language]);
   const begin = start === undefined ? 'SHOW TABLES' : chartText(defaultChoice(start), asked.language);
   const [startRange] = useState(() => defaultRange(start, serverNow()));
   const text = asked.text === '' ? begin : asked.text;
@@ -77,9 +83,9 @@ function Ready({ query, tables, connected }: { query: URLSearchParams; tables: T
   const [tries, setTries] = useState(0);
   const [dialog, setDialog] = useState(false);
   const [focus, setFocus] = useState(0);
-  const [drawn, setDrawn] = useState({ text: '', lines: 1 });
+  const [drawn, setDrawn] = useState<{ text: string; lines: number | undefined }>({ text: '', lines: undefined });
 
-  const request: Asked = { text, language: asked.language, range, tables, lines: drawn.text === text ? drawn.lines : 1 };
+  const request: Asked = { text, language: asked.language, range, tables, lines: drawn.text === text ? drawn.lines : undefined };
   const span = windowFor(request);
   const used = variablesIn(text);
   const refreshes = asked.refreshSeconds > 0 && range.kind !== 'between';
@@ -96,7 +102,8 @@ function Ready({ query, tables, connected }: { query: URLSearchParams; tables: T
   useEffect(() => {
     if (polled.data === undefined) return;
     setKept({ text, outcome: polled.data });
-    setDrawn({ text, lines: polled.data.lines?.names.length ?? 1 });
+    const { lines } = polled.data;
+    if (lines !== undefined) setDrawn({ text, lines: linesIn(lines) });
   }, [polled.data]);
   const sent = changes && done?.text === text ? done : undefined;
   const outcome = changes ? sent?.outcome : kept?.text === text ? kept.outcome : undefined;

@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { messageOf } from '../shared/api';
 import { count } from '../shared/format';
+import { ROWS_MAX } from './time';
 import { Failure } from '../shared/failure';
 import { Bars, Figures } from './bars';
 import { LineChart } from './line_chart';
@@ -65,6 +66,12 @@ export function ResultPanel(props: Props) {
         </>
       ) : (
         <Body {...props} />
+      )}
+      {outcome !== undefined && outcome.answer.rows.length === ROWS_MAX && plan === undefined && (
+        <p class="quiet" id="cut">
+          These are the first {count(ROWS_MAX)} rows. Narrow the query, or let the server make fewer of them:{' '}
+          <code>SELECT time_bucket($interval, time) AS t, avg(…) … GROUP BY t</code>
+        </p>
       )}
       <div class="under">
         <span role="status" id="summary">

@@ -1,6 +1,9 @@
-// An answer as rows and columns.
+// An answer as rows and columns; the head of a column sorts by it.
+import { useMemo, useState } from 'preact/hooks';
 import type { Cell, QueryAnswer } from '../shared/api';
 import { count } from '../shared/format';
+import { inOrder, nextOrder } from './sort';
+import type { Order } from './sort';
 
 // Rows put on the page; a browser gets slow with more, and nobody reads them. CSV has them all.
 const ROWS_SHOWN = 500;
@@ -10,6 +13,11 @@ function text(cell: Cell | undefined): string {
 }
 
 export function ResultTable({ answer, id = 'result' }: { answer: QueryAnswer; id?: string }) {
+  const [chosen, setChosen] = useState<{ order: Order | undefined; of: string }>({ order: undefined, of: '' });
+  // An order belongs to these columns: the next rows of the same query keep it, another query begins without.
+  const of = JSON.stringify(answer.columns);
+  const order = chosen.of === of ? chosen.order : undefined;
+  const rows = useMemo(() => inOrder(answer, order), [answer, order]);
   if (answer.columns.length === 0) return <p class="quiet">Done. There is nothing to show.</p>;
   const numeric = answer.columns.map((column) => column.type === 'double' || column.type === 'int64');
   return (
@@ -18,14 +26,26 @@ export function ResultTable({ answer, id = 'result' }: { answer: QueryAnswer; id
         <thead>
           <tr>
             {answer.columns.map((column, i) => (
-              <th scope="col" class={numeric[i] ? 'num' : ''} title={column.type} key={i}>
-                {column.name}
+              <th
+                scope="col"
+                class={numeric[i] ? 'num' : ''}
+                aria-sort={order?.column !== i ? undefined : order.descending ? 'descending' : 'ascending'}
+                key={i}
+              >
+                <button
+                  type="button"
+                  class="sort"
+                  title={`${column.type}; press to sort`}
+                  onClick={() => setChosen({ order: nextOrder(order, i), of })}
+                >
+                  {column.name}
+                </button>
               </th>
             ))}
           </tr>
         </thead>
         <tbody>
-          {answer.rows.slice(0, ROWS_SHOWN).map((row, i) => (
+          {rows.slice(0, ROWS_SHOWN).map((row, i) => (
             <tr key={i}>
               {row.map((cell, j) => (
                 <td class={cell === null ? 'null' : numeric[j] ? 'num' : ''} key={j}>

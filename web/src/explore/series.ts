@@ -67,6 +67,17 @@ export function linesOf(answer: QueryAnswer, stepMs: number): Lines {
   };
 }
 
+// Drawn or not.
+export function linesIn({ names, left }: Lines): number {
+  return names.length + left;
+}
+
+// Most lines have one point: rows such as the newest ones, which make no picture.
+export function isScattered({ values }: Lines): boolean {
+  const single = values.filter((line) => line.filter((value) => typeof value === 'number').length < 2);
+  return single.length * 2 > values.length;
+}
+
 // The order of columns is the query's; names of lines are in the order of people.
 const compare = new Intl.Collator('en', { numeric: true }).compare;
 

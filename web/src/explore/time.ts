@@ -49,7 +49,9 @@ const BUCKETS: readonly [number, string][] = [
 // All lines of a chart together: a wide screen's pixels many times over, and a browser still redraws it at once
 // (measured: 1,000 lines of 100 points in 60 ms).
 export const POINTS_MAX = 100_000;
-const POINTS_PER_LINE_MIN = 60;
+const POINTS_PER_LINE_MIN = 10;
+// Rows of an answer at most, whatever the query: 15 MB of JSON, which a browser reads in a second or two (guessed).
+export const ROWS_MAX = 200_000;
 // The picture of data that has just begun is at least this wide.
 const SPAN_MIN_MS = 60_000;
 // "All" of a table with a stray reading from the year 1700 is still a chart; times past this are no dates in JS.

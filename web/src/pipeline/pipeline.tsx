@@ -48,7 +48,7 @@ export function Pipeline({ status, tables, rates, at, connected }: Props) {
             ))}
             {picture.sinks.length === 0 && (
               <li class="lane">
-                <Arrow text="–" moving={false} />
+                <Arrow text="" moving={false} />
                 <p class="box quiet">No mirror is configured. Add [[mirror]] to copy every row to an InfluxDB.</p>
               </li>
             )}

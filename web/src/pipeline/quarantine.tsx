@@ -1,6 +1,6 @@
 // What was refused and kept: by reason, the newest with their payloads, and another try at decoding them.
 import { useState } from 'preact/hooks';
-import { messageOf, retryQuarantine, runQuery } from '../shared/api';
+import { ApiError, messageOf, retryQuarantine, runQuery } from '../shared/api';
 import type { Cell, QueryAnswer, RetryAnswer } from '../shared/api';
 import { Failure } from '../shared/failure';
 import { count, timeOf, milliseconds } from '../shared/format';
@@ -45,7 +45,8 @@ export function Quarantine({ rows, connected }: { rows: number; connected: boole
       setSaid(wordsOf(await retryQuarantine(where)));
       setTries((n) => n + 1);
     } catch (error) {
-      setSaid(`The retry failed: ${messageOf(error)}`);
+      const forbidden = error instanceof ApiError && error.status === 403;
+      setSaid(forbidden ? `Not with this token: ${messageOf(error)}.` : `The retry failed: ${messageOf(error)}`);
     } finally {
       setBusy(false);
     }

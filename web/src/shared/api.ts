@@ -222,12 +222,18 @@ export async function fetchTable(name: string, signal?: AbortSignal): Promise<Ta
   return { ...answer, name: answer.name ?? name, columns: answer.columns ?? [] };
 }
 
-export function runQuery(sql: string, params: Params = {}, signal?: AbortSignal): Promise<QueryAnswer> {
+// `limit`: so many rows are enough, whatever the statement says.
+export function runQuery(
+  sql: string,
+  params: Params = {},
+  signal?: AbortSignal,
+  limit?: number,
+): Promise<QueryAnswer> {
   return call<QueryAnswer>({
     path: 'api/v1/query',
     timeoutMs: QUERY_TIMEOUT_MS,
     signal,
-    body: { sql, params, format: 'json', time_format: 'rfc3339' },
+    body: { sql, params, format: 'json', time_format: 'rfc3339', limit },
   });
 }
 

@@ -1,15 +1,25 @@
 // What a server with tokens needs before it says anything.
 import { useState } from 'preact/hooks';
+import type { ApiError } from './api';
 import { setToken, token } from './token';
 
-export function TokenForm({ refused }: { refused: string }) {
+function wordsOf({ status, message }: ApiError): string {
+  if (token() === '') return 'Nobody is let in without one.';
+  return status === 403
+    ? `The token is known, but this page reads: ${message}.`
+    : 'The server does not know this token: it was mistyped or revoked.';
+}
+
+export function TokenForm({ refused }: { refused: ApiError }) {
   const [value, setValue] = useState('');
   return (
     <section class="panel empty" aria-labelledby="token-title">
       <h2 id="token-title">This server asks for a token</h2>
-      <p>{token() === '' ? refused : `The token was not accepted: ${refused}.`}</p>
+      <p id="token-refused" role="status" class={token() === '' ? 'quiet' : 'error'}>
+        {wordsOf(refused)}
+      </p>
       <form
-        class="row"
+        class="row narrow"
         onSubmit={(event) => {
           event.preventDefault();
           if (value.trim() !== '') setToken(value.trim());
@@ -21,6 +31,7 @@ export function TokenForm({ refused }: { refused: string }) {
             type="password"
             id="token"
             autocomplete="off"
+            placeholder="varve_…"
             value={value}
             onInput={(event) => setValue(event.currentTarget.value)}
           />
@@ -30,7 +41,8 @@ export function TokenForm({ refused }: { refused: string }) {
         </button>
       </form>
       <p class="quiet">
-        Made by <code>varve token create --role read --name me</code>. It is kept until this tab is closed.
+        Whoever runs the server makes one: <code>varve token create --role read --name me --data DIR</code>. It is kept
+        until this tab is closed.
       </p>
     </section>
   );

@@ -40,7 +40,13 @@ async function countAll(table: Detail, signal: AbortSignal): Promise<Counts> {
   return counts;
 }
 
-export function TableDetail({ name, connected }: { name: string; connected: boolean }) {
+interface Props {
+  name: string;
+  inMemory: number; // rows of all tables that are in no segment yet
+  connected: boolean;
+}
+
+export function TableDetail({ name, inMemory, connected }: Props) {
   const polled = usePoll(connected ? `table ${name}` : undefined, DETAIL_MS, (signal) => fetchTable(name, signal));
   const table = polled.data;
   const counted = usePoll(table === undefined ? undefined : `counts ${name}`, COUNTS_MS, (signal) => countAll(table!, signal));
@@ -60,7 +66,7 @@ export function TableDetail({ name, connected }: { name: string; connected: bool
           <Stat name="Rows" value={count(table.rows)} />
           <Stat name="Series" value={count(table.series)} />
           <Stat name="On disk" value={table.bytes === 0 ? 'all in memory' : bytes(table.bytes)} />
-          <Stat name="Bits per value" value={bitsPerValue(table, values)} id="bits" />
+          <Stat name="Bits per value" value={bitsPerValue(table, values, inMemory)} id="bits" />
           <Stat name="First" value={timeOf(milliseconds(table.time_min))} />
           <Stat name="Last" value={timeOf(milliseconds(table.time_max))} />
           <Stat name="Kept for" value={retention(table)} />
@@ -85,8 +91,12 @@ export function TableDetail({ name, connected }: { name: string; connected: bool
   );
 }
 
-function bitsPerValue(table: Detail, values: number | undefined): string {
+// The bytes are those of segments, the values of all rows: while many are in memory the two do not belong together.
+const IN_MEMORY_SHARE_MAX = 0.05;
+
+function bitsPerValue(table: Detail, values: number | undefined, inMemory: number): string {
   if (values === undefined || values === 0 || !table.bytes) return '–';
+  if (inMemory > (table.rows ?? 0) * IN_MEMORY_SHARE_MAX) return 'after the flush';
   return ((table.bytes * 8) / values).toFixed(1);
 }
 

@@ -66,15 +66,16 @@ export function EmptyPanel({ status }: { status: Status }) {
       <h2 id="empty-title">No tables yet</h2>
       <p>
         {topics.length === 0 ? (
-          <>Produce readings to a Kafka topic that the configuration names, or write a line over HTTP:</>
+          <>Produce readings to a Kafka topic that the configuration names, import a CSV file, or write a line over HTTP:</>
         ) : (
           <>
-            Produce readings to <strong>{topics.join(', ')}</strong>, or write a line over HTTP:
+            Produce readings to <strong>{topics.join(', ')}</strong>, import a CSV file, or write a line over HTTP:
           </>
         )}
       </p>
       <pre tabIndex={0}>
         varve produce --brokers 127.0.0.1:9092 --topic {topics[0] ?? 'readings'} --simulate water{'\n'}
+        varve import --url {here} --csv FILE.csv --table T --time-column C{'\n'}
         curl '{here}/write?db=varve' --data-binary 'readings,sensor=a1 temperature=7.3'
       </pre>
       <p class="quiet">A table appears here by itself with its first row.</p>

@@ -17,7 +17,7 @@ export function Tables({ name, tables, status, connected }: Props) {
   return (
     <>
       <TableList tables={tables} chosen={chosen} />
-      <TableDetail key={chosen} name={chosen} connected={connected} />
+      <TableDetail key={chosen} name={chosen} inMemory={status.memtable?.rows ?? 0} connected={connected} />
     </>
   );
 }

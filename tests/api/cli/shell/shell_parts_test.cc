@@ -213,7 +213,9 @@ TEST(SparkTable, PassesOnWhatHasNoTimeOrNoNumber) {
   EXPECT_THAT(collect.rows, ElementsAre("<a><1>"));
 }
 
-const KnownNames kNames{{{"water", {"time", "site", "temperature_c"}}, {"lake.ice", {"thickness_mm"}}}};
+const KnownNames kNames{
+    {{"water", {"time", "site", "temperature_c"}}, {"lake.ice", {"thickness_mm", "the site"}}},
+    {{"water", {"site"}}, {"lake.ice", {"site", "the site"}}}};
 
 std::vector<std::string> complete(const std::string& text) {
   return completions(text, text, kNames);
@@ -235,6 +237,43 @@ TEST(Completion, KeepsToTheColumnsOfTheTablesThatAreNamed) {
   EXPECT_THAT(complete("SELECT thick"), ElementsAre("thickness_mm"));
   EXPECT_THAT(complete("SELECT 1 FROM water WHERE thick"), ElementsAre());
   EXPECT_THAT(complete("SELECT 1 FROM water WHERE te"), ElementsAre("temperature_c"));
+}
+
+TEST(Completion, OffersOnlyTablesWhereATableMustStand) {
+  const KnownNames names{{{"beaches", {"time", "beach_name"}}}};
+  EXPECT_THAT(completions("SELECT * FROM bea", "SELECT * FROM bea", names), ElementsAre("beaches"));
+  EXPECT_THAT(completions("select * from\n", "select * from\n", names), ElementsAre("beaches"));
+  EXPECT_THAT(completions("\\watch s", "\\watch s", names), ElementsAre());
+  EXPECT_THAT(completions("SELECT bea", "SELECT bea", names), ElementsAre("beach_name", "beaches"));
+}
+
+TEST(Completion, KnowsWhereTheValueOfATagIsWritten) {
+  const auto place = [](const std::string& text) -> std::string {
+    const auto found = value_place(text, text, kNames);
+    return found ? found->table + " " + found->tag + " '" + text.substr(found->begin) : "none";
+  };
+  EXPECT_EQ(place("SELECT * FROM water WHERE site = 'pi"), "water site 'pi");
+  EXPECT_EQ(place("SELECT * FROM water WHERE site='"), "water site '");
+  EXPECT_EQ(place("SELECT * FROM water w WHERE w.site <> 'pi"), "water site 'pi");
+  EXPECT_EQ(place("SELECT * FROM lake.ice WHERE \"the site\" != 'O''Ha"), "lake.ice the site 'O''Ha");
+  EXPECT_EQ(place("SELECT * FROM lake.ice WHERE site IN ('a', 'it''s', 'b"), "lake.ice site 'b");
+  EXPECT_EQ(place("SELECT * FROM water WHERE site not in\n('"), "water site '");
+  EXPECT_EQ(place("SELECT * FROM water WHERE temperature_c = '"), "none");
+  EXPECT_EQ(place("SELECT * FROM water WHERE site = 'pier' AND 'x"), "none");
+  EXPECT_EQ(place("SELECT * FROM water WHERE time > '20"), "none");
+  EXPECT_EQ(place("SELECT 'a', 'b"), "none");
+  EXPECT_EQ(place("SELECT ', 'b"), "none");
+  EXPECT_EQ(place("SELECT * FROM water WHERE site = "), "none");
+  EXPECT_EQ(place("-- it's\nSELECT * FROM water WHERE site = 'p"), "water site 'p");
+  EXPECT_EQ(place("'"), "none");
+  EXPECT_EQ(place("= '"), "none");
+  EXPECT_EQ(place("\" = '"), "none");
+}
+
+TEST(Completion, OffersValuesAsTheyAreQuoted) {
+  EXPECT_THAT(value_completions({"Oak", "O'Hare", "pier"}, "o"), ElementsAre("O''Hare", "Oak"));
+  EXPECT_THAT(value_completions({"O'Hare"}, "O''h"), ElementsAre("O''Hare"));
+  EXPECT_THAT(value_completions({"a", "b"}, ""), ElementsAre("a", "b"));
 }
 
 TEST(Completion, SharesABeginning) {

@@ -118,6 +118,17 @@ TEST_F(ShellOnTerminal, TabCompletesKeywordsTablesColumnsAndFunctions) {
   EXPECT_TRUE(terminal->see("time_bucket(")) << terminal->shown();
 }
 
+TEST_F(ShellOnTerminal, TabCompletesValuesOfTagsAlsoOnALaterLine) {
+  const auto terminal = shell();
+  terminal->type("SELECT temperature_c AS c FROM water\r");
+  EXPECT_TRUE(terminal->see("    -> "));
+  terminal->type("\\x\r");  // a command in between leaves the statement as it is
+  EXPECT_TRUE(terminal->see("one value a line is on")) << terminal->shown();
+  terminal->type("WHERE site = 'p\t;\r");
+  EXPECT_TRUE(terminal->see("site = 'pier' ;")) << terminal->shown();
+  EXPECT_TRUE(terminal->see("c | 20.5")) << terminal->shown();
+}
+
 TEST_F(ShellOnTerminal, CommandsDescribeExpandAndTime) {
   const auto terminal = shell();
   terminal->type("\\d\r");
