@@ -8,7 +8,6 @@
 // Kafka of the tests, on the same cores.
 #include <fmt/format.h>
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +19,7 @@
 #include <thread>
 
 #include "bench/peers/rows.h"
+#include "bench/store_rows.h"
 #include "ingest/kafka/embedded_broker.h"
 #include "ingest/kafka/producer.h"
 #include "ingest/replay/produce.h"
@@ -181,15 +181,6 @@ void fill_topic(const std::string& brokers, const std::string& topic, uint64_t m
              report.bytes / report.sent);
 }
 
-double own_cpu_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
 double seconds_since(int64_t begin_ns) {
   return static_cast<double>(real_clock().monotonic_ns() - begin_ns) / kNsPerSecond;
 }
@@ -309,7 +300,7 @@ WriteResult write_rate() {
     std::atomic<size_t> next{0};
     std::atomic<int> refused{0};
     const int64_t begin = real_clock().monotonic_ns();
-    const double cpu_before = varve.cpu_seconds() + own_cpu_seconds();
+    const double cpu_before = varve.cpu_seconds() + usage_now().cpu_s;
     {
       std::vector<std::jthread> writers;
       for (int i = 0; i < kWriters; ++i) {
@@ -322,7 +313,7 @@ WriteResult write_rate() {
       }
     }
     elapsed += seconds_since(begin);
-    cpu += varve.cpu_seconds() + own_cpu_seconds() - cpu_before;
+    cpu += varve.cpu_seconds() + usage_now().cpu_s - cpu_before;
     if (refused > 0) fail(fmt::format("{} of {} bodies were refused", refused.load(), bodies.size()));
   }
   const double rows = static_cast<double>(source.rows());
