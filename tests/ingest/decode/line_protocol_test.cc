@@ -69,8 +69,7 @@ std::string random_line(std::mt19937& random) {
   if (random() % 40 == 0) {
     return one_of({"", "# comment", "cpu", "cpu,host=a", "cpu,host= v=1", "cpu,host=a v=", "cpu,host=a v=1 x",
                    "cpu,host=a,host=b v=1", "cpu,host=a time=1", "cpu,host=a v=1 9223372036854775807",
-                   "cpu,host=a\\ v=1 5", "cpu,host=a host=1", ",host=a v=1",
-                   "cpu,host=a=b v=1"});
+                   "cpu,host=a\\ v=1 5", "cpu,host=a host=1", ",host=a v=1", "cpu,host=a=b v=1"});
   }
   std::string line = one_of({"cpu", "cpu", "cpu", "mem", "d\\ isk", " cpu"});
   if (random() % 8 != 0) line += fmt::format(",host=h{}", random() % 30);
