@@ -1,11 +1,11 @@
-// The whole server, measured from outside: a spawned varve, its HTTP API, its memory in /proc.
-//   Kafka JSON        messages already in the broker until every one is durable and counted by SQL; the same with
-//                     `where` and `set`
-//   latency           from handing a message to the producer until SQL shows it, while others come at kLoadRate
-//   line protocol     POST /write by kWriters connections, each body durable before its 204
-//   resident memory   idle after start, after the loads, and the peak
-// bench_e2e [--brokers HOST:PORT] [--messages N]: without brokers, the embedded broker stands in (it shares
-// the two cores with varve and keeps only 5 MiB a partition, hence the many partitions).
+// The whole server, measured from outside: a spawned varve, its HTTP API, its CPU and memory in /proc.
+//   kafka     JSON messages already in the broker until every one is durable and counted by SQL; the same with
+//             `where` and `set`
+//   latency   from handing a message to the producer until SQL shows it, while others come at kLoadRate
+//   lines     POST /write by kWriters connections, each body durable before its 204
+// bench_e2e [--part NAME] [--brokers HOST:PORT | kafka] [--messages N]: without brokers, the embedded broker stands in
+// (it shares the two cores with varve and keeps only 5 MiB a partition, hence the many partitions); "kafka" starts the
+// Kafka of the tests, on the same cores.
 #include <fmt/format.h>
 
 #include <unistd.h>
@@ -18,12 +18,15 @@
 #include <sstream>
 #include <thread>
 
+#include "bench/peers/rows.h"
+#include "bench/store_rows.h"
 #include "ingest/kafka/embedded_broker.h"
 #include "ingest/kafka/producer.h"
 #include "ingest/replay/produce.h"
 #include "storage/base/clock.h"
 #include "storage/base/timestamp.h"
 #include "tests/support/http_client.h"
+#include "tests/support/kafka_server.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 
@@ -40,15 +43,19 @@ using test::wait_until;
 
 constexpr int kPartitions = 32;          // of the embedded broker's topic
 constexpr uint64_t kMessages = 500'000;  // about what the embedded broker holds of 190-byte readings
-constexpr uint32_t kSensors = 1000;
-constexpr int kWriters = 2;
-constexpr int kBodies = 100;
-constexpr int kRowsPerBody = 5000;  // as Telegraf and InfluxDB's clients advise
-constexpr int kHosts = 100;
+constexpr uint32_t kWaterSensors = 1000;
+constexpr int kWriters = 4;           // two cannot fill two cores: each waits for the disk between its bodies
+constexpr int kRowsPerBody = 5000;    // as Telegraf and InfluxDB's clients advise
+constexpr int kHours = 72;            // of 100 hosts: 2.6 M rows
+constexpr int kHoursAtOnce = 12;      // bodies made at once: some 160 MB of text
 constexpr double kLoadRate = 50'000;  // messages a second beside the probes
 constexpr int kLoadSeconds = 12;
-constexpr int kWarmSeconds = 2;        // joining the group, the first series
+constexpr int kWarmSeconds = 4;        // joining the group, the first series
 constexpr int64_t kProbePauseMs = 10;  // between two probes
+// Between two questions for them: what the answer's age may add, against what asking takes from two cores.
+constexpr std::chrono::milliseconds kAskPause{2};
+// The embedded broker lets a fetch that finds nothing wait to the end, where Kafka answers once something comes.
+constexpr const char* kEmbeddedWait = "properties = { \"fetch.wait.max.ms\" = \"5\" }\n";
 constexpr const char* kProcessing =
     "where = \"ph IS NULL OR ph < 14\"\nset = [\"temp_f = temperature_c * 9 / 5 + 32\"]\n";
 
@@ -64,8 +71,11 @@ T must(Result<T> result) {
 }
 
 struct Arguments {
+  std::string part;  // empty = each
   std::string brokers;
   uint64_t messages = kMessages;
+
+  bool wants(const char* name) const { return part.empty() || part == name; }
 };
 
 Arguments parse(int argc, char** argv) {
@@ -74,28 +84,26 @@ Arguments parse(int argc, char** argv) {
     const std::string name = argv[i];
     if (name == "--brokers") {
       arguments.brokers = argv[i + 1];
+    } else if (name == "--part") {
+      arguments.part = argv[i + 1];
     } else if (name == "--messages") {
       arguments.messages = std::stoull(argv[i + 1]);
     } else {
-      fail("usage: bench_e2e [--brokers HOST:PORT] [--messages N]");
+      fail("usage: bench_e2e [--part kafka|latency|lines] [--brokers HOST:PORT|kafka] [--messages N]");
     }
   }
-  if (argc % 2 == 0) fail("usage: bench_e2e [--brokers HOST:PORT] [--messages N]");
+  if (argc % 2 == 0)
+    fail("usage: bench_e2e [--part kafka|latency|lines] [--brokers HOST:PORT|kafka] [--messages N]");
   return arguments;
 }
 
 class Varve {
  public:
-  // `source`: more keys of the Kafka source.
-  Varve(const std::filesystem::path& folder, const std::string& brokers, const std::string& topic,
-        const std::string& source = {})
-      : port_(free_port()) {
-    std::ofstream(folder / "varve.toml") << fmt::format(
-        "[server]\nlisten = \"127.0.0.1:{}\"\n[storage]\ndata = \"{}\"\n"
-        "[[kafka]]\nbrokers = \"{}\"\ngroup = \"bench-{}\"\ntopics = [\"{}\"]\ntable = \"readings\"\ntags = "
-        "[\"sensor_id\", "
-        "\"site\"]\n{}",
-        port_, (folder / "data").string(), brokers, port_, topic, source);
+  // `more`: of the configuration.
+  explicit Varve(const std::filesystem::path& folder, const std::string& more = {}) : port_(free_port()) {
+    std::ofstream(folder / "varve.toml")
+        << fmt::format("[server]\nlisten = \"127.0.0.1:{}\"\n[storage]\ndata = \"{}\"\n{}", port_,
+                       (folder / "data").string(), more);
     process_.emplace(std::vector<std::string>{VARVE_BINARY, "serve", "--allow-root", "--config",
                                               (folder / "varve.toml").string()});
     if (!wait_until([&] { return http_get(url() + "/readyz").status == 200; }, test::seconds(60))) {
@@ -109,6 +117,14 @@ class Varve {
     const Json answer =
         Json::parse(http_post(url() + "/api/v1/query", "SELECT count(*) FROM " + table, "text/plain").body);
     return answer.contains("rows") ? answer["rows"][0][0].get<uint64_t>() : 0;
+  }
+  // Of one metric without labels.
+  double metric(const std::string& name) const {
+    std::istringstream lines(http_get(url() + "/metrics").body);
+    for (std::string line; std::getline(lines, line);) {
+      if (line.starts_with(name + " ")) return std::stod(line.substr(name.size()));
+    }
+    return 0;
   }
   // MiB, of a line like "VmRSS:  123 kB".
   double memory(const std::string& line_name) const {
@@ -141,10 +157,18 @@ class Varve {
   std::optional<Process> process_;
 };
 
+// A source of readings; `more`: more keys of it.
+std::string kafka_source(const std::string& brokers, const std::string& topic, const std::string& more = {}) {
+  return fmt::format(
+      "[[kafka]]\nbrokers = \"{}\"\ngroup = \"bench-{}\"\ntopics = [\"{}\"]\ntable = \"readings\"\n"
+      "tags = [\"sensor_id\", \"site\"]\n{}",
+      brokers, real_clock().wall_ns(), topic, more);
+}
+
 void fill_topic(const std::string& brokers, const std::string& topic, uint64_t messages) {
   SimulatorOptions simulator;
   simulator.kind = "water";
-  simulator.sensors = kSensors;
+  simulator.sensors = kWaterSensors;
   simulator.count = messages;
   KafkaProducerOptions options;
   options.brokers = brokers;
@@ -176,9 +200,11 @@ double kafka_rate(const Varve& varve, uint64_t messages) {
     fail(fmt::format("only {} of {} messages were read", now, messages));
   }
   const uint64_t rows = varve.status()["ingest"]["sources"][0]["rows_total"].get<uint64_t>();
-  const uint64_t counted = varve.count("readings");
+  uint64_t counted = 0;
+  if (!wait_until([&] { return (counted = varve.count("readings")) >= rows; }, test::seconds(60))) {
+    fail(fmt::format("{} rows were taken in, SQL counts {}", rows, counted));
+  }
   const double elapsed = seconds_since(begin);
-  fmt::print("{} rows from {} messages, {} distinct by SQL\n", rows, messages, counted);
   return static_cast<double>(messages - first) / elapsed;
 }
 
@@ -199,6 +225,7 @@ std::unique_ptr<KafkaProducer> quick_producer(const std::string& brokers, const 
 // Numbered readings of a sensor of its own; a query says up to which number they are there.
 Latency probe(const Varve& varve, const std::string& brokers, const std::string& topic) {
   const auto producer = quick_producer(brokers, topic);
+  test::HttpSession session(varve.url());
   std::vector<int64_t> sent_ns;  // by number
   std::vector<double> latencies;
   const int64_t begin = real_clock().monotonic_ns();
@@ -220,9 +247,10 @@ Latency probe(const Varve& varve, const std::string& brokers, const std::string&
       next_probe += kProbePauseMs * kNsPerMs;
     }
     producer->poll();
-    said = http_post(varve.url() + "/api/v1/query",
-                     "SELECT last(number) FROM readings WHERE sensor_id = 'probe'", "text/plain")
-               .body;
+    std::this_thread::sleep_for(kAskPause);
+    said =
+        session.send("POST", "/api/v1/query", "SELECT last(number) FROM readings WHERE sensor_id = 'probe'")
+            .body;
     const Json answer = Json::parse(said);
     if (!answer.contains("rows") || answer["rows"].empty() || answer["rows"][0][0].is_null()) continue;
     const int64_t shown_ns = real_clock().monotonic_ns();
@@ -241,7 +269,7 @@ Latency probe(const Varve& varve, const std::string& brokers, const std::string&
 Latency latency_under_load(const Varve& varve, const std::string& brokers, const std::string& topic) {
   SimulatorOptions simulator;
   simulator.kind = "water";
-  simulator.sensors = kSensors;
+  simulator.sensors = kWaterSensors;
   const auto generator = must(make_simulator(simulator));
   const auto producer = quick_producer(brokers, topic);
   const std::jthread load([&](const std::stop_token& stop) {
@@ -252,104 +280,109 @@ Latency latency_under_load(const Varve& varve, const std::string& brokers, const
   return probe(varve, brokers, topic);
 }
 
-// One instant of every host after the other, ten doubles of two decimals each: TSBS's cpu table.
-std::string cpu_lines(int body) {
-  constexpr const char* kFields[] = {"usage_user",   "usage_system",    "usage_idle",    "usage_nice",
-                                     "usage_iowait", "usage_irq",       "usage_softirq", "usage_steal",
-                                     "usage_guest",  "usage_guest_nice"};
-  std::string lines;
-  for (int i = 0; i < kRowsPerBody; ++i) {
-    const int row = body * kRowsPerBody + i;
-    lines += fmt::format("cpu,hostname=host_{},region=eu-west-1 ", row % kHosts);
-    for (int field = 0; field < 10; ++field) {
-      const int hundredths = (row * 37 + field * 911) % 10'000;
-      lines += fmt::format("{}{}={}.{:02}", field == 0 ? "" : ",", kFields[field], hundredths / 100,
-                           hundredths % 100);
+struct WriteResult {
+  double rows_per_second = 0;
+  double cpu_seconds = 0;  // of varve for a million rows, until they are in segment files and merged
+  double peak_mib = 0;
+  double sync_ms = 0;     // of the log, on average
+  double cores_used = 0;  // by varve and the writers, while rows were sent
+};
+
+// TSBS's cpu table: ten tags, ten doubles of two decimals, 350 bytes a line.
+WriteResult write_rate() {
+  const TempDir folder;
+  const Varve varve(folder.path(), "flush_age = \"5s\"\n");  // so that the end comes soon
+  RowSource source(Set::kCpu, Encoding::kLines, kRowsPerBody);
+  double elapsed = 0;
+  double cpu = 0;
+  for (int hours = 0; hours < kHours; hours += kHoursAtOnce) {
+    const auto bodies = source.next_hours(kHoursAtOnce);
+    std::atomic<size_t> next{0};
+    std::atomic<int> refused{0};
+    const int64_t begin = real_clock().monotonic_ns();
+    const double cpu_before = varve.cpu_seconds() + usage_now().cpu_s;
+    {
+      std::vector<std::jthread> writers;
+      for (int i = 0; i < kWriters; ++i) {
+        writers.emplace_back([&] {
+          test::HttpSession session(varve.url());
+          for (size_t at = next++; at < bodies.size(); at = next++) {
+            if (session.send("POST", "/write", bodies[at]).status != 204) ++refused;
+          }
+        });
+      }
     }
-    lines += fmt::format(" {}\n", (1'735'689'600LL + row / kHosts * 10) * kNsPerSecond);
+    elapsed += seconds_since(begin);
+    cpu += varve.cpu_seconds() + usage_now().cpu_s - cpu_before;
+    if (refused > 0) fail(fmt::format("{} of {} bodies were refused", refused.load(), bodies.size()));
   }
-  return lines;
+  const double rows = static_cast<double>(source.rows());
+  if (const uint64_t counted = varve.count("cpu"); counted != source.rows())
+    fail(fmt::format("{} rows, SQL says {}", source.rows(), counted));
+  const bool settled = wait_until(
+      [&] {
+        const Json now = varve.status();
+        return now["memtable"]["rows"] == 0 && now["compaction"]["segments_due"] == 0 &&
+               now["compaction"]["running_table"] == "";
+      },
+      test::seconds(60));
+  if (!settled) fail("the rows were not flushed and merged");
+  return {rows / elapsed, varve.cpu_seconds() * 1e6 / rows, varve.memory("VmHWM"),
+          varve.metric("varve_wal_sync_seconds_sum") * 1000 / varve.metric("varve_wal_sync_seconds_count"),
+          cpu / elapsed};
 }
 
-double write_rate(const Varve& varve) {
-  std::vector<std::string> bodies;
-  for (int body = 0; body < kBodies; ++body) bodies.push_back(cpu_lines(body));
-  std::atomic<int> next{0};
-  std::atomic<int> refused{0};
-  const int64_t begin = real_clock().monotonic_ns();
-  {
-    std::vector<std::jthread> writers;
-    for (int i = 0; i < kWriters; ++i) {
-      writers.emplace_back([&] {
-        for (int body = next++; body < kBodies; body = next++) {
-          if (http_post(varve.url() + "/write", bodies[static_cast<size_t>(body)], "text/plain").status !=
-              204)
-            ++refused;
-        }
-      });
-    }
+void measure_kafka(EmbeddedBroker* broker, const std::string& brokers, uint64_t messages) {
+  const std::string topic = fmt::format("varve-bench-{}", real_clock().wall_ns());
+  if (broker != nullptr) must(broker->create_topic(topic, kPartitions));
+  fill_topic(brokers, topic, messages);
+  for (const char* processing : {"", kProcessing}) {
+    const TempDir folder;
+    const Varve varve(folder.path(), kafka_source(brokers, topic, processing));
+    const double rate = kafka_rate(varve, messages);
+    fmt::print(
+        "Kafka JSON to durable and queryable{:<14} {:>9.0f} messages/s, {:.2f} CPU s a million, {:.0f} MiB\n",
+        *processing == '\0' ? "" : ", processed", rate,
+        varve.cpu_seconds() * 1e6 / static_cast<double>(messages), varve.memory("VmHWM"));
   }
-  const double elapsed = seconds_since(begin);
-  if (refused > 0) fail(fmt::format("{} of {} bodies were refused", refused.load(), kBodies));
-  const uint64_t rows = uint64_t{kBodies} * kRowsPerBody;
-  if (const uint64_t counted = varve.count("cpu"); counted != rows)
-    fail(fmt::format("{} rows, SQL says {}", rows, counted));
-  return static_cast<double>(rows) / elapsed;
+}
+
+void measure_latency(EmbeddedBroker* broker, const std::string& brokers) {
+  const std::string topic = fmt::format("varve-bench-live-{}", real_clock().wall_ns());
+  if (broker != nullptr) must(broker->create_topic(topic, kPartitions));
+  const TempDir folder;
+  const std::string source = kafka_source(brokers, topic, broker != nullptr ? kEmbeddedWait : "");
+  const Latency latency = latency_under_load(Varve(folder.path(), source), brokers, topic);
+  fmt::print("produce to queryable at {:.0f}/s             {:>9.1f} ms median, {:.1f} p99, {:.1f} max\n",
+             kLoadRate, latency.p50_ms, latency.p99_ms, latency.max_ms);
 }
 
 void run(const Arguments& arguments) {
   std::unique_ptr<EmbeddedBroker> broker;
   std::string brokers = arguments.brokers;
-  if (brokers.empty()) {
+  std::unique_ptr<test::KafkaServer> kafka;
+  if (brokers == "kafka") {
+    kafka = test::KafkaServer::start();
+    brokers = kafka->bootstrap();
+  }
+  if (brokers.empty() && (arguments.wants("kafka") || arguments.wants("latency"))) {
     broker = must(EmbeddedBroker::start());
     brokers = broker->bootstrap();
   }
-  double idle = 0;
-  {
-    const TempDir empty;
-    const Varve varve(empty.path(), brokers, "nothing-here");
-    idle = varve.memory("VmRSS");
-  }
-  const std::string topic = fmt::format("varve-bench-{}", real_clock().wall_ns());
-  const std::string live_topic = topic + "-live";
-  if (broker != nullptr) {
-    must(broker->create_topic(topic, kPartitions));
-    must(broker->create_topic(live_topic, kPartitions));
-  }
-  fill_topic(brokers, topic, arguments.messages);
-  double processed = 0;
-  {
+  if (arguments.part.empty()) {
     const TempDir folder;
-    processed = kafka_rate(Varve(folder.path(), brokers, topic, kProcessing), arguments.messages);
+    const Varve varve(folder.path(), kafka_source(brokers, "nothing-here"));
+    fmt::print("resident memory, idle                         {:>9.1f} MiB\n", varve.memory("VmRSS"));
   }
-  Latency latency;
-  {
-    const TempDir folder;
-    latency = latency_under_load(Varve(folder.path(), brokers, live_topic), brokers, live_topic);
-  }
-  const TempDir folder;
-  const Varve varve(folder.path(), brokers, topic);
-  const double kafka = kafka_rate(varve, arguments.messages);
-  const double kafka_cpu = varve.cpu_seconds();
-  const double kafka_memory = varve.memory("VmRSS");
-  const double lines = write_rate(varve);
-  const double lines_cpu = varve.cpu_seconds() - kafka_cpu;
+  if (arguments.wants("kafka")) measure_kafka(broker.get(), brokers, arguments.messages);
+  if (arguments.wants("latency")) measure_latency(broker.get(), brokers);
+  if (!arguments.wants("lines")) return;
+  const WriteResult lines = write_rate();
   fmt::print(
-      "\n"
-      "Kafka JSON to durable and queryable     {:>12.0f} messages/s   ({} broker on the same machine)\n"
-      "  varve's CPU                           {:>12.2f} s per million messages\n"
-      "  with where and set                    {:>12.0f} messages/s\n"
-      "produce to queryable at {:.0f}/s         {:>12.1f} ms median, {:.1f} p99, {:.1f} max\n"
-      "line protocol over HTTP, durable        {:>12.0f} rows/s       (10 fields, {} connections)\n"
-      "  varve's CPU                           {:>12.2f} s per million rows\n"
-      "resident memory, idle                   {:>12.1f} MiB\n"
-      "resident memory, after Kafka            {:>12.1f} MiB\n"
-      "resident memory, after both             {:>12.1f} MiB\n"
-      "resident memory, peak                   {:>12.1f} MiB\n",
-      kafka, arguments.brokers.empty() ? "embedded" : "real",
-      kafka_cpu * 1e6 / static_cast<double>(arguments.messages), processed, kLoadRate, latency.p50_ms,
-      latency.p99_ms, latency.max_ms, lines, kWriters, lines_cpu * 1e6 / (double{kBodies} * kRowsPerBody),
-      idle, kafka_memory, varve.memory("VmRSS"), varve.memory("VmHWM"));
+      "line protocol over HTTP, durable              {:>9.0f} rows/s, {:.2f} CPU s a million, {:.0f} MiB\n",
+      lines.rows_per_second, lines.cpu_seconds, lines.peak_mib);
+  fmt::print("  a sync of the log took {:.2f} ms, varve and its writers had {:.2f} cores\n", lines.sync_ms,
+             lines.cores_used);
 }
 
 }  // namespace

@@ -250,11 +250,13 @@ void Table::append(const CheckedBatch& checked, Lsn lsn, int64_t now_monotonic_n
     if (index >= buffer_.columns.size()) buffer_.columns.resize(index + 1);
     ColumnVector& column = buffer_.columns[index];
     if (column.size() == 0) column.type = data.type;
-    if (column.type == FieldType::kInt64 && data.type == FieldType::kDouble) column.widen_to_double();
+    if (column.type == FieldType::kInt64 && data.type == FieldType::kDouble) {
+      column.widen_to_double();
+      buffer_pieces_.clear();
+    }
     if (column.size() < before) column.push_nulls(before - column.size());
     column.push_range(data, 0, data.size());
   }
-  buffer_run_ = nullptr;
   note_unflushed(lsn, now_monotonic_ns);
 }
 
@@ -275,9 +277,9 @@ void Table::cut_buffer(bool keep_memory) {
   }
   auto sorted = [&] {
     const std::lock_guard lock(rows_mutex_);
-    return buffer_run_;
+    return buffer_pieces_.whole(buffer_);
   }();
-  if (sorted == nullptr) sorted = sort_buffer();
+  if (sorted == nullptr) sorted = std::make_shared<const SortedRun>(buffer_, by_key());
   const Lsn last_lsn = [&] {
     const std::lock_guard lock(rows_mutex_);
     return last_lsn_;  // a delete cuts the buffer, so nothing came after its newest row
@@ -292,12 +294,11 @@ void Table::cut_buffer(bool keep_memory) {
   } else {
     buffer_ = {};
   }
-  buffer_run_ = nullptr;
+  buffer_pieces_.clear();
 }
 
-std::shared_ptr<const SortedRun> Table::sort_buffer() const {
-  return std::make_shared<const SortedRun>(
-      buffer_, [&](std::vector<SeriesId>& series) { series_.sort_by_key(series); });
+SortedRun::SortByKey Table::by_key() const {
+  return [this](std::vector<SeriesId>& series) { series_.sort_by_key(series); };
 }
 
 // ---- reads ----
@@ -309,10 +310,7 @@ TableVersion Table::version() const {
   version.tombstones = tombstones_;
   version.runs = frozen_;
   version.runs.insert(version.runs.end(), runs_.begin(), runs_.end());
-  if (buffer_.rows() != 0) {
-    if (buffer_run_ == nullptr) buffer_run_ = sort_buffer();
-    version.newest = buffer_run_;
-  }
+  if (buffer_.rows() != 0) version.newest = buffer_pieces_.update(buffer_, by_key());
   return version;
 }
 
@@ -352,7 +350,7 @@ TableInfo Table::info() const {
     HiddenRows hidden(now.tombstones, run->last_lsn(), run->time_range());
     if (!hidden.cover(run->time_range(), run->series())) count_run(run->rows(), run->time_range());
   }
-  if (now.newest != nullptr) count_run(now.newest->rows(), now.newest->time_range());
+  for (const auto& run : now.newest) count_run(run->rows(), run->time_range());
   if (!range.empty()) {
     info.time_min = range.min;
     info.time_max = range.max;
@@ -452,7 +450,7 @@ uint64_t Table::memtable_rows() const {
 
 uint64_t Table::memtable_bytes() const {
   const std::lock_guard lock(rows_mutex_);
-  return buffer_.memory_bytes() * (buffer_run_ != nullptr ? 2 : 1) + run_bytes_ + frozen_bytes_;
+  return buffer_.memory_bytes() * (buffer_pieces_.empty() ? 1 : 2) + run_bytes_ + frozen_bytes_;
 }
 
 int64_t Table::oldest_row_age_ns(int64_t now_monotonic_ns) const {

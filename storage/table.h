@@ -16,7 +16,7 @@
 
 #include "storage/engine.h"
 #include "storage/memtable/encoded_run.h"
-#include "storage/memtable/sorted_run.h"
+#include "storage/memtable/sorted_pieces.h"
 #include "storage/read_damage.h"
 #include "storage/series/series_index.h"
 #include "storage/stored_segment.h"
@@ -44,9 +44,8 @@ struct TableOptions {
 struct TableVersion {
   std::vector<std::shared_ptr<const StoredSegment>> segments;  // by last_lsn: the later write comes later
   std::vector<std::shared_ptr<const EncodedRun>> runs;         // older first, all newer than the segments
-  std::shared_ptr<const SortedRun>
-      newest;                // newer than the runs and all deletes; null when there are no rows
-  TombstoneList tombstones;  // hide rows of segments and runs, see tombstone.h
+  SortedPieces::Runs newest;  // likewise, newer than the runs and all deletes
+  TombstoneList tombstones;   // hide rows of segments and runs, see tombstone.h
 };
 
 struct FrozenMemtable {
@@ -138,8 +137,8 @@ class Table {
   // False: columns_max reached.
   bool add_column(std::string_view name, ColumnKind kind, FieldType type, Limits limits);
   void append(const CheckedBatch& checked, Lsn lsn, int64_t now_monotonic_ns);
-  void cut_buffer(bool keep_memory);                     // write_mutex_ held
-  std::shared_ptr<const SortedRun> sort_buffer() const;  // one of the two mutexes of rows held
+  void cut_buffer(bool keep_memory);  // write_mutex_ held
+  SortedRun::SortByKey by_key() const;
   // rows_mutex_ held:
   void note_unflushed(Lsn lsn, int64_t now_monotonic_ns);
   template <class Condition>
@@ -159,9 +158,9 @@ class Table {
 
   std::mutex
       write_mutex_;  // held by what changes buffer_, also while it is encoded; taken before rows_mutex_
-  mutable std::mutex rows_mutex_;  // guards everything below
-  RowBuffer buffer_;               // arrival order, cut into a run at kRunRows or kRunBytes
-  mutable std::shared_ptr<const SortedRun> buffer_run_;  // the buffer, sorted for readers; null when stale
+  mutable std::mutex rows_mutex_;       // guards everything below
+  RowBuffer buffer_;                    // arrival order, cut into a run at kRunRows or kRunBytes
+  mutable SortedPieces buffer_pieces_;  // the buffer, sorted for readers as far as they have asked
   std::vector<std::shared_ptr<const EncodedRun>> runs_;
   std::vector<std::shared_ptr<const EncodedRun>> frozen_;
   std::vector<std::shared_ptr<const StoredSegment>> segments_;

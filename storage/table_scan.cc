@@ -213,9 +213,10 @@ class TableScan : public Scan {
       auto rows = without_hidden_rows(std::make_unique<RunSource>(run, fields), std::move(hidden));
       sources_.push_back({run->time_range(), run->rows(), std::move(rows), false});
     }
-    if (version.newest != nullptr && wanted(version.newest->time_range())) {
-      auto rows = std::make_unique<PlainRunSource>(version.newest, fields);
-      sources_.push_back({version.newest->time_range(), version.newest->rows(), std::move(rows), false});
+    for (const auto& run : version.newest) {
+      if (!wanted(run->time_range())) continue;
+      auto rows = std::make_unique<PlainRunSource>(run, fields);
+      sources_.push_back({run->time_range(), run->rows(), std::move(rows), false});
     }
   }
 

@@ -4,13 +4,11 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
-#include <deque>
 #include <unordered_set>
 
-#include "ingest/decode/decimal.h"
 #include "ingest/decode/json.h"
+#include "ingest/decode/line_parser.h"
 #include "ingest/decode/printable.h"
 #include "storage/base/clock.h"
 
@@ -18,129 +16,14 @@ namespace varve {
 namespace {
 
 constexpr size_t kRejectTextBytesMax = 256;
-constexpr int64_t kTimeNsMax = INT64_MAX - 1;  // InfluxDB's range; its ends are marks of its own
-constexpr int64_t kTimeNsMin = -kTimeNsMax;
 
-// Bytes where the scan of a name or value stops to look.
-enum Stop : uint8_t { kComma = 1, kSpace = 2, kEquals = 4, kLineEnd = 8, kBackslash = 16 };
-constexpr std::array<uint8_t, 256> make_stops() {
-  std::array<uint8_t, 256> stops{};
-  stops[','] = kComma;
-  stops[' '] = kSpace;
-  stops['='] = kEquals;
-  stops['\n'] = kLineEnd;
-  stops['\\'] = kBackslash;
-  return stops;
-}
-constexpr std::array<uint8_t, 256> kStops = make_stops();
-uint8_t stop_of(char c) {
-  return kStops[static_cast<unsigned char>(c)];
-}
+}  // namespace
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-// Powers of ten that a double holds exactly.
-constexpr double kExactPowers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-constexpr uint64_t kExactMantissaMax = uint64_t{1} << 53;
-
-// Of a timestamp's absolute value, for kAutoPrecision.
-int64_t unit_of(int64_t time) {
-  if (time < 5'000'000'000) return kNsPerSecond;
-  if (time < 5'000'000'000'000) return kNsPerMs;
-  return time < 5'000'000'000'000'000 ? kNsPerUs : 1;
-}
-
-struct FieldItem {
-  std::string_view name;
-  FieldType type = FieldType::kDouble;
-  bool boolean = false;
-  union {
-    double number = 0;
-    int64_t whole;
-  };
-  std::string_view text;
-};
-
-// Why a line is refused; reason empty = it is not.
-struct Fault {
-  std::string_view reason;
-  std::string detail;
-};
-
-class LineParser {
- public:
-  enum class Line { kRow, kNothing, kRefused };
-
-  LineParser(std::string_view body, const LineProtocolOptions& options)
-      : at_(body.data()),
-        end_(body.data() + body.size()),
-        options_(options),
-        all_utf8_(simdjson::validate_utf8(body.data(), body.size())) {}
-
-  bool at_end() const { return at_ == end_; }
-  // Reads one line and leaves the parser after it.
-  Line next(RowSet& rows);
-
-  uint32_t line() const { return line_; }  // of the line read last, from 1
-  const Fault& fault() const { return fault_; }
-  std::string_view text() const { return {line_start_, static_cast<size_t>(line_end_ - line_start_)}; }
-
- private:
-  bool read_line();
-  bool read_measurement();
-  bool read_tags();
-  bool read_fields();
-  bool read_time();
-  bool read_name(size_t position, uint8_t stops, std::string_view what, std::string_view& name);
-  std::string_view read_escaped(uint8_t stops, uint8_t escapable);
-  bool read_value(FieldItem& item);
-  bool read_string(FieldItem& item);
-  bool read_bool(FieldItem& item);
-  bool read_number(FieldItem& item);
-  bool read_integer(FieldItem& item, std::string_view digits, bool negative, char suffix);
-  bool read_double(FieldItem& item, std::string_view text);
-  bool add_row(RowSet& rows);
-  void keep_last_of_each_field();
-
-  bool ends_line(const char* p) const {
-    return p == end_ || *p == '\n' || (*p == '\r' && (p + 1 == end_ || p[1] == '\n'));
-  }
-  bool ends_value(const char* p) const { return p == end_ || *p == ',' || *p == ' ' || ends_line(p); }
-  bool refuse(std::string_view reason, std::string detail) {
-    fault_ = {reason, std::move(detail)};
-    return false;
-  }
-  bool bad_line(std::string_view why) {
-    return refuse("bad_line", fmt::format("{} at byte {}", why, at_ - line_start_ + 1));
-  }
-  const char* end_of_refused_line() const;
-
-  const char* at_;
-  const char* const end_;
-  const LineProtocolOptions& options_;
-  const bool all_utf8_;
-
-  const char* line_start_ = nullptr;
-  const char* line_end_ = nullptr;
-  uint32_t line_ = 0;
-  uint32_t next_line_ = 1;
-  bool has_line_feed_ = false;  // a string of the line holds one
-
-  std::string_view table_;
-  std::string_view raw_table_;  // as written in the last line
-  std::vector<std::string_view>
-      keys_;             // of tags and fields of the last line, as written; empty where escaped
-  size_t position_ = 0;  // in keys_
-  std::vector<std::pair<std::string_view, std::string_view>> tags_;
-  std::vector<FieldItem> fields_;
-  int64_t time_ns_ = 0;
-  std::deque<std::string> unescaped_;  // memory of the line's texts that had escapes
-  size_t unescaped_used_ = 0;
-  Fault fault_;
-};
+LineParser::LineParser(std::string_view body, const LineProtocolOptions& options)
+    : at_(body.data()),
+      end_(body.data() + body.size()),
+      options_(options),
+      all_utf8_(simdjson::validate_utf8(body.data(), body.size())) {}
 
 LineParser::Line LineParser::next(RowSet& rows) {
   line_ = next_line_++;
@@ -162,13 +45,39 @@ LineParser::Line LineParser::next(RowSet& rows) {
   return Line::kRow;
 }
 
+bool LineParser::bad_line(std::string_view why) {
+  return refuse("bad_line", fmt::format("{} at byte {}", why, at_ - line_start_ + 1));
+}
+
 bool LineParser::read_line() {
-  tags_.clear();
   fields_.clear();
   unescaped_used_ = 0;
-  position_ = 0;
   has_line_feed_ = false;
-  return read_measurement() && read_tags() && read_fields() && read_time();
+  if (!read_known_tags() && !(read_measurement() && read_tags())) return false;
+  if (at_ == end_ || *at_ != ' ') return bad_line("expected a field");
+  while (at_ != end_ && *at_ == ' ') ++at_;
+  if (ends_line(at_)) return bad_line("expected a field");
+  return read_fields() && read_time();
+}
+
+// The same bytes up to a space that ended the tags before are the same measurement and tags.
+bool LineParser::read_known_tags() {
+  TagSet known;
+  if (!tag_sets_ || !tag_sets_->find({at_, static_cast<size_t>(end_ - at_)}, known)) return false;
+  at_ += known.text.size();
+  table_ = raw_table_ = known.table;
+  tags_ = known.tags;
+  tag_set_ = known.number;
+  return true;
+}
+
+// To be found by the lines to come; what had escapes is in memory of this line only.
+void LineParser::remember_tags() {
+  tag_set_ = kNoTagSet;
+  if (line_ == 1 || raw_table_.empty() || unescaped_used_ > 0 || at_ == end_ || *at_ != ' ') return;
+  if (!tag_sets_) tag_sets_.emplace();
+  TagSet set{{line_start_, static_cast<size_t>(at_ - line_start_)}, raw_table_, tags_};
+  if (tag_sets_->add(set)) tag_set_ = set.number;
 }
 
 // The end of a line that cannot be read: the first LF outside quotes, judging quotes as far as a line is well
@@ -241,19 +150,9 @@ bool LineParser::read_measurement() {
   return true;
 }
 
-// The key before "=", at this position of the line.
-bool LineParser::read_name(size_t position, uint8_t stops, std::string_view what, std::string_view& name) {
-  if (position == keys_.size()) keys_.emplace_back();
-  std::string_view& guess = keys_[position];
-  const size_t bytes = guess.size();
-  if (bytes > 0 && static_cast<size_t>(end_ - at_) > bytes && at_[bytes] == '=' &&
-      std::memcmp(at_, guess.data(), bytes) == 0) {
-    at_ += bytes + 1;
-    name = guess;
-    return true;
-  }
+bool LineParser::read_new_name(std::string_view& guess, std::string_view what, std::string_view& name) {
   const char* const start = at_;
-  name = read_escaped(stops, kComma | kSpace | kEquals);
+  name = read_escaped(kComma | kSpace | kEquals, kComma | kSpace | kEquals);
   if (at_ == end_ || *at_ != '=') return bad_line(fmt::format("expected = after the {}'s name", what));
   if (name.empty()) return bad_line(fmt::format("expected the name of a {}", what));
   if (name.size() > kNameBytesMax || name == kTimeColumn) {
@@ -266,11 +165,12 @@ bool LineParser::read_name(size_t position, uint8_t stops, std::string_view what
 }
 
 bool LineParser::read_tags() {
+  new_tags_.clear();
   while (at_ != end_ && *at_ == ',') {
     ++at_;
-    if (position_ == kFieldsPerRowMax) return bad_line("too many tags");
+    if (new_tags_.size() == kFieldsPerRowMax) return bad_line("too many tags");
     std::string_view name;
-    if (!read_name(position_++, kComma | kSpace | kEquals, "tag", name)) return false;
+    if (!read_name(tag_keys_, new_tags_.size(), "tag", name)) return false;
     const std::string_view value = read_escaped(kComma | kSpace | kEquals, kComma | kSpace | kEquals);
     if (value.empty()) return bad_line("expected a tag's value");
     if (at_ != end_ && *at_ == '=') return bad_line("unescaped = in a tag's value");
@@ -278,180 +178,10 @@ bool LineParser::read_tags() {
       return refuse("value_too_long", fmt::format("tag '{}' has {} bytes; a tag may have {}", name,
                                                   value.size(), kTagValueBytesMax));
     }
-    tags_.emplace_back(name, value);
+    new_tags_.emplace_back(name, value);
   }
-  if (at_ == end_ || *at_ != ' ') return bad_line("expected a field");
-  while (at_ != end_ && *at_ == ' ') ++at_;
-  if (ends_line(at_)) return bad_line("expected a field");
-  return true;
-}
-
-bool LineParser::read_fields() {
-  while (true) {
-    if (position_ == kFieldsPerRowMax) return bad_line("too many fields");
-    FieldItem& item = fields_.emplace_back();
-    if (!read_name(position_++, kComma | kSpace | kEquals, "field", item.name) || !read_value(item))
-      return false;
-    if (at_ == end_ || *at_ != ',') return true;
-    ++at_;
-  }
-}
-
-bool LineParser::read_value(FieldItem& item) {
-  if (at_ == end_) return bad_line("expected a value");
-  const char c = *at_;
-  if (is_digit(c) || c == '-' || c == '.') return read_number(item);
-  if (c == '"') return read_string(item);
-  return read_bool(item);
-}
-
-bool LineParser::read_bool(FieldItem& item) {
-  const char* p = at_;
-  while (!ends_value(p)) ++p;
-  const std::string_view word(at_, static_cast<size_t>(p - at_));
-  const bool yes = word == "t" || word == "T" || word == "true" || word == "True" || word == "TRUE";
-  const bool no = word == "f" || word == "F" || word == "false" || word == "False" || word == "FALSE";
-  if (!yes && !no) return bad_line("expected a number, true, false or a quoted string");
-  item.type = FieldType::kBool;
-  item.boolean = yes;
-  at_ = p;
-  return true;
-}
-
-bool LineParser::read_string(FieldItem& item) {
-  const char* const start = ++at_;
-  const char* p = start;
-  bool escaped = false;
-  for (; p != end_ && *p != '"'; ++p) {
-    has_line_feed_ |= *p == '\n';
-    if (*p != '\\' || p + 1 == end_ || (p[1] != '"' && p[1] != '\\')) continue;
-    escaped = true;
-    ++p;
-  }
-  if (p == end_) return bad_line("expected a closing quote for the string");
-  item.type = FieldType::kString;
-  item.text = {start, static_cast<size_t>(p - start)};
-  if (escaped) {
-    if (unescaped_used_ == unescaped_.size()) unescaped_.emplace_back();
-    std::string& text = unescaped_[unescaped_used_++];
-    text.clear();
-    for (const char* c = start; c != p; ++c) {
-      if (*c == '\\' && (c[1] == '"' || c[1] == '\\')) ++c;
-      text.push_back(*c);
-    }
-    item.text = text;
-  }
-  at_ = p + 1;
-  if (!ends_value(at_)) return bad_line("expected a comma, space or end of line after the string");
-  if (item.text.size() > kStringValueBytesMax) {
-    return refuse("value_too_long", fmt::format("field '{}' has {} bytes; a string may have {}", item.name,
-                                                item.text.size(), kStringValueBytesMax));
-  }
-  return true;
-}
-
-bool LineParser::read_number(FieldItem& item) {
-  const char* p = at_;
-  const bool negative = *p == '-';
-  if (negative) ++p;
-  const char* const digits = p;
-  uint64_t mantissa = 0;  // meaningless past 19 digits, and then not used
-  while (p != end_ && is_digit(*p)) mantissa = mantissa * 10 + static_cast<uint64_t>(*p++ - '0');
-  auto digit_count = static_cast<size_t>(p - digits);
-  if (p != end_ && (*p == 'i' || *p == 'u') && digit_count > 0) {
-    const char suffix = *p;
-    if (!ends_value(p + 1)) return bad_line("expected a number");
-    at_ = p + 1;
-    return read_integer(item, {digits, digit_count}, negative, suffix);
-  }
-  size_t decimals = 0;
-  if (p != end_ && *p == '.') {
-    const char* const point = ++p;
-    while (p != end_ && is_digit(*p)) mantissa = mantissa * 10 + static_cast<uint64_t>(*p++ - '0');
-    decimals = static_cast<size_t>(p - point);
-    digit_count += decimals;
-  }
-  if (digit_count == 0) return bad_line("expected a number");
-  const char* const number = at_;
-  if (ends_value(p)) {
-    at_ = p;
-    // Clinger, "How to Read Floating Point Numbers Accurately", 1990: both operands exact, one rounding.
-    if (digit_count <= 19 && mantissa <= kExactMantissaMax && decimals < std::size(kExactPowers)) {
-      const double magnitude = static_cast<double>(mantissa) / kExactPowers[decimals];
-      item.number = negative ? -magnitude : magnitude;
-      return true;
-    }
-    return read_double(item, {number, static_cast<size_t>(p - number)});
-  }
-  if (*p != 'e' && *p != 'E') return bad_line("expected a number");
-  ++p;
-  if (p != end_ && (*p == '+' || *p == '-')) ++p;
-  const char* const exponent = p;
-  while (p != end_ && is_digit(*p)) ++p;
-  if (p == exponent || !ends_value(p)) return bad_line("expected a number");
-  at_ = p;
-  return read_double(item, {number, static_cast<size_t>(p - number)});
-}
-
-bool LineParser::read_integer(FieldItem& item, std::string_view digits, bool negative, char suffix) {
-  const auto out_of_range = [&] {
-    return refuse("out_of_range", fmt::format("field '{}': {}{}{} does not fit in int64", item.name,
-                                              negative ? "-" : "", digits.substr(0, 40), suffix));
-  };
-  if (suffix == 'u' && negative) return out_of_range();
-  uint64_t value = 0;
-  for (const char c : digits) {
-    if (__builtin_mul_overflow(value, uint64_t{10}, &value) ||
-        __builtin_add_overflow(value, static_cast<uint64_t>(c - '0'), &value)) {
-      return out_of_range();
-    }
-  }
-  const uint64_t max = static_cast<uint64_t>(INT64_MAX) + (negative ? 1 : 0);
-  if (value > max) return out_of_range();
-  item.type = FieldType::kInt64;
-  item.whole = static_cast<int64_t>(negative ? 0 - value : value);
-  return true;
-}
-
-bool LineParser::read_double(FieldItem& item, std::string_view text) {
-  if (parse_decimal(text, item.number)) return true;
-  return refuse("out_of_range",
-                fmt::format("field '{}': {} does not fit in a double", item.name, text.substr(0, 40)));
-}
-
-bool LineParser::read_time() {
-  while (at_ != end_ && *at_ == ' ') ++at_;
-  if (ends_line(at_)) {
-    const int64_t unit = std::max<int64_t>(options_.precision_ns, 1);
-    const int64_t rest = options_.now_ns % unit;
-    time_ns_ = options_.now_ns - (rest < 0 ? rest + unit : rest);
-    return true;
-  }
-  const char* const start = at_;
-  const char* p = at_;
-  const bool negative = *p == '-';
-  if (negative) ++p;
-  const char* const digits = p;
-  int64_t value = 0;
-  bool overflow = false;
-  for (; p != end_ && is_digit(*p); ++p) {
-    overflow |= __builtin_mul_overflow(value, int64_t{10}, &value);
-    overflow |= __builtin_add_overflow(value, static_cast<int64_t>(*p - '0'), &value);
-  }
-  const char* after = p;
-  while (after != end_ && *after == ' ') ++after;
-  if (p == digits || !ends_line(after)) return refuse("bad_time", "the timestamp is not a whole number");
-  const int64_t unit = options_.precision_ns == kAutoPrecision ? unit_of(value) : options_.precision_ns;
-  overflow |= __builtin_mul_overflow(value, unit, &value);
-  if (overflow || value > kTimeNsMax) {
-    const std::string_view text(start, static_cast<size_t>(p - start));
-    return refuse("bad_time",
-                  fmt::format("timestamp {} is outside 1677-09-21 to 2262-04-11 at this precision",
-                              text.substr(0, 40)));
-  }
-  static_assert(kTimeNsMin == -kTimeNsMax);
-  time_ns_ = negative ? -value : value;
-  at_ = after;
+  tags_ = new_tags_;
+  remember_tags();
   return true;
 }
 
@@ -459,59 +189,114 @@ bool LineParser::add_row(RowSet& rows) {
   if (!all_utf8_ && !simdjson::validate_utf8(text().data(), text().size())) {
     return refuse("invalid_utf8", "the line is not valid UTF-8");
   }
+  Stream* const stream = stream_of_table();
+  if (stream != nullptr && stream->batch) {
+    if (tag_set_ != kNoTagSet && stream->batch->add(tag_set_, tags_, fields_, time_ns_, line_)) return true;
+    end_batch(*stream, rows);
+  }
   using Add = RowBatchBuilder::Add;
-  std::string_view culprit;
-  bool is_tag = false;
   const auto fill = [&](RowBatchBuilder& builder) {
-    for (const auto& [name, value] : tags_) {
-      const Add outcome = builder.tag(name, value);
-      if (outcome == Add::kOk) continue;
-      culprit = name;
-      is_tag = true;
-      return outcome;
+    Add outcome = add_tags(builder);
+    for (size_t i = 0; outcome == Add::kOk && i < fields_.size(); ++i) {
+      outcome = add_field(builder, fields_[i]);
     }
-    for (const auto& [name, value] : options_.more_tags) {
-      if (builder.tag(name, value) != Add::kTypeConflict) continue;
-      culprit = name;
-      is_tag = true;
-      return Add::kTypeConflict;
-    }
-    for (const FieldItem& item : fields_) {
-      Add outcome = Add::kOk;
-      switch (item.type) {
-        case FieldType::kDouble:
-          outcome = builder.field_double(item.name, item.number);
-          break;
-        case FieldType::kInt64:
-          outcome = builder.field_int(item.name, item.whole);
-          break;
-        case FieldType::kBool:
-          outcome = builder.field_bool(item.name, item.boolean);
-          break;
-        case FieldType::kString:
-          outcome = builder.field_string(item.name, item.text);
-          break;
-      }
-      if (outcome == Add::kOk) continue;
-      culprit = item.name;
-      is_tag = false;
-      return outcome;
-    }
-    return Add::kOk;
+    return outcome;
   };
   if (options_.number_rows) rows.set_message(line_);
   const std::string_view table = options_.table.empty() ? table_ : options_.table;
   Add outcome = rows.add_row(options_.database, table, time_ns_, fill);
-  if (outcome == Add::kDuplicate && !is_tag) {
+  if (outcome == Add::kDuplicate && !culprit_is_tag_) {
     keep_last_of_each_field();
     outcome = rows.add_row(options_.database, table, time_ns_, fill);
   }
-  if (outcome == Add::kOk) return true;
+  if (outcome == Add::kOk) {
+    begin_batch();
+    return true;
+  }
   if (outcome == Add::kDuplicate)
-    return refuse("duplicate_tag", fmt::format("tag '{}' is given twice", culprit));
-  return refuse(
-      "type_conflict",
-      fmt::format("'{}' is both a tag and a field, or has another type than in the rows around it", culprit));
+    return refuse("duplicate_tag", fmt::format("tag '{}' is given twice", culprit_));
+  return refuse("type_conflict",
+                fmt::format("'{}' is both a tag and a field, or has another type than in the rows around it",
+                            culprit_));
+}
+
+LineParser::Stream* LineParser::stream_of_table() {
+  for (Stream& stream : streams_) {
+    if (same_text(stream.table, table_)) return &stream;
+  }
+  return nullptr;
+}
+
+// For the rows to come, when they are many and like this one. Not for the lines of Kafka messages: each message would
+// bring batches of its own.
+void LineParser::begin_batch() {
+  if (!options_.number_rows || !options_.more_tags.empty() || raw_table_.empty()) return;
+  const auto line_bytes = static_cast<size_t>(line_end_ - line_start_) + 1;
+  const size_t expected = static_cast<size_t>(end_ - at_) / line_bytes;
+  if (expected < kBatchRowsMin || unescaped_used_ > 0 || !LineBatch::fits(fields_)) return;
+  Stream* stream = stream_of_table();
+  if (stream == nullptr) {
+    if (streams_.size() == kStreamsMax) return;
+    stream = &streams_.emplace_back();
+    stream->table = raw_table_;
+  }
+  if (stream->begun == kBatchesMax) return;
+  ++stream->begun;
+  stream->batch.emplace(options_.database, table_, fields_, std::min(expected, kRowsExpectedMax));
+}
+
+void LineParser::end_batch(Stream& stream, RowSet& rows) {
+  LineBatch::Finished finished = stream.batch->finish();
+  stream.batch.reset();
+  if (finished.batch.rows() > 0) rows.add_batch(std::move(finished.batch), std::move(finished.lines));
+}
+
+void LineParser::finish(RowSet& rows) {
+  for (Stream& stream : streams_) {
+    if (stream.batch) end_batch(stream, rows);
+  }
+}
+
+RowBatchBuilder::Add LineParser::add_tags(RowBatchBuilder& builder) {
+  using Add = RowBatchBuilder::Add;
+  for (const auto& [name, value] : tags_) {
+    const Add outcome = builder.tag(name, value);
+    if (outcome == Add::kOk) continue;
+    culprit_ = name;
+    culprit_is_tag_ = true;
+    return outcome;
+  }
+  for (const auto& [name, value] : options_.more_tags) {
+    if (builder.tag(name, value) != Add::kTypeConflict) continue;
+    culprit_ = name;
+    culprit_is_tag_ = true;
+    return Add::kTypeConflict;
+  }
+  return Add::kOk;
+}
+
+RowBatchBuilder::Add LineParser::add_field(RowBatchBuilder& builder, const FieldItem& item) {
+  using Add = RowBatchBuilder::Add;
+  Add outcome = Add::kOk;
+  switch (item.type) {
+    case FieldType::kDouble:
+      outcome = builder.field_double(item.name, item.number);
+      break;
+    case FieldType::kInt64:
+      outcome = builder.field_int(item.name, item.whole);
+      break;
+    case FieldType::kBool:
+      outcome = builder.field_bool(item.name, item.boolean);
+      break;
+    case FieldType::kString:
+      outcome = builder.field_string(item.name, item.text);
+      break;
+  }
+  if (outcome != Add::kOk) {
+    culprit_ = item.name;
+    culprit_is_tag_ = false;
+  }
+  return outcome;
 }
 
 void LineParser::keep_last_of_each_field() {
@@ -523,13 +308,12 @@ void LineParser::keep_last_of_each_field() {
   fields_.assign(kept.rbegin(), kept.rend());
 }
 
-}  // namespace
-
 size_t parse_line_protocol(std::string_view body, const LineProtocolOptions& options, RowSet& rows,
                            std::vector<LineReject>& rejects, size_t* refused) {
   size_t accepted = 0;
   size_t refused_count = 0;
-  for (LineParser parser(body, options); !parser.at_end();) {
+  LineParser parser(body, options);
+  while (!parser.at_end()) {
     switch (parser.next(rows)) {
       case LineParser::Line::kRow:
         ++accepted;
@@ -543,6 +327,7 @@ size_t parse_line_protocol(std::string_view body, const LineProtocolOptions& opt
         break;
     }
   }
+  parser.finish(rows);
   if (refused != nullptr) *refused = refused_count;
   return accepted;
 }

@@ -1,5 +1,8 @@
 #include "ingest/decode/row_set.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace varve {
 
 RowSet::Entry& RowSet::find_entry(std::string_view database, std::string_view table) {
@@ -7,11 +10,28 @@ RowSet::Entry& RowSet::find_entry(std::string_view database, std::string_view ta
   if (tables == tables_.end()) tables = tables_.try_emplace(std::string(database)).first;
   auto at = tables->second.find(table);
   if (at == tables->second.end()) {
-    at = tables->second.try_emplace(std::string(table), Entry{std::string(database), std::string(table), {}})
+    at = tables->second
+             .try_emplace(std::string(table), Entry{std::string(database), std::string(table), {}, {}, {}})
              .first;
   }
   last_ = &at->second;
   return *last_;
+}
+
+void RowSet::Entry::finish_variants() {
+  for (Variant& variant : variants) {
+    if (variant.builder.rows() == 0) continue;
+    done.push_back(variant.builder.finish());
+    messages_of_done.push_back(std::exchange(variant.messages, {}));
+  }
+}
+
+void RowSet::add_batch(RowBatch batch, std::vector<uint32_t> messages) {
+  Entry& rows_of_table = entry(batch.database, batch.table);
+  rows_of_table.finish_variants();
+  rows_ += batch.rows();
+  rows_of_table.done.push_back(std::move(batch));
+  rows_of_table.messages_of_done.push_back(std::move(messages));
 }
 
 size_t RowSet::approximate_bytes() const {
@@ -19,6 +39,7 @@ size_t RowSet::approximate_bytes() const {
   for (const auto& [database, tables] : tables_) {
     for (const auto& [name, entry] : tables) {
       for (const Variant& variant : entry.variants) bytes += variant.builder.approximate_bytes();
+      for (const RowBatch& batch : entry.done) bytes += batch.memory_bytes();
     }
   }
   return bytes;
@@ -28,11 +49,10 @@ RowSet::Taken RowSet::take() {
   Taken taken;
   for (auto& [database, tables] : tables_) {
     for (auto& [name, entry] : tables) {
-      for (Variant& variant : entry.variants) {
-        if (variant.builder.rows() == 0) continue;
-        taken.batches.push_back(variant.builder.finish());
-        taken.messages.push_back(std::move(variant.messages));
-      }
+      entry.finish_variants();
+      std::move(entry.done.begin(), entry.done.end(), std::back_inserter(taken.batches));
+      std::move(entry.messages_of_done.begin(), entry.messages_of_done.end(),
+                std::back_inserter(taken.messages));
     }
   }
   tables_.clear();

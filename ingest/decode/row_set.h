@@ -54,6 +54,10 @@ class RowSet {
     }
   }
 
+  // Rows of one table that are a batch already; `messages` says which message each came from. They come after those
+  // added before and before those added later.
+  void add_batch(RowBatch batch, std::vector<uint32_t> messages);
+
   size_t rows() const { return rows_; }
   size_t approximate_bytes() const;
 
@@ -72,6 +76,9 @@ class RowSet {
     std::string database;
     std::string table;
     std::vector<Variant> variants;
+    std::vector<RowBatch> done;  // before the rows of the variants
+    std::vector<std::vector<uint32_t>> messages_of_done;
+    void finish_variants();
     void add_variant() { variants.push_back({RowBatchBuilder(database, table), {}}); }
   };
   Entry& entry(std::string_view database, std::string_view table) {

@@ -1,5 +1,5 @@
 // The parts of a running mirror: mirror.cc reads the log, delivery.cc sends and sorts out answers, resends.cc reads
-// from the store. Threads: all on the sender's, but for status() and backfill().
+// from the store. Threads: all on the sender's, but for status(), backfill() and read_ahead().
 #pragma once
 
 #include <atomic>
@@ -45,6 +45,15 @@ class InfluxMirror : public Mirror {
   enum class Delivery { kDone, kStopped };
 
   void run(const std::stop_token& stop);
+  // While a chunk is on its way, a thread of its own saves the position behind the last one, reads the log and writes the
+  // lines of the next one.
+  struct Ahead {
+    MirrorChunk chunk;
+    std::optional<LogRecord> held;  // as held_
+    std::optional<Error> trouble;
+  };
+  Ahead read_ahead(size_t lines_max, Lsn after) const;
+  Delivery deliver_and_read_ahead(const MirrorChunk& chunk, const std::stop_token& stop);
   bool read_chunk(MirrorChunk& chunk, bool may_wait, const std::stop_token& stop);
   bool take_next(LogRecord& record, bool may_wait, const std::stop_token& stop);
   Delivery pass_gap(Lsn last, const std::stop_token& stop);
@@ -61,7 +70,9 @@ class InfluxMirror : public Mirror {
   Delivery after_failure(const InfluxAnswer& answer, std::string_view what, const std::stop_token& stop);
   Delivery refuse_lines(const LineList& list, size_t first, size_t last, const InfluxAnswer& answer,
                         const std::stop_token& stop);
+  bool save_due(bool now) const;
   void save(bool now);
+  void note_saved(const Result<void>& saved);
   Delivery pace(size_t rows, const std::stop_token& stop);
   bool wait(int64_t ns, const std::stop_token& stop);
   int64_t next_backoff_ns();
@@ -78,8 +89,10 @@ class InfluxMirror : public Mirror {
   const std::unique_ptr<InfluxClient> client_;
   const std::shared_ptr<std::atomic<int64_t>> abort_at_ns_;  // monotonic; a request running then is cut off
 
-  // Of the sender thread alone.
-  int generation_ = 0;  // 0 = not known yet
+  // Of the sender thread alone. It alone uses the cursor, too, but that save() and next() are the reader's
+  // while there is one.
+  MirrorChunk next_chunk_;  // what was read ahead
+  int generation_ = 0;      // 0 = not known yet
   std::set<std::string> databases_created_;
   std::optional<LogRecord> held_;  // read, but what is before it must go first
   Lsn read_lsn_ = 0;               // of the last record read

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
+#include <utility>
 
 #include "ingest/decode/decoder.h"
 #include "ingest/mirror/influx_mirror.h"
@@ -93,7 +95,7 @@ void InfluxMirror::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     begin_backfill();
     if (resend_ != nullptr && resend_slice(stop) == Delivery::kStopped) break;
-    MirrorChunk chunk;
+    MirrorChunk chunk = std::exchange(next_chunk_, {});
     const bool any = read_chunk(chunk, resend_ == nullptr, stop);
     refresh_backlog();
     if (!any) {
@@ -101,17 +103,58 @@ void InfluxMirror::run(const std::stop_token& stop) {
       continue;
     }
     note_left_out(chunk);
-    if (deliver(chunk, stop) == Delivery::kStopped) break;
+    if (deliver_and_read_ahead(chunk, stop) == Delivery::kStopped) break;
     done_lsn_ = chunk.last_lsn;
     lines_unsaved_ += chunk.lines;
     meter_.note_sent(chunk.records, chunk.lines);
-    save(false);
+    // Else while the next one is on its way.
+    if (next_chunk_.records == 0) save(false);
   }
   save(true);
   refresh_backlog();
 }
 
-// What the log has now, up to one request's worth; waits a little for the first record.
+InfluxMirror::Delivery InfluxMirror::deliver_and_read_ahead(const MirrorChunk& chunk,
+                                                            const std::stop_token& stop) {
+  if (held_ || cursor_->backlog_records() <= chunk.records) return deliver(chunk, stop);
+  Ahead ahead;
+  Delivery outcome;
+  const bool save_too = save_due(false);
+  Result<void> saved;
+  {
+    const std::jthread reader([&, done = done_lsn_, lines_max = lines_max_, after = read_lsn_] {
+      if (save_too) saved = cursor_->save(done);
+      ahead = read_ahead(lines_max, after);
+    });
+    outcome = deliver(chunk, stop);
+  }
+  if (save_too) note_saved(saved);
+  next_chunk_ = std::move(ahead.chunk);
+  if (next_chunk_.records > 0) read_lsn_ = next_chunk_.last_lsn;
+  held_ = std::move(ahead.held);
+  if (ahead.trouble) note_trouble("held", fmt::format("cannot read the log: {}", ahead.trouble->message));
+  return outcome;
+}
+
+// As read_chunk(), of what is there now and up to the first gap.
+InfluxMirror::Ahead InfluxMirror::read_ahead(size_t lines_max, Lsn after) const {
+  Ahead ahead;
+  while (ahead.chunk.lines < lines_max && ahead.chunk.bytes < kRequestBytesMax) {
+    LogRecord record;
+    const auto more = cursor_->next(record, 0);
+    if (!more) ahead.trouble = more.error();
+    if (!more || !*more) break;
+    if (record.lsn > after + 1 && record.lost_before != 0) {
+      ahead.held = std::move(record);
+      break;
+    }
+    after = record.lsn;
+    add_record(record, rules_, ahead.chunk);
+  }
+  return ahead;
+}
+
+// What the log has now, up to one request's worth beside what was read ahead; waits a little for the first record.
 bool InfluxMirror::read_chunk(MirrorChunk& chunk, bool may_wait, const std::stop_token& stop) {
   while (chunk.lines < lines_max_ && chunk.bytes < kRequestBytesMax) {
     LogRecord record;
@@ -136,7 +179,7 @@ bool InfluxMirror::read_chunk(MirrorChunk& chunk, bool may_wait, const std::stop
 
 // False when there is none now. The end of the log may be gone, too: then no record comes to tell.
 bool InfluxMirror::take_next(LogRecord& record, bool may_wait, const std::stop_token& stop) {
-  const Lsn durable = engine_.status().durable_lsn;
+  const Lsn durable = may_wait ? engine_.status().durable_lsn : 0;
   const auto more = cursor_->next(record, may_wait ? kIdleWaitNs : 0);
   if (!more) {
     note_trouble("held", fmt::format("cannot read the log: {}", more.error().message));
@@ -157,13 +200,18 @@ InfluxMirror::Delivery InfluxMirror::pass_gap(Lsn last, const std::stop_token& s
   return Delivery::kDone;
 }
 
+bool InfluxMirror::save_due(bool now) const {
+  if (done_lsn_ == cursor_->saved()) return false;
+  return now || lines_unsaved_ >= options_.batch_lines ||
+         real_clock().monotonic_ns() - saved_at_ns_ >= options_.timing.save_every_ns;
+}
+
 void InfluxMirror::save(bool now) {
-  if (done_lsn_ == cursor_->saved()) return;
-  const int64_t time_ns = real_clock().monotonic_ns();
-  const bool due =
-      lines_unsaved_ >= options_.batch_lines || time_ns - saved_at_ns_ >= options_.timing.save_every_ns;
-  if (!now && !due) return;
-  const auto saved = cursor_->save(done_lsn_);
+  if (save_due(now)) note_saved(cursor_->save(done_lsn_));
+}
+
+// Of done_lsn_.
+void InfluxMirror::note_saved(const Result<void>& saved) {
   if (!saved) {
     // The rows are with the server; not saving only means to send them again after a restart.
     errors_.add();
@@ -174,7 +222,7 @@ void InfluxMirror::save(bool now) {
     return;
   }
   lines_unsaved_ = 0;
-  saved_at_ns_ = time_ns;
+  saved_at_ns_ = real_clock().monotonic_ns();
 }
 
 // False when the mirror is to stop.

@@ -20,10 +20,11 @@
 // which the log goes on; what a slice overwrites with its own moment's values, later records of the log set right.
 // int64 goes as a float unless `integers` is int: varve widens an int64 column once a float arrives, where InfluxDB
 // would refuse every later row. Beyond 2^53 the nearest float is sent and counted.
-// Memory: one record of the log, one request of lines (8 MiB, or a longer line or record) and its gzip, the block of a
-// resend; whatever the backlog.
+// Memory: one record of the log, two requests of lines (8 MiB each, or a longer line or record; the next one is read
+// while one is on its way) and the gzip of one, the block of a resend; whatever the backlog.
 // After a kill, what was acknowledged since the position was last saved goes out again: at most batch_lines
-// rows or one second, and the request in flight. Threads: starts one sender thread; status() from any.
+// rows or one second, and the request in flight. Threads: starts one sender thread, which has a
+// reader while it sends; status() from any.
 #pragma once
 
 #include <memory>

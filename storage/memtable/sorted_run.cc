@@ -6,18 +6,20 @@
 namespace varve {
 namespace {
 
-// Row numbers in order of (series, arrival).
-std::vector<uint32_t> order_by_series(const RowBuffer& buffer) {
-  const size_t rows = buffer.rows();
+// Numbers of the rows from `from` on, in order of (series, arrival).
+std::vector<uint32_t> order_by_series(const RowBuffer& buffer, size_t from) {
+  const size_t rows = buffer.rows() - from;
   std::vector<uint32_t> order(rows);
-  const SeriesId largest = *std::max_element(buffer.series.begin(), buffer.series.end());
+  const auto first = buffer.series.begin() + static_cast<ptrdiff_t>(from);
+  const SeriesId largest = *std::max_element(first, buffer.series.end());
   if (largest < rows * 4) {
     std::vector<uint32_t> starts(largest + size_t{2}, 0);
-    for (const SeriesId s : buffer.series) ++starts[s + size_t{1}];
+    for (size_t row = from; row < buffer.rows(); ++row) ++starts[buffer.series[row] + size_t{1}];
     std::partial_sum(starts.begin(), starts.end(), starts.begin());
-    for (size_t row = 0; row < rows; ++row) order[starts[buffer.series[row]]++] = static_cast<uint32_t>(row);
+    for (size_t row = from; row < buffer.rows(); ++row)
+      order[starts[buffer.series[row]]++] = static_cast<uint32_t>(row);
   } else {
-    std::iota(order.begin(), order.end(), 0U);
+    std::iota(order.begin(), order.end(), static_cast<uint32_t>(from));
     std::stable_sort(order.begin(), order.end(),
                      [&](uint32_t a, uint32_t b) { return buffer.series[a] < buffer.series[b]; });
   }
@@ -26,8 +28,9 @@ std::vector<uint32_t> order_by_series(const RowBuffer& buffer) {
 
 // Row numbers in order of (series key, time, arrival).
 // A stream is nearly always in time order already, so a stable sort by series leaves little to do.
-std::vector<uint32_t> sorted_order(const RowBuffer& buffer, const SortedRun::SortByKey& sort_by_key) {
-  const std::vector<uint32_t> by_series = order_by_series(buffer);
+std::vector<uint32_t> sorted_order(const RowBuffer& buffer, size_t first_row,
+                                   const SortedRun::SortByKey& sort_by_key) {
+  const std::vector<uint32_t> by_series = order_by_series(buffer, first_row);
   std::vector<SeriesId> ids;
   std::vector<uint32_t> starts;
   for (uint32_t i = 0; i < by_series.size(); ++i) {
@@ -57,14 +60,34 @@ struct Group {
   uint32_t from, to;
 };
 
-ColumnVector gather(const ColumnVector& column, const std::vector<uint32_t>& order,
+// Rows past the end of `values` have none.
+template <class T>
+void gather_values(const std::vector<T>& values, const std::vector<uint32_t>& order, std::vector<T>& out) {
+  out.resize(order.size());
+  for (size_t i = 0; i < order.size(); ++i) out[i] = order[i] < values.size() ? values[order[i]] : T{};
+}
+
+// Of rows that are all output rows; not for strings.
+void gather_each(const ColumnVector& column, const std::vector<uint32_t>& order, size_t rows,
+                 ColumnVector& out) {
+  if (column.has_nulls()) {
+    gather_values(column.valid, order, out.valid);
+  } else if (column.size() < rows) {
+    out.valid.resize(order.size());
+    for (size_t i = 0; i < order.size(); ++i) out.valid[i] = order[i] < column.size() ? 1 : 0;
+  }
+  if (std::find(out.valid.begin(), out.valid.end(), uint8_t{0}) == out.valid.end()) out.valid.clear();
+  if (column.type == FieldType::kDouble) gather_values(column.doubles, order, out.doubles);
+  if (column.type == FieldType::kInt64) gather_values(column.ints, order, out.ints);
+  if (column.type == FieldType::kBool) gather_values(column.bools, order, out.bools);
+}
+
+ColumnVector gather(const ColumnVector& column, const std::vector<uint32_t>& order, size_t rows,
                     const std::vector<Group>& groups, bool has_duplicates) {
   ColumnVector out(column.type);
   if (column.size() == 0) return out;
-  if (!has_duplicates && column.type == FieldType::kDouble && !column.has_nulls() &&
-      column.size() >= order.size()) {
-    out.doubles.resize(order.size());
-    for (size_t i = 0; i < order.size(); ++i) out.doubles[i] = column.doubles[order[i]];
+  if (!has_duplicates && column.type != FieldType::kString) {
+    gather_each(column, order, rows, out);
     return out;
   }
   for (const Group& group : groups) {
@@ -93,12 +116,12 @@ void RowBuffer::clear() {
   for (ColumnVector& column : columns) column.clear();
 }
 
-SortedRun::SortedRun(const RowBuffer& buffer, const SortByKey& sort_by_key) {
-  if (buffer.rows() == 0) {
+SortedRun::SortedRun(const RowBuffer& buffer, size_t from, const SortByKey& sort_by_key) {
+  if (buffer.rows() == from) {
     starts_.push_back(0);
     return;
   }
-  const std::vector<uint32_t> order = sorted_order(buffer, sort_by_key);
+  const std::vector<uint32_t> order = sorted_order(buffer, from, sort_by_key);
   std::vector<Group> groups;
   groups.reserve(order.size());
   times_.reserve(order.size());
@@ -120,7 +143,7 @@ SortedRun::SortedRun(const RowBuffer& buffer, const SortByKey& sort_by_key) {
   starts_.push_back(static_cast<uint32_t>(times_.size()));
   const bool has_duplicates = groups.size() != order.size();
   for (const ColumnVector& column : buffer.columns) {
-    columns_.push_back(gather(column, order, groups, has_duplicates));
+    columns_.push_back(gather(column, order, buffer.rows(), groups, has_duplicates));
   }
   const auto [min, max] = std::minmax_element(times_.begin(), times_.end());
   range_ = {*min, *max};

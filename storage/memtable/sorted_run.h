@@ -32,7 +32,9 @@ class SortedRun {
  public:
   // `sort_by_key` brings series into the order of their keys (SeriesIndex::sort_by_key).
   using SortByKey = std::function<void(std::vector<SeriesId>&)>;
-  SortedRun(const RowBuffer& buffer, const SortByKey& sort_by_key);
+  SortedRun(const RowBuffer& buffer, const SortByKey& sort_by_key) : SortedRun(buffer, 0, sort_by_key) {}
+  // Of the rows from `from` on.
+  SortedRun(const RowBuffer& buffer, size_t from, const SortByKey& sort_by_key);
 
   size_t rows() const { return times_.size(); }
   TimeRange time_range() const { return range_; }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "storage/base/check.h"
+#include "storage/base/same_text.h"
 
 namespace varve {
 namespace {
@@ -50,6 +51,25 @@ void drop_last(ColumnVector& column) {
       break;
   }
   if (column.has_nulls()) column.valid.pop_back();
+}
+
+// ColumnVector::size(), asked for every value that is added, without a call.
+size_t size_of(const ColumnVector& column) {
+  return column.type == FieldType::kDouble ? column.doubles.size() : column.size();
+}
+
+// The dictionary's code of a value that is not the row before's; kAbsentTag when a hash must decide. Streams repeat their
+// series in order, so it is often the value that came after the last one; and a few values are sooner compared.
+constexpr size_t kFewValues = 8;
+uint32_t guessed_code(const TagColumn& column, uint32_t last, std::string_view value) {
+  const size_t values = column.values.size();
+  if (values == 0) return kAbsentTag;
+  const uint32_t after = last == kAbsentTag || last + size_t{1} == values ? 0 : last + 1;
+  if (same_text(column.values[after], value)) return after;
+  for (uint32_t code = 0; values <= kFewValues && code < values; ++code) {
+    if (same_text(column.values[code], value)) return code;
+  }
+  return kAbsentTag;
 }
 
 // ---- bytes ----
@@ -168,9 +188,9 @@ void RowBatchBuilder::begin_row() {
 
 template <class Columns>
 size_t RowBatchBuilder::find_column(const Columns& columns, std::string_view name, size_t& next) {
-  if (next < columns.size() && columns[next].name == name) return next++;
+  if (next < columns.size() && same_text(columns[next].name, name)) return next++;
   size_t at = 0;
-  while (at < columns.size() && columns[at].name != name) ++at;
+  while (at < columns.size() && !same_text(columns[at].name, name)) ++at;
   next = at + 1;
   return at;
 }
@@ -190,7 +210,10 @@ RowBatchBuilder::Add RowBatchBuilder::tag(std::string_view name, std::string_vie
   TagColumn& column = batch_.tags[at];
   TagDictionary& dictionary = dictionaries_[at];
   if (column.codes.size() > rows()) return Add::kDuplicate;
-  if (dictionary.last == kAbsentTag || column.values[dictionary.last] != value) {
+  if (dictionary.last == kAbsentTag || !same_text(column.values[dictionary.last], value)) {
+    dictionary.last = guessed_code(column, dictionary.last, value);
+  }
+  if (dictionary.last == kAbsentTag) {
     const auto [entry, added] =
         dictionary.codes.try_emplace(std::string(value), static_cast<uint32_t>(column.values.size()));
     if (added) {
@@ -217,7 +240,7 @@ ColumnVector* RowBatchBuilder::field_column(std::string_view name, FieldType typ
     approximate_bytes_ += rows() * sizeof(double);
   }
   ColumnVector& column = batch_.fields[at].data;
-  if (column.size() > rows()) {
+  if (size_of(column) > rows()) {
     outcome = Add::kDuplicate;
     return nullptr;
   }
@@ -261,9 +284,11 @@ RowBatchBuilder::Add RowBatchBuilder::field_string(std::string_view name, std::s
 }
 
 void RowBatchBuilder::pad_row() {
-  for (TagColumn& tag : batch_.tags) tag.codes.resize(rows(), kAbsentTag);
+  for (TagColumn& tag : batch_.tags) {
+    if (tag.codes.size() < rows()) tag.codes.resize(rows(), kAbsentTag);
+  }
   for (FieldColumn& field : batch_.fields) {
-    if (field.data.size() < rows()) field.data.push_nulls(rows() - field.data.size());
+    if (const size_t size = size_of(field.data); size < rows()) field.data.push_nulls(rows() - size);
   }
 }
 

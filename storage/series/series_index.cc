@@ -144,12 +144,23 @@ std::vector<SeriesId> SeriesIndex::resolve(const RowBatch& batch, bool limited, 
     mapping.emplace_back(tag.values.size(), kUnmapped);
   }
   std::vector<uint32_t> codes(tags_.size(), kAbsentTag);
-  size_t unknown = 0;  // how many of `codes` are
+  size_t unknown = 0;   // how many of `codes` are
+  size_t resolved = 0;  // the row they are of
+  // Streams give their series one after the other, again and again: after so many rows the first one came back.
+  size_t period = 0;
+  const auto same_tags = [&](size_t a, size_t b) {
+    return std::all_of(batch.tags.begin(), batch.tags.end(),
+                       [&](const TagColumn& tag) { return tag.codes[a] == tag.codes[b]; });
+  };
   for (size_t row = 0; row < batch.rows(); ++row) {
+    if (period != 0 && same_tags(row, row - period)) {
+      out[row] = out[row - period];
+      continue;
+    }
     bool same = row > 0;
     for (size_t i = 0; i < batch.tags.size(); ++i) {
       const uint32_t code = batch.tags[i].codes[row];
-      if (row > 0 && code == batch.tags[i].codes[row - 1]) continue;
+      if (row > 0 && code == batch.tags[i].codes[resolved]) continue;
       same = false;
       uint32_t& own = codes[positions[i]];
       if (own == kUnknown) --unknown;
@@ -166,7 +177,9 @@ std::vector<SeriesId> SeriesIndex::resolve(const RowBatch& batch, bool limited, 
       own = mapped;
       if (own == kUnknown) ++unknown;
     }
-    out[row] = same ? out[row - 1] : unknown == 0 ? find_or_add(codes, limited) : kNoSeries;
+    out[row] = same ? out[resolved] : unknown == 0 ? find_or_add(codes, limited) : kNoSeries;
+    resolved = row;
+    if (period == 0 && row > 0 && out[row] == out[0]) period = row;
     if (out[row] == kNoSeries && widest_tag.empty() && !tags_.empty()) {
       const auto widest = std::max_element(tags_.begin(), tags_.end(), [](const Tag& a, const Tag& b) {
         return a.values.rows() < b.values.rows();

@@ -33,8 +33,8 @@
 namespace varve {
 
 enum class WalSync {
-  // A group closes group_delay_ns after its first record came, or at group_bytes; then one sync. A lone writer does not
-  // wait: when nothing else came while the last record was written, the next one is written at once.
+  // A group closes group_delay_ns after its first record came, or when it is worth a sync (256 KiB; at most group_bytes).
+  // A lone writer does not wait: when nothing else came while the last record was written, the next one goes at once.
   kGroup,
   kEach,     // a sync for each record
   kRelaxed,  // acknowledged once written; synced each second: a power cut may take the last second

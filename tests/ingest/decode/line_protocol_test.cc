@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <random>
 
@@ -36,6 +38,112 @@ TEST(LineProtocol, ReadsMeasurementTagsFieldsAndTime) {
       ElementsAre("varve.cpu host=a,region=eu n=i:3,note=s:x y,up=b:true,user=d:1.5 1700000000000000000"));
   EXPECT_THAT(parse("m v=1 5\nm v=2 6\n\nm v=3 7"),
               ElementsAre("varve.m  v=d:1 5", "varve.m  v=d:2 6", "varve.m  v=d:3 7"));
+}
+
+// `lines` of a body, and how each is read alone: by table, as one body's batches are.
+struct Alone {
+  std::vector<std::string> rows;
+  std::vector<std::string> rejects;  // "line:reason:detail"
+};
+Alone read_one_by_one(const std::vector<std::string>& lines, const LineProtocolOptions& options) {
+  Alone all;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    RowSet rows;
+    std::vector<LineReject> rejects;
+    parse_line_protocol(lines[i] + "\n", options, rows, rejects);
+    for (std::string& text : take_texts(rows)) all.rows.push_back(std::move(text));
+    for (const LineReject& reject : rejects)
+      all.rejects.push_back(fmt::format("{}:{}:{}", i + 1, reject.reason, reject.detail));
+  }
+  const auto table = [](const std::string& row) { return row.substr(0, row.find(' ')); };
+  std::stable_sort(all.rows.begin(), all.rows.end(),
+                   [&](const std::string& a, const std::string& b) { return table(a) < table(b); });
+  return all;
+}
+
+// Names have one type each, so that no line's reading depends on another's.
+std::string random_line(std::mt19937& random) {
+  const auto one_of = [&](std::initializer_list<const char*> texts) {
+    return std::string(*(texts.begin() + random() % texts.size()));
+  };
+  if (random() % 40 == 0) {
+    return one_of({"", "# comment", "cpu", "cpu,host=a", "cpu,host= v=1", "cpu,host=a v=", "cpu,host=a v=1 x",
+                   "cpu,host=a,host=b v=1", "cpu,host=a time=1", "cpu,host=a v=1 9223372036854775807",
+                   "cpu,host=a\\ v=1 5", "cpu,host=a host=1", ",host=a v=1", "cpu,host=a=b v=1"});
+  }
+  std::string line = one_of({"cpu", "cpu", "cpu", "mem", "d\\ isk", " cpu"});
+  if (random() % 8 != 0) line += fmt::format(",host=h{}", random() % 30);
+  if (random() % 8 != 0) line += one_of({",region=eu", ",region=us", ",region=e\\ u", ",re\\=gion=eu"});
+  line += random() % 20 == 0 ? "  " : " ";
+  line += fmt::format("v={}.{:02}", random() % 100, random() % 100);
+  if (random() % 16 != 0) line += fmt::format(",w=-{}", random() % 1000);
+  if (random() % 16 != 0) line += fmt::format(",n={}i", random());
+  if (random() % 64 == 0) line += one_of({",on=true", ",text=\"a b\"", ",v=7", ",long\\ name=1e5"});
+  if (random() % 16 != 0) line += fmt::format(" {}", random() % 1000);
+  line += one_of({"", "", "", " ", "\r"});
+  return line;
+}
+
+TEST(LineProtocol, ReadsABodyAsItReadsItsLinesOneByOne) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::mt19937 random(seed);
+  for (int round = 0; round < 40; ++round) {
+    // Alike for long, then not: batches begin and end.
+    std::vector<std::string> lines;
+    while (lines.size() < 400) {
+      const std::string line = random_line(random);
+      const size_t times = random() % 10 == 0 ? random() % 100 : 1;
+      for (size_t i = 0; i < times + 1; ++i) lines.push_back(line);
+    }
+    const LineProtocolOptions options{.now_ns = 77};
+    const Alone alone = read_one_by_one(lines, options);
+    RowSet rows;
+    std::vector<LineReject> rejects;
+    size_t refused = 0;
+    EXPECT_EQ(
+        parse_line_protocol(fmt::format("{}\n", fmt::join(lines, "\n")), options, rows, rejects, &refused),
+        alone.rows.size());
+    EXPECT_EQ(rows.rows(), alone.rows.size());
+    std::vector<std::string> refusals;
+    for (const LineReject& reject : rejects)
+      refusals.push_back(fmt::format("{}:{}:{}", reject.line, reject.reason, reject.detail));
+    EXPECT_EQ(refusals, alone.rejects);
+    const RowSet::Taken taken = rows.take();
+    ASSERT_EQ(batch_texts(taken.batches), alone.rows);
+    // Each row knows its line.
+    for (size_t batch = 0; batch < taken.batches.size(); ++batch) {
+      ASSERT_EQ(taken.messages[batch].size(), taken.batches[batch].rows());
+      for (size_t row = 0; row < taken.messages[batch].size(); ++row) {
+        const auto texts = read_one_by_one({lines.at(taken.messages[batch][row] - 1)}, options).rows;
+        ASSERT_THAT(texts, ElementsAre(row_text(taken.batches[batch], row)));
+      }
+    }
+  }
+}
+
+TEST(LineProtocol, LinesThatAreAlikeBecomeOneBatch) {
+  std::string body;
+  for (int i = 0; i < 1000; ++i)
+    body += fmt::format("cpu,host=h{},region=eu v={}.5,n={}i {}\n", i % 10, i, i, i);
+  RowSet rows;
+  std::vector<LineReject> rejects;
+  EXPECT_EQ(parse_line_protocol(body, {}, rows, rejects), 1000U);
+  const RowSet::Taken taken = rows.take();
+  ASSERT_EQ(taken.batches.size(), 2U);
+  EXPECT_EQ(taken.batches[0].rows(), 1U) << "the first shows what the others are like";
+  EXPECT_EQ(taken.batches[1].rows(), 999U);
+  EXPECT_EQ(taken.batches[1].tags.at(0).values.size(), 10U);
+}
+
+TEST(LineProtocol, OneMessageOfKafkaNeedsNoBatchOfItsOwn) {
+  std::string body;
+  for (int i = 0; i < 200; ++i) body += fmt::format("cpu,host=h{} v={} {}\n", i % 10, i, i);
+  RowSet rows;
+  std::vector<LineReject> rejects;
+  for (int message = 0; message < 3; ++message)
+    EXPECT_EQ(parse_line_protocol(body, {.number_rows = false}, rows, rejects), 200U);
+  EXPECT_EQ(rows.take().batches.size(), 1U);
 }
 
 TEST(LineProtocol, ReadsNumbersAsInfluxDoes) {

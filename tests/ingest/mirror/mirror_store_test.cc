@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
+#include <optional>
+#include <semaphore>
 #include <set>
 
 #include "ingest/mirror/mirror.h"
@@ -105,6 +108,39 @@ TEST_F(MirrorStore, SixHoursWithoutTheServerLoseNothing) {
   EXPECT_GE(mirror_->status().backlog_seconds, 6 * 3600 - 200);
   EXPECT_EQ(mirror_->status().rows_sent_total, 0U);
   influx_.start();
+  ASSERT_TRUE(drained());
+  const auto lines = influx_.lines("varve");
+  ASSERT_EQ(lines.size(), static_cast<size_t>(kRecords * kRows));
+  for (int64_t i = 0; i < kRecords * kRows; ++i) {
+    ASSERT_EQ(lines[static_cast<size_t>(i)],
+              fmt::format("m,site={0} v={1} {1}", i % 2 == 0 ? "even" : "odd", i));
+  }
+}
+
+TEST_F(MirrorStore, ASlowServerHoldsNobodyUpAndItsAgeIsTold) {
+  const auto answers = std::make_shared<std::counting_semaphore<>>(0);
+  influx_.start();
+  influx_.on_write([answers](const FakeRequest&) -> std::optional<FakeReply> {
+    answers->acquire();
+    return std::nullopt;
+  });
+  mirror_options_.batch_lines = 50;
+  open();
+  start_mirror();
+  constexpr int64_t kRecords = 20;
+  constexpr int64_t kRows = 50;
+  for (int64_t i = 0; i < kRecords; ++i) {
+    write(i * kRows, (i + 1) * kRows);  // acknowledged, whatever the mirror does
+    if (i % 4 == 0) answers->release();
+    clock_.pass(5 * kNsPerSecond);
+    if (i == 0) {
+      ASSERT_TRUE(influx_.wait_until([&] { return mirror_->status().rows_sent_total == kRows; }));
+    }
+  }
+  EXPECT_TRUE(influx_.wait_until([&] { return mirror_->status().backlog_seconds >= 50; }))
+      << mirror_->status().backlog_seconds;
+  EXPECT_LE(mirror_->status().rows_sent_total, 5U * kRows);
+  answers->release(1000);
   ASSERT_TRUE(drained());
   const auto lines = influx_.lines("varve");
   ASSERT_EQ(lines.size(), static_cast<size_t>(kRecords * kRows));

@@ -301,6 +301,16 @@ TEST_F(WalTest, FullGroupDoesNotWaitForItsDelay) {
   EXPECT_TRUE(wal->wait_durable(2, 60 * kNsPerSecond));
 }
 
+TEST_F(WalTest, ALargeRecordIsWorthASyncOfItsOwn) {
+  auto with = options();
+  with.group_delay_ns = 3600 * kNsPerSecond;
+  auto wal = open(1, with);
+  ASSERT_TRUE(wal->append("x", [](Result<Lsn>) {}));
+  EXPECT_FALSE(wal->wait_durable(1, 10 * kNsPerMs));
+  ASSERT_TRUE(wal->append(std::string(256 << 10, 'x'), [](Result<Lsn>) {}));
+  EXPECT_TRUE(wal->wait_durable(2, 60 * kNsPerSecond));
+}
+
 TEST_F(WalTest, ALoneWriterDoesNotWaitForAGroup) {
   auto with = options();
   with.group_delay_ns = 3600 * kNsPerSecond;
