@@ -40,13 +40,13 @@ class GrafanaAnswer final : public AnswerText {
   Work work_;
 };
 
-HttpResponse run(Workers& threads, const HttpRequest& request, Work work) {
+HttpResponse run(const HttpRequest& request, Work work) {
   QueryRequest query;
   set_caller(query, request);
-  auto answer = std::make_shared<QueryAnswer>(threads, std::move(query),
-                                              std::make_unique<GrafanaAnswer>(std::move(work)));
+  auto answer = std::make_shared<QueryAnswer>(
+      std::move(query), std::make_unique<GrafanaAnswer>(std::move(work)), request.client_gone);
   HttpResponse response;
-  switch (answer->wait(request.client_gone)) {
+  switch (answer->start()) {
     case QueryAnswer::Start::kFailed:
       return grafana_error(http_error(answer->error()));
     case QueryAnswer::Start::kClientGone:
@@ -102,12 +102,11 @@ std::shared_ptr<Engine> visible(Engine& engine, const HttpRequest& request) {
 
 }  // namespace
 
-void add_grafana_routes(Router& router, const HttpServices& services, Workers& query_threads) {
+void add_grafana_routes(Router& router, const HttpServices& services) {
   using grafana::Json;
   using grafana::Service;
   Engine& engine = *services.engine;
   QueryService& queries = *services.queries;
-  Workers& threads = query_threads;
 
   router.add({"GET", "/grafana", "grafana",
               [](const HttpRequest&) {
@@ -117,23 +116,21 @@ void add_grafana_routes(Router& router, const HttpServices& services, Workers& q
   const auto post = [&](const char* path, Handler handler) {
     router.add({"POST", path, "grafana", with_json(std::move(handler)), Access::kRead});
   };
-  post("/grafana/query", [&engine, &queries, &threads](const HttpRequest& request, const Json& json) {
+  post("/grafana/query", [&engine, &queries](const HttpRequest& request, const Json& json) {
     auto body = grafana::parse_query(json);
     if (!body) return grafana_error(http_error(body.error()));
-    return run(threads, request,
-               [seen = visible(engine, request), &queries, body = std::move(*body)](const QueryRequest& query,
-                                                                                    const auto& put) {
-                 return Service(*seen, queries).query(query, body, put);
-               });
+    return run(request, [seen = visible(engine, request), &queries, body = std::move(*body)](
+                            const QueryRequest& query, const auto& put) {
+      return Service(*seen, queries).query(query, body, put);
+    });
   });
   using Member = QueryResult<bool> (Service::*)(const QueryRequest&, const Json&, const grafana::Put&) const;
   const auto ask = [&](const char* path, Member member) {
-    post(path, [&engine, &queries, &threads, member](const HttpRequest& request, Json json) {
-      return run(threads, request,
-                 [seen = visible(engine, request), &queries, member, json = std::move(json)](
-                     const QueryRequest& query, const auto& put) {
-                   return (Service(*seen, queries).*member)(query, json, put);
-                 });
+    post(path, [&engine, &queries, member](const HttpRequest& request, Json json) {
+      return run(request, [seen = visible(engine, request), &queries, member, json = std::move(json)](
+                              const QueryRequest& query, const auto& put) {
+        return (Service(*seen, queries).*member)(query, json, put);
+      });
     });
   };
   ask("/grafana/variable", &Service::variable);

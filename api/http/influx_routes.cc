@@ -197,9 +197,8 @@ class InfluxqlAnswer final : public AnswerText {
 
 class InfluxqlRoute {
  public:
-  InfluxqlRoute(const HttpServices& services, Workers& query_threads)
-      : service_(std::make_shared<influxql::Service>(*services.engine, *services.queries, *services.clock)),
-        query_threads_(&query_threads) {}
+  explicit InfluxqlRoute(const HttpServices& services)
+      : service_(std::make_shared<influxql::Service>(*services.engine, *services.queries, *services.clock)) {}
 
   HttpResponse operator()(const HttpRequest& request) const {
     HttpResponse response = answer(request);
@@ -214,7 +213,6 @@ class InfluxqlRoute {
   static HttpResponse failed(const HttpError& error, AnswerOptions::Format format);
 
   std::shared_ptr<influxql::Service> service_;
-  Workers* query_threads_;
 };
 
 HttpResponse InfluxqlRoute::failed(const HttpError& error, AnswerOptions::Format format) {
@@ -269,10 +267,11 @@ HttpResponse InfluxqlRoute::answer(const HttpRequest& request) const {
   set_caller(query, request);
   query.may_change = request.method == "POST";  // a link or an image must not delete
   auto streamed = std::make_shared<QueryAnswer>(
-      *query_threads_, std::move(query),
-      std::make_unique<InfluxqlAnswer>(*service_, std::move(wanted), std::move(*statements)));
+      std::move(query),
+      std::make_unique<InfluxqlAnswer>(*service_, std::move(wanted), std::move(*statements)),
+      request.client_gone);
   HttpResponse response;
-  switch (streamed->wait(request.client_gone)) {
+  switch (streamed->start()) {
     case QueryAnswer::Start::kFailed:
       return failed(http_error(streamed->error()), format);
     case QueryAnswer::Start::kClientGone:
@@ -325,8 +324,8 @@ std::pair<std::string, std::string> influx_error_header(std::string_view message
   return {"X-Influxdb-Error", std::move(header)};
 }
 
-void add_influx_routes(Router& router, const HttpServices& services, Workers& query_threads) {
-  const InfluxqlRoute query(services, query_threads);
+void add_influx_routes(Router& router, const HttpServices& services) {
+  const InfluxqlRoute query(services);
   router.add({"GET", "/query", "query", query, Access::kAsk});
   router.add({"POST", "/query", "query", query, Access::kAsk});
   router.add({"GET", "/ping", "health", ping, Access::kOpen});

@@ -1,23 +1,22 @@
-// One query's answer on its way to the client: the query runs on a thread of its own and fills a bounded pipe, the
-// connection's worker empties it. So a big answer takes kPiecesMax pieces of memory, however slow its reader.
-//   - The thread is one of a few that stay: starting one would take longer than most queries, with memory that is cold.
-//   - An answer that fits into the pipe is known whole, success or error, before the first byte is sent.
+// One query's answer on its way to the client. The query runs on the connection's own worker, on a stack of its own
+// (fiber.h): while its answer is small until its end, after that piece by piece as the client takes them. So a big answer
+// takes kWholeBytesMax of memory, however slow its reader, and a small one no change of threads, which on an idle machine
+// takes longer than most queries.
+//   - An answer up to kWholeBytesMax is known whole, success or error, before the first byte is sent.
 //   - After that an error ends the text with its message and cuts the connection short, which the client sees as an
 //   unfinished chunked body.
-//   - A reader that went away, or took nothing for kReaderStall, stops the query, also one that is still computing.
-// Threads: made and read by one worker; close() from any.
+//   - A reader that went away stops the query, also one that is still computing: the query asks from time to time. One
+//   that takes nothing loses its connection (connection.h), and with it the query.
+// Threads: one, the worker's.
 #pragma once
 
-#include <condition_variable>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "api/http/exchange.h"
-#include "api/http/workers.h"
+#include "api/http/fiber.h"
 #include "api/query/query.h"
 
 namespace varve {
@@ -35,16 +34,15 @@ class AnswerText {
 
 class QueryAnswer final : public BodyStream {
  public:
-  static constexpr size_t kPieceBytes = 64 << 10;
-  static constexpr size_t kPiecesMax = 4;             // 256 KiB: most answers are whole before they are sent
-  static constexpr int64_t kReaderStallSeconds = 30;  // then the reader counts as gone
+  static constexpr size_t kWholeBytesMax = 256 << 10;  // most answers are smaller
+  static constexpr size_t kPieceBytes = 64 << 10;      // of larger ones, after the first
 
-  QueryAnswer(Workers& threads, QueryRequest request, std::unique_ptr<AnswerText> text);
-  ~QueryAnswer() override;
+  // `client_gone` is asked from time to time, on any thread of the query.
+  QueryAnswer(QueryRequest request, std::unique_ptr<AnswerText> text, std::function<bool()> client_gone);
+  ~QueryAnswer() override { close(); }
 
   enum class Start { kWhole, kStreaming, kFailed, kClientGone };
-  // Waits until the answer is whole, failed, or fills the pipe. `client_gone` is asked from time to time, by next(), too.
-  Start wait(std::function<bool()> client_gone);
+  Start start();                                       // runs until the answer is whole, failed, or too large
   std::string take_whole();                            // after kWhole
   const QueryError& error() const { return *error_; }  // after kFailed
 
@@ -53,25 +51,18 @@ class QueryAnswer final : public BodyStream {
 
  private:
   void run();
-  bool put(std::string_view text);  // on the query's thread; false = stop
-  bool hand_over();
-  void stop();                       // under the lock
-  bool set_error(QueryError error);  // true: its text is wanted
+  void go_on() noexcept;            // what is thrown closes it
+  bool put(std::string_view text);  // false = stop
 
-  const StopSwitch stop_ = std::make_shared<std::atomic<bool>>(false);  // the query's
-  std::function<bool()> client_gone_;                                   // of the worker
-  // Of the query's thread:
+  std::atomic<bool> gone_{false};  // the client; set by any thread of the query
   QueryRequest request_;
   const std::unique_ptr<AnswerText> text_;
   std::string filling_;
-
-  std::mutex mutex_;  // guards what follows
-  std::condition_variable changed_;
-  std::deque<std::string> pieces_;
+  size_t room_ = kWholeBytesMax;  // of filling_
   std::optional<QueryError> error_;
-  bool streaming_ = false;  // wait() has said so
-  bool finished_ = false;
+  bool streaming_ = false;  // start() has said so
   bool closed_ = false;
+  Fiber fiber_;
 };
 
 }  // namespace varve

@@ -182,7 +182,7 @@ Parsed<QueryCall> read_call(const HttpRequest& request) {
   return call;
 }
 
-HttpResponse run_query(QueryService& service, Workers& threads, const HttpRequest& request) {
+HttpResponse run_query(QueryService& service, const HttpRequest& request) {
   auto call = read_call(request);
   if (!call) return error_response(call.error());
   if (call->request.sql.find_first_not_of(" \t\r\n") == std::string::npos) {
@@ -191,11 +191,11 @@ HttpResponse run_query(QueryService& service, Workers& threads, const HttpReques
   }
   set_caller(call->request, request);
   call->request.may_change = request.method == "POST";  // a link or an image must not delete
-  auto answer =
-      std::make_shared<QueryAnswer>(threads, std::move(call->request),
-                                    std::make_unique<SqlAnswer>(service, call->format, call->time_format));
+  auto answer = std::make_shared<QueryAnswer>(
+      std::move(call->request), std::make_unique<SqlAnswer>(service, call->format, call->time_format),
+      request.client_gone);
   HttpResponse response;
-  switch (answer->wait(request.client_gone)) {
+  switch (answer->start()) {
     case QueryAnswer::Start::kFailed:
       return error_response(http_error(answer->error()));
     case QueryAnswer::Start::kClientGone:
@@ -246,11 +246,9 @@ HttpResponse cancel_query(QueryService& service, std::string_view id_text) {
 
 }  // namespace
 
-void add_query_routes(Router& router, const HttpServices& services, Workers& query_threads) {
+void add_query_routes(Router& router, const HttpServices& services) {
   QueryService& service = *services.queries;
-  const auto run = [&service, &query_threads](const HttpRequest& request) {
-    return run_query(service, query_threads, request);
-  };
+  const auto run = [&service](const HttpRequest& request) { return run_query(service, request); };
   router.add({"GET", "/api/v1/query", "query", run, Access::kRead});
   router.add({"POST", "/api/v1/query", "query", run, Access::kRead});
   router.add({"GET", "/api/v1/queries", "admin",

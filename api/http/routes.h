@@ -36,8 +36,7 @@ class Router {
 };
 
 // One per family, each in its own file.
-// Statements run on `query_threads`, which outlive the answers.
-void add_query_routes(Router& router, const HttpServices& services, Workers& query_threads);
+void add_query_routes(Router& router, const HttpServices& services);
 void add_write_routes(Router& router, const HttpServices& services);
 void add_status_routes(Router& router, const HttpServices& services, ProblemWatch& problems);
 void add_ingest_routes(Router& router, const HttpServices& services);  // for operators: family "admin"
@@ -45,10 +44,9 @@ void add_ingest_routes(Router& router, const HttpServices& services);  // for op
 std::string_view durability(WalSync sync);
 void add_mirror_routes(Router& router, const HttpServices& services);
 void add_health_routes(Router& router, const HttpServices& services, ProblemWatch& problems);
-void add_influx_routes(Router& router, const HttpServices& services, Workers& query_threads);
+void add_influx_routes(Router& router, const HttpServices& services);
 void add_quarantine_routes(Router& router, const HttpServices& services);
-// Statements run on `query_threads`.
-void add_grafana_routes(Router& router, const HttpServices& services, Workers& query_threads);
+void add_grafana_routes(Router& router, const HttpServices& services);
 class TokenGuard;
 void add_token_routes(Router& router, const HttpServices& services, TokenGuard& guard);
 class LiveHub;

@@ -127,10 +127,9 @@ class HttplibServer final : public HttpServer {
   std::unique_ptr<ProblemWatch> problems_;  // made by serve()
   bool open_without_tokens_ = true;
   bool only_local_names_ = false;
-  std::unique_ptr<TokenGuard> guard_;      // as router_
-  Workers query_threads_{WorkerLimits{}};  // at most one a worker that serves a connection
-  std::unique_ptr<LiveHub> live_;          // likewise
-  Router router_;                          // filled before ready_ is set, constant after
+  std::unique_ptr<TokenGuard> guard_;  // as router_
+  std::unique_ptr<LiveHub> live_;      // likewise
+  Router router_;                      // filled before ready_ is set, constant after
   std::atomic<bool> ready_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> drained_{false};  // no connection is served any more
@@ -138,8 +137,7 @@ class HttplibServer final : public HttpServer {
   std::jthread acceptor_;
 };
 
-// The thread of acceptor_ accepts; door_ has one that watches the connections, and workers that serve; a QueryAnswer has
-// one of query_threads_.
+// The thread of acceptor_ accepts; of door_'s workers one watches the connections, and the others serve.
 Result<void> HttplibServer::bind(const HttpOptions& options) {
   open_without_tokens_ = options.open_without_tokens;
   only_local_names_ = options.only_local_names;
@@ -216,15 +214,15 @@ Result<void> HttplibServer::bind(const HttpOptions& options) {
 void HttplibServer::serve(HttpServices services) {
   services_ = std::move(services);
   guard_ = std::make_unique<TokenGuard>(services_.tokens, open_without_tokens_, *services_.clock, metrics_);
-  add_query_routes(router_, services_, query_threads_);
+  add_query_routes(router_, services_);
   add_write_routes(router_, services_);
   problems_ = std::make_unique<ProblemWatch>(services_);
   add_status_routes(router_, services_, *problems_);
   add_ingest_routes(router_, services_);
   add_mirror_routes(router_, services_);
   add_health_routes(router_, services_, *problems_);
-  add_influx_routes(router_, services_, query_threads_);
-  add_grafana_routes(router_, services_, query_threads_);
+  add_influx_routes(router_, services_);
+  add_grafana_routes(router_, services_);
   add_quarantine_routes(router_, services_);
   add_token_routes(router_, services_, *guard_);
   live_ = std::make_unique<LiveHub>(*services_.engine, *services_.metrics, live_readers_);

@@ -28,7 +28,7 @@ uint32_t Admission::running_of(const std::string& client) const {
   return found == running_.end() ? 0 : found->second;
 }
 
-Admission::Entry Admission::enter(const std::string& client, const std::atomic<bool>& stop) {
+Admission::Entry Admission::enter(const std::string& client, const std::function<bool()>& stopped) {
   std::unique_lock lock(mutex_);
   if (taken_ < limits_.places) {  // nobody waits while a place is free
     ++taken_;
@@ -42,9 +42,10 @@ Admission::Entry Admission::enter(const std::string& client, const std::atomic<b
   while (true) {
     const auto now = std::chrono::steady_clock::now();
     if (self.admitted) return Entry::kIn;
-    if (stop || now >= end) {
+    const bool unwanted = stopped();
+    if (unwanted || now >= end) {
       waiting_.erase(place);
-      return stop ? Entry::kStopped : Entry::kLate;
+      return unwanted ? Entry::kStopped : Entry::kLate;
     }
     self.changed.wait_until(lock, std::min(end, now + kStopCheck));
   }

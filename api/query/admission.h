@@ -4,10 +4,10 @@
 // Threads: any.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <map>
 #include <mutex>
@@ -26,9 +26,9 @@ class Admission {
   explicit Admission(AdmissionLimits limits) : limits_(limits) {}
 
   enum class Entry { kIn, kQueueFull, kLate, kStopped };
-  // Returns at once when a place is free, else when one comes free, `stop` is set, or the wait is over. After kIn the
+  // Returns at once when a place is free, else when one comes free, `stopped` says so, or the wait is over. After kIn the
   // caller owes leave().
-  Entry enter(const std::string& client, const std::atomic<bool>& stop);
+  Entry enter(const std::string& client, const std::function<bool()>& stopped);
   void leave(const std::string& client);
   size_t waiting() const;
   AdmissionLimits limits() const;

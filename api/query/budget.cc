@@ -6,26 +6,40 @@
 
 namespace varve {
 
+// How often a query looks whether its reader still is there.
+constexpr int64_t kLookNs = kNsPerSecond / 10;
+
 QueryBudget::QueryBudget(const QueryOptions& options, const Clock& clock, StopSwitch stop,
                          SharedBytes* all_bytes)
     : options_(options),
       clock_(clock),
       started_ns_(clock.monotonic_ns()),
       stop_(stop ? std::move(stop) : std::make_shared<std::atomic<bool>>(false)),
-      all_bytes_(all_bytes) {}
+      all_bytes_(all_bytes),
+      next_look_ns_(started_ns_ + kLookNs) {}
 
 QueryResult<void> QueryBudget::check() const {
-  if (stop_->load(std::memory_order_relaxed)) {
+  const int64_t now = clock_.monotonic_ns();
+  if (stop_->load(std::memory_order_relaxed) || reader_left(now)) {
     return tl::make_unexpected(
         QueryError{QueryErrorKind::kCancelled, "cancelled", "the query was cancelled", std::nullopt, {}});
   }
-  if (clock_.monotonic_ns() - started_ns_ > options_.timeout_ns) {
+  if (now - started_ns_ > options_.timeout_ns) {
     return tl::make_unexpected(QueryError{
         QueryErrorKind::kTimeout, "timeout",
         fmt::format("the query ran longer than query.timeout = {}", format_duration(options_.timeout_ns)),
         std::nullopt, "narrow the time range, or raise query.timeout"});
   }
   return {};
+}
+
+bool QueryBudget::reader_left(int64_t now) const {
+  if (!reader_gone_) return false;
+  int64_t due = next_look_ns_.load(std::memory_order_relaxed);
+  const bool look = now >= due && next_look_ns_.compare_exchange_strong(due, now + kLookNs);
+  if (!look || !reader_gone_()) return false;
+  stop_->store(true, std::memory_order_relaxed);
+  return true;
 }
 
 QueryResult<void> QueryBudget::count_rows(uint64_t rows) {

@@ -21,6 +21,8 @@ class QueryBudget {
   // `stop` is the switch others hold as well; null = one of our own. `all_bytes` outlives the budget; null = it is alone.
   QueryBudget(const QueryOptions& options, const Clock& clock, StopSwitch stop = nullptr,
               SharedBytes* all_bytes = nullptr);
+  // Asked by check() from time to time; true cancels the query. Before other threads know the budget.
+  void watch_reader(std::function<bool()> gone) { reader_gone_ = std::move(gone); }
   QueryBudget(const QueryBudget&) = delete;
   QueryBudget& operator=(const QueryBudget&) = delete;
 
@@ -33,7 +35,7 @@ class QueryBudget {
   uint64_t peak_memory_bytes() const { return peak_memory_bytes_.load(std::memory_order_relaxed); }
   uint64_t rows_scanned() const { return rows_scanned_.load(std::memory_order_relaxed); }
 
-  QueryResult<void> check() const;  // time and cancellation; call once per block
+  QueryResult<void> check() const;  // time, cancellation, and the reader; call once per block
   QueryResult<void> count_rows(uint64_t rows);
   void forget_rows(uint64_t rows) { rows_ -= rows; }  // counted ones that were no answer but a step to it
   void add_scanned(uint64_t rows) { rows_scanned_.fetch_add(rows, std::memory_order_relaxed); }
@@ -42,11 +44,14 @@ class QueryBudget {
   friend class MemoryUse;
   QueryResult<void> take_memory(uint64_t bytes);  // nothing is taken when it does not fit
   void give_back_memory(uint64_t bytes);
+  bool reader_left(int64_t now) const;
   const QueryOptions options_;
   const Clock& clock_;
   const int64_t started_ns_;
   const StopSwitch stop_;
   SharedBytes* const all_bytes_;
+  std::function<bool()> reader_gone_;
+  mutable std::atomic<int64_t> next_look_ns_;  // at the reader
   std::atomic<uint64_t> memory_bytes_{0};
   std::atomic<uint64_t> peak_memory_bytes_{0};
   std::atomic<uint64_t> rows_{0};

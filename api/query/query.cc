@@ -218,9 +218,8 @@ struct QueryService::State {
     active.erase(id);
   }
 
-  QueryResult<void> take_place(uint64_t id, const std::string& client, const std::atomic<bool>& stop,
-                               QueryBudget& budget) {
-    const Admission::Entry entry = admission.enter(client, stop);
+  QueryResult<void> take_place(uint64_t id, const std::string& client, QueryBudget& budget) {
+    const Admission::Entry entry = admission.enter(client, [&] { return !budget.check(); });
     if (entry == Admission::Entry::kIn) {
       const std::lock_guard lock(mutex);
       active.at(id).waiting = false;
@@ -319,8 +318,9 @@ QueryResult<QueryStats> QueryService::run(const QueryRequest& request, ResultSin
 QueryResult<QueryStats> QueryService::run_work(const QueryRequest& request, const QueryWork& work) {
   const StopSwitch stop = request.stop ? request.stop : std::make_shared<std::atomic<bool>>(false);
   QueryBudget budget(state_->limits(), state_->clock, stop, &state_->memory_bytes);
+  budget.watch_reader(request.reader_gone);
   const uint64_t id = state_->enlist(request, budget);
-  if (auto place = state_->take_place(id, request.client, *stop, budget); !place) {
+  if (auto place = state_->take_place(id, request.client, budget); !place) {
     state_->strike(id);
     state_->queries_failed.add();
     return tl::make_unexpected(std::move(place.error()));

@@ -85,6 +85,8 @@ struct QueryRequest {
   std::string client = {};      // who asks; places are shared out fairly between clients
   std::string request_id = {};  // of the request it came with, for lists and logs
   StopSwitch stop = {};         // null = only cancel() stops it
+  // Asked ten times a second, on any thread of the query; true stops it.
+  std::function<bool()> reader_gone = {};
   std::string user = {};        // the token's name, for the audit log
   bool is_admin = true;         // may change, if the way in allows it
   TableScopePtr tables = {};    // what there is for this caller; null = every table, and the system's

@@ -26,6 +26,7 @@ QueryResult<QueryStats> QueryService::run(const QueryRequest& request, ResultSin
 QueryResult<QueryStats> QueryService::run_work(const QueryRequest& request, const QueryWork& work) {
   if (test::query_script().work_error) return tl::make_unexpected(*test::query_script().work_error);
   QueryBudget budget({}, real_clock(), request.stop);
+  budget.watch_reader(request.reader_gone);
   QueryStats stats;
   VARVE_QUERY_TRY(work(budget, stats));
   return stats;

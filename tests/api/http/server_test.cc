@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 
+#include "api/query/budget.h"
 #include "tests/api/http/http_fixture.h"
 #include "web/assets.h"
 
@@ -181,12 +182,16 @@ TEST_F(Http, AClientThatGoesAwayStopsItsQuery) {
   EXPECT_LT(written, 100'000'000u);
 }
 
-// A query that computes until its switch is set, as a long aggregate looks at its budget; `rows` go out before.
+// A query that computes until its budget says stop, as a long aggregate does; `rows` go out before.
 std::function<QueryResult<QueryStats>(const QueryRequest&, ResultSink&)> endless_after(
     uint64_t rows, std::atomic<bool>& stopped) {
   return [rows, &stopped](const QueryRequest& request, ResultSink& sink) -> QueryResult<QueryStats> {
     test::write_rows(sink, rows);
-    stopped = eventually([&] { return request.stop->load(); });
+    QueryOptions patient;
+    patient.timeout_ns = 600 * kNsPerSecond;  // longer than we wait
+    QueryBudget budget(patient, real_clock(), request.stop);
+    budget.watch_reader(request.reader_gone);
+    stopped = eventually([&] { return !budget.check(); });
     return tl::make_unexpected(QueryError{QueryErrorKind::kCancelled, "cancelled", "stopped", {}, {}});
   };
 }

@@ -22,30 +22,30 @@ bool eventually(const std::function<bool()>& condition) {
 TEST(Admission, LetsInWhileThereArePlaces) {
   Admission admission({2, 0, milliseconds(0)});
   const std::atomic<bool> stop{false};
-  EXPECT_EQ(admission.enter("a", stop), Admission::Entry::kIn);
-  EXPECT_EQ(admission.enter("a", stop), Admission::Entry::kIn);
-  EXPECT_EQ(admission.enter("a", stop), Admission::Entry::kQueueFull);
+  EXPECT_EQ(admission.enter("a", [&] { return stop.load(); }), Admission::Entry::kIn);
+  EXPECT_EQ(admission.enter("a", [&] { return stop.load(); }), Admission::Entry::kIn);
+  EXPECT_EQ(admission.enter("a", [&] { return stop.load(); }), Admission::Entry::kQueueFull);
   admission.leave("a");
-  EXPECT_EQ(admission.enter("a", stop), Admission::Entry::kIn);
+  EXPECT_EQ(admission.enter("a", [&] { return stop.load(); }), Admission::Entry::kIn);
 }
 
 TEST(Admission, WaitsNoLongerThanItsLimit) {
   Admission admission({1, 1, milliseconds(1)});
   const std::atomic<bool> stop{false};
-  EXPECT_EQ(admission.enter("a", stop), Admission::Entry::kIn);
-  EXPECT_EQ(admission.enter("a", stop), Admission::Entry::kLate);
+  EXPECT_EQ(admission.enter("a", [&] { return stop.load(); }), Admission::Entry::kIn);
+  EXPECT_EQ(admission.enter("a", [&] { return stop.load(); }), Admission::Entry::kLate);
   EXPECT_EQ(admission.waiting(), 0U);
 }
 
 TEST(Admission, AStopEndsTheWait) {
   Admission admission({1, 1, kForever});
   std::atomic<bool> stop{false};
-  EXPECT_EQ(admission.enter("a", stop), Admission::Entry::kIn);
+  EXPECT_EQ(admission.enter("a", [&] { return stop.load(); }), Admission::Entry::kIn);
   std::jthread stopper([&] {
     EXPECT_TRUE(eventually([&] { return admission.waiting() == 1; }));
     stop = true;
   });
-  EXPECT_EQ(admission.enter("b", stop), Admission::Entry::kStopped);
+  EXPECT_EQ(admission.enter("b", [&] { return stop.load(); }), Admission::Entry::kStopped);
   EXPECT_EQ(admission.waiting(), 0U);
 }
 
@@ -53,15 +53,15 @@ TEST(Admission, AStopEndsTheWait) {
 TEST(Admission, GivesTheNextPlaceToTheClientWithTheFewestQueriesThenToTheFirst) {
   Admission admission({2, 8, kForever});
   const std::atomic<bool> stop{false};
-  admission.enter("a", stop);
-  admission.enter("a", stop);
+  admission.enter("a", [&] { return stop.load(); });
+  admission.enter("a", [&] { return stop.load(); });
   std::mutex mutex;
   std::vector<std::string> order;
   std::vector<std::jthread> threads;
   uint32_t waiting = 0;
   for (const char* name : {"a1", "a2", "a3", "b1", "b2"}) {
     threads.emplace_back([&, name] {
-      EXPECT_EQ(admission.enter(std::string(1, name[0]), stop), Admission::Entry::kIn);
+      EXPECT_EQ(admission.enter(std::string(1, name[0]), [&] { return stop.load(); }), Admission::Entry::kIn);
       const std::lock_guard lock(mutex);
       order.emplace_back(name);
     });
@@ -84,10 +84,11 @@ TEST(Admission, GivesTheNextPlaceToTheClientWithTheFewestQueriesThenToTheFirst) 
 TEST(Admission, RefusesBeyondTheQueue) {
   Admission admission({1, 1, kForever});
   std::atomic<bool> stop{false};
-  admission.enter("a", stop);
-  std::jthread waiter([&] { EXPECT_EQ(admission.enter("a", stop), Admission::Entry::kIn); });
+  admission.enter("a", [&] { return stop.load(); });
+  std::jthread waiter(
+      [&] { EXPECT_EQ(admission.enter("a", [&] { return stop.load(); }), Admission::Entry::kIn); });
   ASSERT_TRUE(eventually([&] { return admission.waiting() == 1; }));
-  EXPECT_EQ(admission.enter("b", stop), Admission::Entry::kQueueFull);
+  EXPECT_EQ(admission.enter("b", [&] { return stop.load(); }), Admission::Entry::kQueueFull);
   admission.leave("a");
 }
 
