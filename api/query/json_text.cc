@@ -1,5 +1,7 @@
 #include "api/query/json_text.h"
 
+#include <algorithm>
+
 namespace varve {
 namespace {
 
@@ -55,6 +57,10 @@ Utf8Character decode_utf8(std::string_view text, size_t at) {
   const bool surrogate = code_point >= 0xd800 && code_point < 0xe000;
   if (code_point < kSmallest[length] || surrogate || code_point > 0x10ffff) return {};
   return {length, code_point};
+}
+
+bool is_plain_json(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), is_plain);
 }
 
 void append_json_string(std::string& out, std::string_view text) {

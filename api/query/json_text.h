@@ -10,6 +10,7 @@ namespace varve {
 
 void append_json_string(std::string& out, std::string_view text);
 void append_json_text(std::string& out, std::string_view text);  // without the quotes
+bool is_plain_json(std::string_view text);                       // nothing in it is escaped
 
 // Length in bytes and code point of the character at `at`; length 0 = not valid UTF-8 (overlong, surrogate, cut).
 struct Utf8Character {

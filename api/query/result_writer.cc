@@ -14,6 +14,8 @@ namespace varve {
 namespace {
 
 constexpr size_t kFlushBytes = 64 << 10;  // handed to the socket at once
+constexpr size_t kCellBytesMax = 40;  // of a JSON value that is no long string: a quoted time is the longest
+static_assert(kCellBytesMax >= kTimeBytesMax + 2 && kCellBytesMax >= kNumberBytesMax);
 
 // Collects text and hands it on in pieces; remembers when the reader has gone.
 class PieceWriter : public ResultWriter {
@@ -29,44 +31,37 @@ class PieceWriter : public ResultWriter {
   }
   // A JSON value, or null.
   void append_json_cell(const ColumnVector& column, ResultType type, size_t row) {
-    if (!column.is_valid(row)) {
-      buffer_ += "null";
-      return;
+    if (type == ResultType::kString && column.is_valid(row)) {
+      return append_json_string_cell(column.strings[row]);
     }
+    char cell[kCellBytesMax];
+    append_text({cell, write_json_cell(cell, column, type, row)});
+  }
+  // The same of anything but a string, where kCellBytesMax are free; returns its end.
+  char* write_json_cell(char* to, const ColumnVector& column, ResultType type, size_t row) const {
+    if (!column.is_valid(row)) return write_word(to, "null");
     switch (type) {
       case ResultType::kTimestamp:
-        if (time_format_ != TimeFormat::kRfc3339) return append_time(buffer_, time_format_, column.ints[row]);
-        buffer_.push_back('"');
-        append_timestamp(buffer_, column.ints[row]);
-        buffer_.push_back('"');
-        return;
+        if (time_format_ != TimeFormat::kRfc3339) return write_time(to, time_format_, column.ints[row]);
+        *to++ = '"';
+        to = write_time(to, time_format_, column.ints[row]);
+        *to++ = '"';
+        return to;
       case ResultType::kDouble:
-        if (std::isfinite(column.doubles[row])) return append_double(buffer_, column.doubles[row]);
-        buffer_ += "null";
-        return;
+        if (!std::isfinite(column.doubles[row])) break;
+        return write_double(to, column.doubles[row]);
       case ResultType::kInt64:
-        return append_int(buffer_, column.ints[row]);
+        return write_int(to, column.ints[row]);
       case ResultType::kBool:
-        buffer_ += column.bools[row] != 0 ? "true" : "false";
-        return;
+        return write_word(to, column.bools[row] != 0 ? "true" : "false");
       case ResultType::kString:
-        return append_json_string_cell(column.strings[row]);
+        break;
     }
+    return write_word(to, "null");
   }
+  static char* write_word(char* to, std::string_view word) { return std::copy(word.begin(), word.end(), to); }
+  void append_text(std::pair<const char*, const char*> text) { buffer_.append(text.first, text.second); }
 
-  void append_json_error(const QueryError& error) {
-    buffer_ += "{\"code\":";
-    append_json_string(buffer_, error.code);
-    buffer_ += ",\"message\":";
-    append_json_string(buffer_, error.message);
-    buffer_.push_back('}');
-  }
-
-  const TimeFormat time_format_;
-  std::vector<ResultColumn> columns_;
-  std::string buffer_;
-
- private:
   // Long text goes out in parts, cut between characters.
   void append_json_string_cell(std::string_view text) {
     if (text.size() <= kFlushBytes) return append_json_string(buffer_, text);
@@ -84,6 +79,19 @@ class PieceWriter : public ResultWriter {
     buffer_.push_back('"');
   }
 
+  void append_json_error(const QueryError& error) {
+    buffer_ += "{\"code\":";
+    append_json_string(buffer_, error.code);
+    buffer_ += ",\"message\":";
+    append_json_string(buffer_, error.message);
+    buffer_.push_back('}');
+  }
+
+  const TimeFormat time_format_;
+  std::vector<ResultColumn> columns_;
+  std::string buffer_;
+
+ private:
   Output out_;
   bool reader_is_there_ = true;
 };
@@ -111,13 +119,7 @@ class JsonWriter : public PieceWriter {
     for (size_t row = 0; row < batch.rows; ++row) {
       if (!first_row_) buffer_.push_back(',');
       first_row_ = false;
-      buffer_.push_back('[');
-      for (size_t i = 0; i < columns_.size(); ++i) {
-        if (i > 0) buffer_.push_back(',');
-        append_json_cell(batch.columns[i], columns_[i].type, row);
-        flush(false);
-      }
-      buffer_.push_back(']');
+      append_row_of(batch, row);
       if (!flush(false)) return false;
     }
     return true;
@@ -145,6 +147,36 @@ class JsonWriter : public PieceWriter {
   }
 
  private:
+  // Cells are put together in a place of their own: much of the time of a large answer goes into them.
+  void append_row_of(const ResultBatch& batch, size_t row) {
+    row_text_.resize(columns_.size() * (kCellBytesMax + 1) + 2);
+    char* const begin = row_text_.data();
+    char* to = begin;
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      *to++ = i == 0 ? '[' : ',';
+      const ColumnVector& column = batch.columns[i];
+      if (columns_[i].type != ResultType::kString || !column.is_valid(row)) {
+        to = write_json_cell(to, column, columns_[i].type, row);
+        continue;
+      }
+      const std::string_view text = column.strings[row];
+      if (text.size() + 2 <= kCellBytesMax && is_plain_json(text)) {
+        *to++ = '"';
+        to = write_word(to, text);
+        *to++ = '"';
+        continue;
+      }
+      append_text({begin, to});
+      to = begin;
+      append_json_string_cell(text);
+      flush(false);
+    }
+    if (columns_.empty()) *to++ = '[';
+    *to++ = ']';
+    append_text({begin, to});
+  }
+
+  std::vector<char> row_text_;
   bool first_row_ = true;
 };
 
@@ -282,19 +314,29 @@ int64_t floor_divide(int64_t value, int64_t by) {
 
 }  // namespace
 
-void append_time(std::string& out, TimeFormat format, int64_t ns) {
+char* write_time(char* to, TimeFormat format, int64_t ns) {
   switch (format) {
-    case TimeFormat::kRfc3339:
-      return append_timestamp(out, ns);
+    case TimeFormat::kRfc3339: {
+      thread_local std::string text;  // keeps its memory
+      text.clear();
+      append_timestamp(text, ns);
+      return std::copy(text.begin(), text.end(), to);
+    }
     case TimeFormat::kNs:
-      return append_int(out, ns);
+      return write_int(to, ns);
     case TimeFormat::kUs:
-      return append_int(out, floor_divide(ns, kNsPerUs));
+      return write_int(to, floor_divide(ns, kNsPerUs));
     case TimeFormat::kMs:
-      return append_int(out, floor_divide(ns, kNsPerMs));
+      return write_int(to, floor_divide(ns, kNsPerMs));
     case TimeFormat::kS:
-      return append_int(out, floor_divide(ns, kNsPerSecond));
+      return write_int(to, floor_divide(ns, kNsPerSecond));
   }
+  return to;
+}
+
+void append_time(std::string& out, TimeFormat format, int64_t ns) {
+  char text[kTimeBytesMax];
+  out.append(text, static_cast<size_t>(write_time(text, format, ns) - text));
 }
 
 void append_cell(std::string& out, ResultType type, TimeFormat format, const ColumnVector& column,

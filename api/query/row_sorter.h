@@ -46,6 +46,7 @@ class RowSorter {
     std::vector<ColumnVector> columns;
     std::vector<VectorView> views;  // of columns, made when the run is sorted
     std::vector<uint32_t> order;
+    bool as_arrived = false;  // order is 0, 1, 2 ...
     size_t rows = 0;
     size_t bytes = 0;
   };
@@ -54,6 +55,10 @@ class RowSorter {
                             std::vector<uint32_t>& selection) const;
   int compare(std::span<const VectorView> a, size_t row_a, std::span<const VectorView> b, size_t row_b) const;
   void sort_run(Run& run) const;
+  void sort_by_int(Run& run) const;
+  bool in_sequence() const;
+  QueryResult<void> hand_out(const Run& run, const Emit& emit, bool& more);
+  QueryResult<void> merge(const Emit& emit);
   void prune(Run& run);
   Run& open_run();
   QueryResult<void> account();

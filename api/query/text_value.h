@@ -11,8 +11,13 @@
 
 namespace varve {
 
+constexpr size_t kNumberBytesMax = 32;  // of a double or an int64 as text
+
 void append_double(std::string& out, double value);
 void append_int(std::string& out, int64_t value);
+// The same where kNumberBytesMax are free; they return the end of the text.
+char* write_double(char* to, double value);
+char* write_int(char* to, int64_t value);
 // The entry must not be NULL.
 void append_text(std::string& out, SqlType type, const VectorView& view, size_t row);
 
