@@ -321,7 +321,7 @@ TEST(Budget, BoundsTheMemoryOfAllQueriesTogether) {
   const auto again = service.run({statements[0], {}}, read);
   EXPECT_TRUE(again) << again.error().message;
   // So does SQLite, whose sorter takes several times its rows: again and again in room for one.
-  options.total_memory_bytes = 14 << 20;
+  options.total_memory_bytes = 8 << 20;
   QueryService roomier(engine, options, metrics);
   for (int run = 0; run < 3; ++run) {
     CollectedResult sorted;
