@@ -40,6 +40,15 @@ class Answer {
 
 }  // namespace
 
+QueryResult<std::shared_ptr<const TablePin>> TablePins::of(const Engine& engine, const std::string& database,
+                                                           const std::string& table) {
+  std::shared_ptr<const TablePin>& pin = pins_[{database, table}];
+  if (pin != nullptr) return pin;
+  auto now = engine.pin(database, table);
+  if (!now) return tl::make_unexpected(from_storage(now.error()));
+  return pin = std::move(*now);
+}
+
 QueryResult<void> run_select(const SelectContext& context, const SelectStatement& select, ResultSink& sink) {
   VARVE_QUERY_TRY(check_select(select));
   VARVE_QUERY_ASSIGN(const ResolvedSelect resolved,

@@ -5,7 +5,10 @@
 // Threads: the caller's.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "api/influxql/ast.h"
 #include "api/influxql/result.h"
@@ -14,11 +17,22 @@
 
 namespace varve::influxql {
 
+// The tables that a statement reads, each as it was when it was first read: a statement of several scans sees one state.
+class TablePins {
+ public:
+  QueryResult<std::shared_ptr<const TablePin>> of(const Engine& engine, const std::string& database,
+                                                  const std::string& table);
+
+ private:
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<const TablePin>> pins_;
+};
+
 struct SelectContext {
   const Engine& engine;
   std::string database;
   int64_t now_ns = 0;
   QueryBudget& budget;
+  std::shared_ptr<TablePins> pins = std::make_shared<TablePins>();  // of one statement
 };
 
 QueryResult<void> run_select(const SelectContext& context, const SelectStatement& select, ResultSink& sink);

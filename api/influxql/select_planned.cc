@@ -280,7 +280,9 @@ QueryResult<std::optional<std::vector<PlannedSeries>>> run_planned(const SelectC
     plan->time = calls[i].range;
     SeriesSink sink(context.budget, select, table, options, calls, numbers, series);
     QueryStats stats;
-    auto ran = execute_plan(context.engine, *plan, context.budget, sink, stats);
+    Execution execution;
+    VARVE_QUERY_ASSIGN(execution.pin, context.pins->of(context.engine, table.database, table.name));
+    auto ran = execute_plan(context.engine, *plan, context.budget, sink, stats, execution);
     if (!ran && ran.error().code == "overflow") return nothing;  // InfluxQL's sums wrap
     if (!ran) return tl::make_unexpected(ran.error());
     if (!*ran) return nothing;

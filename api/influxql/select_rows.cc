@@ -220,6 +220,7 @@ class Collector {
       group_of(name, tag_of);  // SLIMIT counts series without rows, too
       return true;
     };
+    VARVE_QUERY_ASSIGN(request.pin, context_.pins->of(context_.engine, request.database, request.table));
     auto scan = context_.engine.scan(std::move(request));
     if (!scan) return tl::make_unexpected(from_storage(scan.error()));
     ScanBlock block;

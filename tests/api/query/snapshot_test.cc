@@ -2,6 +2,8 @@
 // between its scans.
 #include <gtest/gtest.h>
 
+#include "api/influxql/parser.h"
+#include "api/influxql/select.h"
 #include "tests/storage/fault/passing.h"
 #include "tests/support/query_result.h"
 #include "tests/support/temp_dir.h"
@@ -122,6 +124,49 @@ TEST_F(SnapshotTest, FillLooksBackIntoTheStateItBeganWith) {
   engine_->scans = 0;
   EXPECT_EQ(run_query(*engine_, sql).lines(), expected.lines());
   EXPECT_GE(engine_->scans, 2);
+}
+
+// The numbers of the answer's second column.
+struct Numbers : influxql::ResultSink {
+  bool begin(const influxql::SeriesHead&) override { return true; }
+  bool rows(const influxql::SeriesRows& batch) override {
+    for (size_t row = 0; row < batch.rows; ++row) {
+      const Value value = batch.columns[1].value(row);
+      const auto* const whole = std::get_if<int64_t>(&value);
+      values.push_back(whole != nullptr ? static_cast<double>(*whole) : std::get<double>(value));
+    }
+    return true;
+  }
+  std::vector<double> values;
+};
+
+TEST_F(SnapshotTest, AnInfluxqlStatementReadsOneStateOfATable) {
+  const auto run = [&](const std::string& text) {
+    Numbers numbers;
+    QueryOptions options;
+    QueryBudget budget(options, real_clock());
+    const influxql::SelectContext context{*engine_, "varve", 0, budget};
+    auto statements = influxql::parse_influxql(text);
+    EXPECT_TRUE(statements) << text;
+    const auto outcome =
+        influxql::run_select(context, std::get<influxql::SelectStatement>(statements->at(0)), numbers);
+    EXPECT_TRUE(outcome) << text << "\n" << outcome.error().message;
+    return numbers.values;
+  };
+  for (const char* text : {
+           "SELECT count(v) FROM (SELECT v FROM t), (SELECT v FROM t)",
+           "SELECT sum(s) FROM (SELECT sum(v) AS s FROM t GROUP BY site), (SELECT v AS s FROM t)",
+           "SELECT moving_average(sum(v), 2) - sum(v) FROM t WHERE time >= 100s AND time < 120s GROUP BY "
+           "time(2s)",
+       }) {
+    engine_->changes = false;
+    const std::vector<double> expected = run(text);
+    ASSERT_FALSE(expected.empty()) << text;
+    engine_->changes = true;
+    engine_->scans = 0;
+    EXPECT_EQ(run(text), expected) << text;
+    EXPECT_GE(engine_->scans, 2) << text << " reads the table once";
+  }
 }
 
 }  // namespace
