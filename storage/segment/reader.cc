@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "storage/base/check.h"
+#include "storage/base/checksum.h"
 #include "storage/codec/bool_page.h"
 #include "storage/codec/double_page.h"
 #include "storage/codec/string_page.h"
@@ -85,9 +86,6 @@ Result<void> SegmentReader::load() {
   }
   ByteReader reader(sections[0]);
   VARVE_ASSIGN(summary_, SegmentSummary::decode(reader));
-  std::string tags;
-  for (const std::string& tag : summary_.schema.tags) ByteWriter(tags).string(tag);
-  series_hash_ = hash128(sections[1], checksum64(tags) ^ summary_.series);
   summary_.identity.id = footer_.segment_id;
   const size_t columns = summary_.schema.fields.size() + 1;
   if (sections_.size() != 3 + columns) return corruption("index has the wrong number of sections");

@@ -18,7 +18,6 @@
 #include <string>
 #include <vector>
 
-#include "storage/base/checksum.h"
 #include "storage/segment/byte_source.h"
 #include "storage/segment/index.h"
 
@@ -43,10 +42,6 @@ class SegmentReader {
   uint64_t bytes() const { return source_->size(); }
   TimeRange time_range() const { return {footer_.time_min, footer_.time_max}; }
   std::optional<size_t> find_field(std::string_view name) const;
-
-  // Equal in segments of equal series (and tags), in the order of their keys: what was found for the series of one
-  // then serves the others, whose directory need not be decoded.
-  const Hash128& series_hash() const { return series_hash_; }
 
   // Decoded at the first call, then shared. The pointers live as long as the reader.
   Result<const SegmentDirectory*> directory() const;
@@ -98,7 +93,6 @@ class SegmentReader {
   SegmentFooter footer_;
   SegmentSummary summary_;
   std::vector<Section> sections_;
-  Hash128 series_hash_;
   std::vector<uint64_t> region_begin_;  // of each column
   mutable Lazy<SegmentDirectory> directory_;
   mutable std::unique_ptr<Lazy<ColumnIndex>[]> columns_;

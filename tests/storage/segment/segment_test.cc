@@ -91,34 +91,6 @@ TEST(Segment, FindsNoSeriesThatIsNotThere) {
   EXPECT_EQ(d.find_series(""), d.series());
 }
 
-TEST(Segment, SharesItsSeriesHashExactlyWithSegmentsOfTheSameSeries) {
-  const auto hash = [](const std::vector<std::string>& tag_names,
-                       const std::vector<std::vector<TagPair>>& series, uint64_t id, Effort effort,
-                       size_t rows) {
-    SegmentWriter writer({id, 1, 1, 0, {}, {}}, {"d", "t", tag_names, {{"x", FieldType::kDouble}}, {}},
-                         effort);
-    std::vector<ColumnVector> columns(1, ColumnVector(FieldType::kDouble));
-    std::vector<int64_t> times;
-    for (size_t i = 0; i < rows; ++i) {
-      times.push_back(static_cast<int64_t>(id * 1000 + i));
-      columns[0].push_double(static_cast<double>(i) / 3);
-    }
-    for (const auto& tags : series) {
-      EXPECT_TRUE(writer.begin_series(tags));
-      EXPECT_TRUE(writer.append(times, columns, 0));
-    }
-    return open_image(*writer.finish())->series_hash();
-  };
-  const std::vector<std::string> names = {"a", "b"};
-  const auto first = hash(names, {{{"a", "1"}}, {{"a", "1"}, {"b", "2"}}}, 1, Effort::kFast, 3);
-  EXPECT_EQ(first, hash(names, {{{"a", "1"}}, {{"a", "1"}, {"b", "2"}}}, 2, Effort::kExhaustive, 500));
-  EXPECT_NE(first, hash(names, {{{"a", "1"}}, {{"a", "1"}, {"b", "3"}}}, 1, Effort::kFast, 3));
-  EXPECT_NE(first, hash(names, {{{"a", "1"}}, {{"a", "2"}, {"b", "2"}}}, 1, Effort::kFast, 3));
-  EXPECT_NE(first, hash(names, {{{"a", "1"}, {"b", "2"}}}, 1, Effort::kFast, 3));
-  EXPECT_NE(first, hash({"a", "c"}, {{{"a", "1"}}, {{"a", "1"}, {"c", "2"}}}, 1, Effort::kFast, 3));
-  EXPECT_NE(hash({}, {{}}, 1, Effort::kFast, 3), hash({"a"}, {{}}, 1, Effort::kFast, 3));
-}
-
 TEST(Segment, CountsValuesAndGivesStatisticsOfAllBlocksAtOnce) {
   SegmentWriter writer({1, 1, 1, 0, {}, {}},
                        {"d", "t", {}, {{"x", FieldType::kDouble}, {"s", FieldType::kString}}, {}},
