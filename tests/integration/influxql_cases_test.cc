@@ -1,12 +1,16 @@
 // The answers in tests/influxql are a real InfluxDB's: every statement that is not marked as different is asked again.
+// varve gives them over HTTP, too, from a store that was closed and opened again.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "tests/support/http_client.h"
 #include "tests/support/influxd_server.h"
 #include "tests/support/influxql_cases.h"
+#include "tests/support/process.h"
+#include "tests/support/temp_dir.h"
 
 namespace varve::influxql {
 namespace {
@@ -63,6 +67,54 @@ TEST(InfluxqlCases, AreWhatInfluxdAnswers) {
       if (!one.differs.empty()) continue;
       const auto answer =
           test::http_post(influxd.url() + "/query?db=t&epoch=ns", "q=" + test::url_encode(one.statement),
+                          "application/x-www-form-urlencoded");
+      const Json json = Json::parse(answer.body, nullptr, false);
+      ASSERT_FALSE(json.is_discarded()) << one.place << ": " << answer.body;
+      const auto lines = canonical(lines_of(json), one.unordered);
+      EXPECT_TRUE(same(lines, canonical(one.expected, one.unordered)))
+          << one.place << ": " << one.statement << "\n  " << fmt::format("{}", fmt::join(lines, "\n  "));
+    }
+  }
+}
+
+class VarveServer {
+ public:
+  VarveServer() {
+    std::ofstream(folder_ / "varve.toml")
+        << fmt::format("[server]\nlisten = \"127.0.0.1:{}\"\n[storage]\ndata = \"{}\"\n", port_,
+                       (folder_ / "data").string());
+    start();
+  }
+  std::string url() const { return fmt::format("http://127.0.0.1:{}", port_); }
+  void restart() {
+    EXPECT_EQ(process_->stop(), 0) << process_->log_tail();
+    start();
+  }
+
+ private:
+  void start() {
+    process_ = std::make_unique<test::Process>(std::vector<std::string>{
+        VARVE_BINARY, "serve", "--allow-root", "--config", (folder_ / "varve.toml").string()});
+    const bool ready =
+        test::wait_until([&] { return test::http_get(url() + "/readyz").status == 200; }, test::seconds(60));
+    EXPECT_TRUE(ready) << process_->log_tail();
+  }
+
+  const uint16_t port_ = test::free_port();
+  test::TempDir folder_;
+  std::unique_ptr<test::Process> process_;
+};
+
+TEST(InfluxqlCases, AreWhatVarveAnswersOverHttpFromAStoreOpenedAgain) {
+  for (const CaseFile& file : read_select_cases()) {
+    VarveServer varve;
+    std::string data;
+    for (const std::string& line : file.data) data += line + "\n";
+    ASSERT_EQ(test::http_post(varve.url() + "/write?db=t", data, "text/plain").status, 204) << file.name;
+    varve.restart();
+    for (const SelectCase& one : file.cases) {
+      const auto answer =
+          test::http_post(varve.url() + "/query?db=t&epoch=ns", "q=" + test::url_encode(one.statement),
                           "application/x-www-form-urlencoded");
       const Json json = Json::parse(answer.body, nullptr, false);
       ASSERT_FALSE(json.is_discarded()) << one.place << ": " << answer.body;
