@@ -137,7 +137,7 @@ class HttplibServer final : public HttpServer {
   std::jthread acceptor_;
 };
 
-// The thread of acceptor_ accepts; of door_'s workers one watches the connections, and the others serve.
+// The thread of acceptor_ accepts; door_ has one that watches the connections, and workers that serve.
 Result<void> HttplibServer::bind(const HttpOptions& options) {
   open_without_tokens_ = options.open_without_tokens;
   only_local_names_ = options.only_local_names;
