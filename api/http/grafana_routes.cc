@@ -45,23 +45,7 @@ HttpResponse run(const HttpRequest& request, Work work) {
   set_caller(query, request);
   auto answer = std::make_shared<QueryAnswer>(
       std::move(query), std::make_unique<GrafanaAnswer>(std::move(work)), request.client_gone);
-  HttpResponse response;
-  switch (answer->start()) {
-    case QueryAnswer::Start::kFailed:
-      return grafana_error(http_error(answer->error()));
-    case QueryAnswer::Start::kClientGone:
-      response.status = kStatusClientGone;
-      return response;
-    case QueryAnswer::Start::kWhole:
-      response.body = answer->take_whole();
-      break;
-    case QueryAnswer::Start::kStreaming:
-      response.stream = std::move(answer);
-      break;
-  }
-  response.content_type = "application/json";
-  response.headers.emplace_back("Cache-Control", "no-store");
-  return response;
+  return respond(std::move(answer), "application/json", grafana_error);
 }
 
 HttpResponse list(QueryResult<std::string> json) {

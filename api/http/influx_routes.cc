@@ -270,22 +270,8 @@ HttpResponse InfluxqlRoute::answer(const HttpRequest& request) const {
       std::move(query),
       std::make_unique<InfluxqlAnswer>(*service_, std::move(wanted), std::move(*statements)),
       request.client_gone);
-  HttpResponse response;
-  switch (streamed->start()) {
-    case QueryAnswer::Start::kFailed:
-      return failed(http_error(streamed->error()), format);
-    case QueryAnswer::Start::kClientGone:
-      response.status = kStatusClientGone;
-      return response;
-    case QueryAnswer::Start::kWhole:
-      response.body = streamed->take_whole();
-      break;
-    case QueryAnswer::Start::kStreaming:
-      response.stream = std::move(streamed);
-      break;
-  }
-  response.content_type = format == AnswerOptions::Format::kCsv ? "text/csv" : "application/json";
-  return response;
+  return respond(std::move(streamed), format == AnswerOptions::Format::kCsv ? "text/csv" : "application/json",
+                 [&](const HttpError& error) { return failed(error, format); });
 }
 
 HttpResponse ping(const HttpRequest& request) {

@@ -81,4 +81,25 @@ void QueryAnswer::close() {
   if (fiber_.begun() && !fiber_.ended()) go_on();  // to its end: put() refuses everything now
 }
 
+HttpResponse respond(std::shared_ptr<QueryAnswer> answer, std::string_view content_type,
+                     const std::function<HttpResponse(const HttpError&)>& failed) {
+  HttpResponse response;
+  switch (answer->start()) {
+    case QueryAnswer::Start::kFailed:
+      return failed(http_error(answer->error()));
+    case QueryAnswer::Start::kClientGone:
+      response.status = kStatusClientGone;
+      return response;
+    case QueryAnswer::Start::kWhole:
+      response.body = answer->take_whole();
+      break;
+    case QueryAnswer::Start::kStreaming:
+      response.stream = std::move(answer);
+      break;
+  }
+  response.content_type = content_type;
+  response.headers.emplace_back("Cache-Control", "no-store");
+  return response;
+}
+
 }  // namespace varve

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 
+#include "api/http/errors.h"
 #include "api/http/exchange.h"
 #include "api/http/fiber.h"
 #include "api/query/query.h"
@@ -64,5 +65,9 @@ class QueryAnswer final : public BodyStream {
   bool closed_ = false;
   Fiber fiber_;
 };
+
+// Starts `answer` and makes its response; `failed` makes that of an error before the first byte.
+HttpResponse respond(std::shared_ptr<QueryAnswer> answer, std::string_view content_type,
+                     const std::function<HttpResponse(const HttpError&)>& failed);
 
 }  // namespace varve

@@ -194,23 +194,7 @@ HttpResponse run_query(QueryService& service, const HttpRequest& request) {
   auto answer = std::make_shared<QueryAnswer>(
       std::move(call->request), std::make_unique<SqlAnswer>(service, call->format, call->time_format),
       request.client_gone);
-  HttpResponse response;
-  switch (answer->start()) {
-    case QueryAnswer::Start::kFailed:
-      return error_response(http_error(answer->error()));
-    case QueryAnswer::Start::kClientGone:
-      response.status = kStatusClientGone;
-      return response;
-    case QueryAnswer::Start::kWhole:
-      response.body = answer->take_whole();
-      break;
-    case QueryAnswer::Start::kStreaming:
-      response.stream = std::move(answer);
-      break;
-  }
-  response.content_type = content_type(call->format);
-  response.headers.emplace_back("Cache-Control", "no-store");
-  return response;
+  return respond(std::move(answer), content_type(call->format), error_response);
 }
 
 HttpResponse list_queries(const QueryService& service) {

@@ -277,21 +277,7 @@ RowBatchBuilder::Add LineParser::add_tags(RowBatchBuilder& builder) {
 
 RowBatchBuilder::Add LineParser::add_field(RowBatchBuilder& builder, const FieldItem& item) {
   using Add = RowBatchBuilder::Add;
-  Add outcome = Add::kOk;
-  switch (item.type) {
-    case FieldType::kDouble:
-      outcome = builder.field_double(item.name, item.number);
-      break;
-    case FieldType::kInt64:
-      outcome = builder.field_int(item.name, item.whole);
-      break;
-    case FieldType::kBool:
-      outcome = builder.field_bool(item.name, item.boolean);
-      break;
-    case FieldType::kString:
-      outcome = builder.field_string(item.name, item.text);
-      break;
-  }
+  const Add outcome = fill_field(builder, item);
   if (outcome != Add::kOk) {
     culprit_ = item.name;
     culprit_is_tag_ = false;

@@ -196,25 +196,7 @@ bool RowMapper::add_row(const MessageContext& context, RowSet& rows) {
   const auto fill = [&](RowBatchBuilder& builder) {
     for (const Item& item : items_) {
       using Add = RowBatchBuilder::Add;
-      Add outcome = Add::kOk;
-      if (item.is_tag) {
-        outcome = builder.tag(item.name, item.text);
-      } else {
-        switch (item.type) {
-          case FieldType::kDouble:
-            outcome = builder.field_double(item.name, item.number);
-            break;
-          case FieldType::kInt64:
-            outcome = builder.field_int(item.name, item.whole);
-            break;
-          case FieldType::kBool:
-            outcome = builder.field_bool(item.name, item.boolean);
-            break;
-          case FieldType::kString:
-            outcome = builder.field_string(item.name, item.text);
-            break;
-        }
-      }
+      const Add outcome = item.is_tag ? builder.tag(item.name, item.text) : fill_field(builder, item);
       if (outcome != Add::kOk) {
         culprit = item.name;
         return outcome;

@@ -23,6 +23,22 @@ struct DecodeReject {
   uint32_t line = 0;   // from 1, for line-oriented input; 0 = not applicable
 };
 
+// Gives the builder a decoded field: its name, type, and the value of that type as number, whole, boolean or text.
+template <class Item>
+RowBatchBuilder::Add fill_field(RowBatchBuilder& builder, const Item& item) {
+  switch (item.type) {
+    case FieldType::kDouble:
+      return builder.field_double(item.name, item.number);
+    case FieldType::kInt64:
+      return builder.field_int(item.name, item.whole);
+    case FieldType::kBool:
+      return builder.field_bool(item.name, item.boolean);
+    case FieldType::kString:
+      return builder.field_string(item.name, item.text);
+  }
+  return RowBatchBuilder::Add::kTypeConflict;  // not a type
+}
+
 class RowSet {
  public:
   // Batches of one table kept for rows of contradicting types (four types; more would be an attack).
