@@ -60,7 +60,6 @@ class CountedSink final : public ResultSink {
 // What the parser could not refuse, because InfluxDB tells it as an error of execution.
 QueryResult<void> prepare(SelectStatement& select, int64_t now_ns) {
   if (!select.dimension_error.empty()) return refused(select.dimension_error);
-  if (select.into) return refused("SELECT ... INTO is not supported: answers are read, not written back");
   if (select.time_dimension && select.time_dimension->offset_is_now &&
       select.time_dimension->interval_ns > 0) {
     select.time_dimension->offset_ns = now_ns % select.time_dimension->interval_ns;

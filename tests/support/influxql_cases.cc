@@ -61,6 +61,7 @@ bool same_cell(const std::string& a, const std::string& b) {
   const double x = std::strtod(a.c_str(), &end_a);
   const double y = std::strtod(b.c_str(), &end_b);
   if (a.empty() || b.empty() || *end_a != '\0' || *end_b != '\0') return false;
+  if (x == 0 && y == 0) return true;  // whole numbers, as which JSON is read, have no -0
   if (a.find_first_of(".e") == std::string::npos && b.find_first_of(".e") == std::string::npos) return false;
   constexpr double kTolerance = 1e-9;
   return std::fabs(x - y) <= kTolerance * std::max(std::fabs(x), std::fabs(y));
