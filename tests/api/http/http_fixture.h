@@ -5,8 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "api/http/server.h"
 #include "tests/api/http/raw_client.h"
@@ -33,6 +36,25 @@ inline bool eventually(const std::function<bool()>& condition) {
   return false;
 }
 
+// What a test says while the server's threads ask.
+template <class T>
+class Told {
+ public:
+  Told& operator=(std::vector<T> said) {
+    const std::lock_guard lock(mutex_);
+    said_ = std::move(said);
+    return *this;
+  }
+  std::vector<T> now() const {
+    const std::lock_guard lock(mutex_);
+    return said_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<T> said_;
+};
+
 class Http : public ::testing::Test {
  protected:
   Http() {
@@ -43,16 +65,16 @@ class Http : public ::testing::Test {
     auto started = HttpServer::start({"127.0.0.1", 0}, metrics_);
     EXPECT_TRUE(started.has_value());
     server_ = std::move(*started);
-    server_->serve(
-        {&engine_, &queries_, &metrics_, [this] { return sources_; }, [this] { return mirrors_; }});
+    server_->serve({&engine_, &queries_, &metrics_, [this] { return sources_.now(); },
+                    [this] { return mirrors_.now(); }});
   }
   uint16_t port() const { return server_->port(); }
 
   MetricsRegistry metrics_;
   FakeEngine engine_;
   QueryService queries_{engine_, {}, metrics_};
-  std::vector<SourceStatus> sources_;
-  std::vector<MirrorStatus> mirrors_;
+  Told<SourceStatus> sources_;
+  Told<MirrorStatus> mirrors_;
   std::unique_ptr<HttpServer> server_;
 };
 

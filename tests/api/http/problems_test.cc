@@ -135,7 +135,7 @@ TEST_F(Http, SourcesAreSummedOverTheirPartitions) {
   source.partitions[0].lag_seconds = 1.5;
   source.partitions[1].lag = 5;
   source.partitions[1].lag_seconds = 4;
-  sources_ = {source};
+  sources_ = std::vector{source};
   test::Exposition read = test::read_exposition(get(port(), "/metrics").body);
   EXPECT_EQ(read.fault, "");
   EXPECT_EQ(read.value("varve_ingest_lag_messages", {{"source", "kafka.0"}}), 15);

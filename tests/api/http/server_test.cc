@@ -422,11 +422,11 @@ TEST_F(Http, StatusTellsEverythingThePageNeeds) {
   source.rows_per_second = 5;
   source.partitions = {{"readings", 1, 10, 15, 5, 1.5, 1'735'689'600'000'000'000, {}},
                        {"readings", 2, 0, {}, {}, {}, {}, {}}};
-  sources_ = {source};
+  sources_ = std::vector{source};
   MirrorStatus mirror;
   mirror.name = "mirror.0";
   mirror.backlog_bytes = 9;
-  mirrors_ = {mirror};
+  mirrors_ = std::vector{mirror};
   const Json json = json_of(get(port(), "/api/v1/status"));
   EXPECT_EQ(json["ready"], true);
   EXPECT_EQ(json["store_id"], "fake");

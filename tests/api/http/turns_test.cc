@@ -67,8 +67,8 @@ class Line : public Http {
       test::write_rows(sink, 1);
       return QueryStats{};
     };
-    server_->serve(
-        {&engine_, &queries_, &metrics_, [this] { return sources_; }, [this] { return mirrors_; }});
+    server_->serve({&engine_, &queries_, &metrics_, [this] { return sources_.now(); },
+                    [this] { return mirrors_.now(); }});
   }
   ~Line() override {
     if (!let_go_) release();
