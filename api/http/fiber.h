@@ -43,11 +43,11 @@ class Fiber {
   bool begun_ = false;
   bool ended_ = false;
   // What the sanitizers want to know of stacks; unused without them.
-  void* own_fake_stack_ = nullptr;
-  const void* caller_stack_ = nullptr;
-  size_t caller_stack_bytes_ = 0;
-  void* tsan_caller_ = nullptr;
-  void* tsan_own_ = nullptr;
+  [[maybe_unused]] void* own_fake_stack_ = nullptr;
+  [[maybe_unused]] const void* caller_stack_ = nullptr;
+  [[maybe_unused]] size_t caller_stack_bytes_ = 0;
+  [[maybe_unused]] void* tsan_caller_ = nullptr;
+  [[maybe_unused]] void* tsan_own_ = nullptr;
 };
 
 }  // namespace varve
