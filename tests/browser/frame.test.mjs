@@ -177,6 +177,17 @@ describe('by keyboard alone', () => {
     });
   });
 
+  it('the key of the query gives it the focus at once: what is typed next belongs to it', async () => {
+    await withPage(browser, liveWorld(), async (page) => {
+      await editorOf(page);
+      const focused = await page.evaluate(() => {
+        document.body.dispatchEvent(new KeyboardEvent('keydown', { key: '/', bubbles: true, cancelable: true }));
+        return document.activeElement.closest('.editor') !== null;
+      });
+      assert.equal(focused, true);
+    });
+  });
+
   it('a query is written, run and left again, and every control has a name and can be reached', async () => {
     await withPage(browser, liveWorld(), async (page, server) => {
       await until('a drawn line', async () => (await paintedPixels(page)) > 200);

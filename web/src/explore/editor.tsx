@@ -25,7 +25,7 @@ interface Props {
   language: Language;
   tables: TableDetail[];
   fault: Fault | undefined;
-  focusSignal: number; // takes the focus when this changes
+  focus: { current: () => void }; // set to what gives the text the focus: at once, or the keys typed next would be lost
   onText: (text: string) => void;
   onRun: () => void;
 }
@@ -53,7 +53,7 @@ function faultRange(text: string, { position, hint }: Fault): { from: number; to
 }
 
 export function Editor(props: Props) {
-  const { text, revision, language, fault, focusSignal } = props;
+  const { text, revision, language, fault } = props;
   const latest = useRef(props);
   latest.current = props;
   const host = useRef<HTMLDivElement>(null);
@@ -99,9 +99,7 @@ export function Editor(props: Props) {
   }, [text]);
   useEffect(() => editor?.text(text), [revision]);
   useEffect(() => editor?.error(fault && faultRange(latest.current.draft, fault)), [editor, fault]);
-  useEffect(() => {
-    if (focusSignal > 0) (editor ?? plain.current)?.focus();
-  }, [focusSignal]);
+  props.focus.current = () => (editor ?? plain.current)?.focus();
 
   return (
     <div class="editor" data-ready={editor !== undefined}>

@@ -1,5 +1,5 @@
 // Explore: ask in SQL or InfluxQL, see lines, bars, figures or a table. What is shown stands in the address.
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { ApiError, fetchTable, messageOf, queryCsv, serverNow } from '../shared/api';
 import type { TableDetail, TableInfo } from '../shared/api';
 import { csvOf, download } from '../shared/csv';
@@ -82,7 +82,7 @@ function Ready({ query, tables, connected }: { query: URLSearchParams; tables: T
   useEffect(() => setPlan(undefined), [text, asked.language]); // "back" leaves the plan, too
   const [tries, setTries] = useState(0);
   const [dialog, setDialog] = useState(false);
-  const [focus, setFocus] = useState(0);
+  const focusEditor = useRef(() => {});
   const [drawn, setDrawn] = useState<{ text: string; lines: number | undefined }>({ text: '', lines: undefined });
 
   const request: Asked = { text, language: asked.language, range, tables, lines: drawn.text === text ? drawn.lines : undefined };
@@ -156,7 +156,7 @@ function Ready({ query, tables, connected }: { query: URLSearchParams; tables: T
   const zoom = (from: number, to: number): void => show({ range: between(from, to) });
 
   useShortcuts([
-    { key: '/', what: 'Go to the query', run: () => setFocus((n) => n + 1) },
+    { key: '/', what: 'Go to the query', run: () => focusEditor.current() },
     { key: 'r', what: 'Run the query again', run: runNow },
     { key: 'e', what: 'Explain the query', run: () => void explainNow() },
     { key: 's', what: 'Saved queries and history', run: () => setDialog(true) },
@@ -188,7 +188,7 @@ function Ready({ query, tables, connected }: { query: URLSearchParams; tables: T
           language={asked.language}
           tables={tables}
           fault={fault}
-          focusSignal={focus}
+          focus={focusEditor}
           onText={setDraft}
           onRun={runNow}
         />
