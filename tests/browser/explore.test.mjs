@@ -367,6 +367,17 @@ describe('Explore', () => {
     });
   });
 
+  it('gives up an InfluxQL answer that is more than a page can show, and says so', async () => {
+    const world = liveWorld();
+    const values = [[new Date(now()).toISOString(), 'x'.repeat(33 << 20)]];
+    world.influx = () => ({ results: [{ statement_id: 0, series: [{ name: 'readings', columns: ['time', 'note'], values }] }] });
+    await look(world, async (page) => {
+      await page.locator('#legend li').waitFor();
+      await page.getByRole('radio', { name: 'InfluxQL' }).check();
+      await page.getByText('the answer is larger than 32 MiB').waitFor();
+    });
+  });
+
   it('sends what changes data by hand only: once, and by no link, refresh or reconnection', async () => {
     const world = liveWorld();
     world.query = (sql) => (sql.startsWith('DELETE') ? table(['int64'], [[3]], ['deleted']) : table(['int64'], [[1]]));

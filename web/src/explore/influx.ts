@@ -2,6 +2,9 @@
 import type { Cell, Params, QueryAnswer } from '../shared/api';
 import { ApiError, fetchText, QUERY_TIMEOUT_MS, refusal } from '../shared/api';
 
+// InfluxQL has no parameter for the most rows an answer may have; some 200,000 rows.
+const ANSWER_BYTES_MAX = 32 << 20;
+
 interface InfluxSeries {
   name?: string;
   tags?: Record<string, string>;
@@ -25,6 +28,7 @@ export async function runInfluxQl(
     timeoutMs: QUERY_TIMEOUT_MS,
     signal,
     form: { q: text, db: database, params: JSON.stringify(params) },
+    bytesMax: ANSWER_BYTES_MAX,
   });
   if (!response.ok) throw placed(refusal(response.status, body), text);
   const answer = JSON.parse(body) as InfluxAnswer;

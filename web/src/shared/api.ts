@@ -136,10 +136,29 @@ export interface Call {
   signal?: AbortSignal | undefined;
   body?: unknown; // JSON, makes it a POST
   form?: Record<string, string>; // form fields, makes it a POST
+  bytesMax?: number; // of the answer: past it, ApiError 413
+}
+
+async function textOf(response: Response, bytesMax: number | undefined): Promise<string> {
+  const reader = bytesMax === undefined ? undefined : response.body?.getReader();
+  if (bytesMax === undefined || reader === undefined) return response.text();
+  const decoder = new TextDecoder();
+  let text = '';
+  for (let bytes = 0; ; ) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    bytes += value.length;
+    if (bytes > bytesMax) {
+      await reader.cancel();
+      const size = `${Math.round(bytesMax / 1_048_576)} MiB`;
+      throw new ApiError(413, 'too_large', `the answer is larger than ${size}, more than a page shows: narrow it`);
+    }
+    text += decoder.decode(value, { stream: true });
+  }
 }
 
 // The bare answer as text. Listeners end with the call: a signal may outlive thousands of calls.
-export async function fetchText({ path, timeoutMs, signal, body, form }: Call): Promise<[Response, string]> {
+export async function fetchText({ path, timeoutMs, signal, body, form, bytesMax }: Call): Promise<[Response, string]> {
   const stop = new AbortController();
   const stopped = (): void => stop.abort();
   signal?.addEventListener('abort', stopped);
@@ -158,11 +177,11 @@ export async function fetchText({ path, timeoutMs, signal, body, form }: Call): 
   }
   try {
     const response = await fetch(new URL(path, document.baseURI), init);
-    const text = await response.text();
+    const text = await textOf(response, bytesMax);
     noteClock(response);
     return [response, text];
   } catch (error) {
-    if (signal?.aborted) throw error;
+    if (signal?.aborted || error instanceof ApiError) throw error;
     throw new UnreachableError(late ? `no answer within ${timeoutMs / 1000} s` : 'no connection');
   } finally {
     window.clearTimeout(timer);
