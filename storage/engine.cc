@@ -32,6 +32,8 @@ void note_limits(const Table& table, EngineStatus& status) {
   }
   if (table.column_count() >= options.columns_max) {
     status.limits.push_back({"column_limit", options.database, options.name, options.columns_max});
+  } else if (table.tag_count() >= kTagColumnsMax) {
+    status.limits.push_back({"tag_limit", options.database, options.name, kTagColumnsMax});
   }
 }
 

@@ -138,7 +138,7 @@ struct CompactionStatus {
 
 // A table, or the store, that takes no more of something: rows that would need it are refused.
 struct LimitReached {
-  std::string limit;     // as in RejectedRow::reason: series_limit, column_limit, table_limit
+  std::string limit;     // series_limit, column_limit, tag_limit, table_limit
   std::string database;  // empty for table_limit
   std::string table;
   uint64_t max = 0;
@@ -180,7 +180,7 @@ struct LogRecord {
 
 // A sink's place in the log. The log keeps what a cursor has not passed, up to EngineOptions::wal_bytes_max; what
 // it missed beyond that is in the segments whose LSNs say so, to be read by a scan.
-// Threads: one at a time.
+// Threads: next() and save() one at a time, the rest on any.
 class LogCursor {
  public:
   virtual ~LogCursor() = default;
@@ -215,8 +215,9 @@ class Engine {
   Result<Lsn> append_and_wait(AdmittedWrite&& write);
 
   // Returns when the delete is durable and no later scan sees the rows. Rows written again afterwards are seen, and a
-  // table without rows stays. Works while a full disk refuses writes, too: it makes room. Errors: kNotFound, kUnavailable (read-only, or kTombstonesPerTableMax deletes wait for
-  // compaction), kExhausted (the series matched do not fit kDeleteSeriesBytesMax), the filter's own.
+  // table without rows stays. Works while a full disk refuses writes, too: it makes room. Errors: kNotFound,
+  // kUnavailable (read-only, or kTombstonesPerTableMax deletes wait for compaction), kExhausted (the series matched do
+  // not fit kDeleteSeriesBytesMax), the filter's own.
   virtual Result<DeleteOutcome> erase(DeleteRequest request) = 0;
 
   // Of every stream ever appended, as of the newest durable write.

@@ -25,6 +25,10 @@ std::string_view name_problem(std::string_view name) {
   return {};
 }
 
+bool is_used(const TagColumn& tag) {
+  return std::any_of(tag.codes.begin(), tag.codes.end(), [](uint32_t code) { return code != kAbsentTag; });
+}
+
 }  // namespace
 
 struct Table::Refusals {
@@ -86,6 +90,8 @@ std::optional<Table::FieldRef> Table::field(std::string_view name) const {
 
 bool Table::add_column(std::string_view name, ColumnKind kind, FieldType type, Limits limits) {
   if (limits == Limits::kEnforced && columns_.size() >= options_.columns_max) return false;
+  if (limits == Limits::kEnforced && kind == ColumnKind::kTag && tag_positions_.size() >= kTagColumnsMax)
+    return false;
   columns_.push_back({std::string(name), kind, type});
   if (kind == ColumnKind::kTag) {
     tag_positions_.emplace(name, columns_.size() - 1);
@@ -116,12 +122,14 @@ void Table::check_tags(const RowBatch& batch, Limits limits, Refusals& refusals)
       refusals.refuse_with_tag(
           tag, "type_conflict",
           fmt::format("`{}` is a field of table `{}`, not a tag", tag.name, options_.name));
-    } else if (std::any_of(tag.codes.begin(), tag.codes.end(), [](uint32_t c) { return c != kAbsentTag; }) &&
-               !add_column(tag.name, ColumnKind::kTag, FieldType::kString, limits)) {
+    } else if (is_used(tag) && !add_column(tag.name, ColumnKind::kTag, FieldType::kString, limits)) {
+      const std::string had =
+          tag_positions_.size() >= kTagColumnsMax
+              ? fmt::format("{} tags, the most a table can have", kTagColumnsMax)
+              : fmt::format("{} columns (storage.columns_per_table)", options_.columns_max);
       refusals.refuse_with_tag(
           tag, "column_limit",
-          fmt::format("table `{}` has its {} columns (storage.columns_per_table); tag `{}` would be one more",
-                      options_.name, options_.columns_max, tag.name));
+          fmt::format("table `{}` has its {}; tag `{}` would be one more", options_.name, had, tag.name));
     }
   }
 }
@@ -208,6 +216,7 @@ CheckedBatch Table::check_batch(RowBatch batch, size_t batch_number, std::vector
     if (refusals.keep[row] != 0) original.push_back(row);
   }
   if (original.size() != batch.rows()) batch.filter(refusals.keep);
+  std::erase_if(batch.tags, [](const TagColumn& tag) { return !is_used(tag); });
   std::string widest_tag;
   checked.series = series_.resolve(batch, limits == Limits::kEnforced, widest_tag);
   if (std::find(checked.series.begin(), checked.series.end(), kNoSeries) != checked.series.end()) {
@@ -322,6 +331,11 @@ std::vector<std::shared_ptr<const StoredSegment>> Table::segments() const {
 size_t Table::column_count() const {
   const std::lock_guard lock(schema_mutex_);
   return columns_.size();
+}
+
+size_t Table::tag_count() const {
+  const std::lock_guard lock(schema_mutex_);
+  return tag_positions_.size();
 }
 
 TableInfo Table::info() const {

@@ -65,8 +65,9 @@ class Table {
   void set_retention(int64_t ns) { retention_ns_ = ns; }
 
   // ---- schema ----
-  std::vector<ColumnInfo> columns() const;                       // time first
-  size_t column_count() const;                                   // without time, as columns_max counts
+  std::vector<ColumnInfo> columns() const;  // time first
+  size_t column_count() const;              // without time, as columns_max counts
+  size_t tag_count() const;
   void restore_columns(const std::vector<ColumnInfo>& columns);  // at open, without "time"
   struct FieldRef {
     size_t index;
@@ -134,7 +135,7 @@ class Table {
   void check_tags(const RowBatch& batch, Limits limits, Refusals& refusals);
   void check_fields(const RowBatch& batch, Limits limits, Refusals& refusals,
                     std::vector<size_t>& field_indexes);
-  // False: columns_max reached.
+  // False: columns_max or, for a tag, kTagColumnsMax reached.
   bool add_column(std::string_view name, ColumnKind kind, FieldType type, Limits limits);
   void append(const CheckedBatch& checked, Lsn lsn, int64_t now_monotonic_ns);
   void cut_buffer(bool keep_memory);  // write_mutex_ held

@@ -69,6 +69,12 @@ void find_in_limits(const EngineStatus& store, Problems& out) {
                        "varve_quarantine",
                        table, limit.max),
            "send names as values of a tag, or raise storage.columns_per_table"});
+    } else if (limit.limit == "tag_limit") {
+      out.push_back({"column_limit", table,
+                     fmt::format("table {} has {} tags, its limit: rows with new ones are refused and go to "
+                                 "varve_quarantine",
+                                 table, limit.max),
+                     "make a tag's name a value of another tag, or the tag a field"});
     } else {
       out.push_back({"table_limit",
                      {},

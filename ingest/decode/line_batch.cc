@@ -45,7 +45,8 @@ bool LineBatch::same_fields(std::span<const FieldItem> fields) const {
 
 bool LineBatch::add(uint32_t set, std::span<const LineTag> tags, std::span<const FieldItem> fields,
                     int64_t time_ns, uint32_t line) {
-  if (!same_fields(fields)) return false;
+  if (!same_fields(fields) || is_too_sparse(rows(), batch_.tags.size() + names_.size(), values_))
+    return false;
   const bool seen = set < number_of_set_.size() && number_of_set_[set] != kNotSeen;
   if (!seen && !add_set(set, tags)) return false;
   for (size_t i = 0; i < fields.size(); ++i) {
@@ -56,6 +57,7 @@ bool LineBatch::add(uint32_t set, std::span<const LineTag> tags, std::span<const
       column.ints.push_back(fields[i].whole);
     }
   }
+  values_ += tags.size() + fields.size();
   batch_.times.push_back(time_ns);
   sets_of_rows_.push_back(number_of_set_[set]);
   lines_.push_back(line);

@@ -36,7 +36,8 @@ class LineBatch {
 
   std::string_view table() const { return batch_.table; }
   size_t rows() const { return batch_.times.size(); }
-  // Of line `line`; `set` is the number of its tags. False: it does not fit, and nothing was added.
+  // Of line `line`; `set` is the number of its tags. False: it does not fit, and nothing was added. So it is also when the
+  // rows have too few tags in common (is_too_sparse).
   bool add(uint32_t set, std::span<const LineTag> tags, std::span<const FieldItem> fields, int64_t time_ns,
            uint32_t line);
 
@@ -63,6 +64,7 @@ class LineBatch {
   uint32_t sets_ = 0;
   std::vector<uint32_t> sets_of_rows_;  // this batch's numbers
   std::vector<uint32_t> lines_;
+  size_t values_ = 0;  // of all rows
 };
 
 }  // namespace varve

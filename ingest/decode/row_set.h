@@ -63,6 +63,7 @@ class RowSet {
         variant.builder.end_row(time_ns);
         variant.messages.push_back(message_);
         ++rows_;
+        if (variant.builder.too_sparse()) rows_of_table.finish_variants();
         return outcome;
       }
       variant.builder.abandon_row();

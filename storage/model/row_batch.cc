@@ -75,8 +75,10 @@ uint32_t guessed_code(const TagColumn& column, uint32_t last, std::string_view v
 // ---- bytes ----
 // batch:  string database | string table | varint rows | rows x signed varint time delta
 //         varint tag columns | per column: string name | varint values | values x string | rows x varint code + 1
-//         varint fields      | per field:  string name | u8 type | u8 has nulls [rows bytes] | values
+//         varint fields      | per field:  string name | u8 type | u8 nulls [rows bytes] | values
+// nulls:  0 = none; 1 = there are; 2 = there are, and the values are of the other rows only: doubles
 // values: double 8 bytes each; int64 signed varints; bool bytes; string: rows x string
+constexpr uint8_t kNoNulls = 0, kNulls = 1, kNullsLeftOut = 2;
 
 void encode_values(const ColumnVector& column, ByteWriter& out) {
   switch (column.type) {
@@ -92,6 +94,19 @@ void encode_values(const ColumnVector& column, ByteWriter& out) {
     case FieldType::kString:
       for (size_t row = 0; row < column.strings.size(); ++row) out.string(column.strings[row]);
       break;
+  }
+}
+
+void encode_valid_doubles(const ColumnVector& column, ByteWriter& out) {
+  for (size_t row = 0; row < column.doubles.size(); ++row) {
+    if (column.valid[row] != 0) out.array(&column.doubles[row], 1);
+  }
+}
+
+void decode_valid_doubles(ByteReader& in, ColumnVector& column) {
+  column.doubles.assign(column.valid.size(), 0);
+  for (size_t row = 0; row < column.valid.size() && in.ok(); ++row) {
+    if (column.valid[row] != 0) in.array(&column.doubles[row], 1);
   }
 }
 
@@ -142,11 +157,18 @@ FieldColumn decode_field(ByteReader& in, size_t rows) {
     return field;
   }
   field.data.type = *type;
-  if (in.u8() != 0 && rows <= in.remaining()) {
+  const uint8_t nulls = in.u8();
+  if (nulls > kNullsLeftOut) in.fail();
+  if (nulls != kNoNulls && rows <= in.remaining()) {
     field.data.valid.resize(rows);
     in.array(field.data.valid.data(), rows);
     for (const uint8_t v : field.data.valid) {
       if (v > 1) in.fail();
+    }
+    if (nulls == kNullsLeftOut) {
+      if (*type != FieldType::kDouble) in.fail();
+      if (in.ok()) decode_valid_doubles(in, field.data);
+      return field;
     }
   }
   // Every value takes at least a byte, so a declared count beyond the input cannot allocate.
@@ -184,13 +206,20 @@ void RowBatchBuilder::begin_row() {
   next_field_ = 0;
   tags_before_row_ = batch_.tags.size();
   fields_before_row_ = batch_.fields.size();
+  values_before_row_ = values_;
 }
 
 template <class Columns>
 size_t RowBatchBuilder::find_column(const Columns& columns, std::string_view name, size_t& next) {
-  if (next < columns.size() && same_text(columns[next].name, name)) return next++;
-  size_t at = 0;
-  while (at < columns.size() && !same_text(columns[at].name, name)) ++at;
+  // Rows mostly name their columns in one order, and some leave some out: it is at `next` or soon after.
+  const auto is_it = [&](const auto& column) { return same_text(column.name, name); };
+  const auto from = columns.begin() + static_cast<std::ptrdiff_t>(std::min(next, columns.size()));
+  auto found = std::find_if(from, columns.end(), is_it);
+  if (found == columns.end()) {
+    const auto before = std::find_if(columns.begin(), from, is_it);
+    if (before != from) found = before;
+  }
+  const auto at = static_cast<size_t>(found - columns.begin());
   next = at + 1;
   return at;
 }
@@ -223,6 +252,7 @@ RowBatchBuilder::Add RowBatchBuilder::tag(std::string_view name, std::string_vie
     dictionary.last = entry->second;
   }
   column.codes.push_back(dictionary.last);
+  ++values_;
   return Add::kOk;
 }
 
@@ -247,7 +277,9 @@ ColumnVector* RowBatchBuilder::field_column(std::string_view name, FieldType typ
   if (column.type == FieldType::kInt64 && type == FieldType::kDouble) column.widen_to_double();
   const bool widened_value = column.type == FieldType::kDouble && type == FieldType::kInt64;
   outcome = column.type == type || widened_value ? Add::kOk : Add::kTypeConflict;
-  return outcome == Add::kOk ? &column : nullptr;
+  if (outcome != Add::kOk) return nullptr;
+  ++values_;
+  return &column;
 }
 
 RowBatchBuilder::Add RowBatchBuilder::field_double(std::string_view name, double value) {
@@ -300,6 +332,7 @@ void RowBatchBuilder::end_row(int64_t time) {
 }
 
 void RowBatchBuilder::abandon_row() {
+  values_ = values_before_row_;
   batch_.tags.resize(tags_before_row_);
   dictionaries_.resize(tags_before_row_);
   batch_.fields.resize(fields_before_row_);
@@ -316,6 +349,7 @@ RowBatch RowBatchBuilder::finish() {
   batch_.table = done.table;
   dictionaries_.clear();
   approximate_bytes_ = 0;
+  values_ = 0;
   begin_row();
   return done;
 }
@@ -342,9 +376,14 @@ void encode_row_batch(const RowBatch& batch, ByteWriter& out) {
   for (const FieldColumn& field : batch.fields) {
     out.string(field.name);
     out.u8(static_cast<uint8_t>(field.data.type));
-    out.u8(field.data.has_nulls() ? 1 : 0);
+    const bool left_out = field.data.has_nulls() && field.data.type == FieldType::kDouble;
+    out.u8(left_out ? kNullsLeftOut : field.data.has_nulls() ? kNulls : kNoNulls);
     out.array(field.data.valid.data(), field.data.valid.size());
-    encode_values(field.data, out);
+    if (left_out) {
+      encode_valid_doubles(field.data, out);
+    } else {
+      encode_values(field.data, out);
+    }
   }
 }
 

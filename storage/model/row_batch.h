@@ -43,6 +43,14 @@ struct RowBatch {
   void filter(const std::vector<uint8_t>& keep);
 };
 
+// Whether `rows` of `columns` are mostly absent values: every column has an entry for every row, so some kilobytes of rows
+// that have no column in common would take gigabytes. Such rows go to several batches.
+constexpr bool is_too_sparse(size_t rows, size_t columns, size_t values) {
+  constexpr size_t kCellsMin = 4096;       // 32 KiB: never mind (guessed)
+  constexpr size_t kCellsPerValueMax = 8;  // 64 bytes, about what a value takes as a line (guessed)
+  return rows * columns > kCellsMin && rows * columns > values * kCellsPerValueMax;
+}
+
 class RowBatchBuilder {
  public:
   enum class Add { kOk, kTypeConflict, kDuplicate };
@@ -63,6 +71,9 @@ class RowBatchBuilder {
 
   size_t rows() const { return batch_.times.size(); }
   size_t approximate_bytes() const { return approximate_bytes_; }
+  bool too_sparse() const {
+    return is_too_sparse(rows(), batch_.tags.size() + batch_.fields.size(), values_);
+  }
   RowBatch finish();  // leaves the builder empty for the same table
 
  private:
@@ -82,7 +93,9 @@ class RowBatchBuilder {
   size_t next_field_ = 0;
   size_t tags_before_row_ = 0;  // columns the current row added go again when it is abandoned
   size_t fields_before_row_ = 0;
+  size_t values_before_row_ = 0;
   size_t approximate_bytes_ = 0;
+  size_t values_ = 0;  // given, of all rows
 };
 
 // A compact byte form, for the log. decode checks every count and length: kCorruption.

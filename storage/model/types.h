@@ -23,8 +23,9 @@ constexpr std::string_view kDefaultDatabase = "varve";
 constexpr std::string_view kTimeColumn = "time";
 
 // Limits of the model; a row that passes one is refused with the limit's name.
-constexpr size_t kNameBytesMax = 255;             // database, table and column names (guessed)
-constexpr size_t kTagValueBytesMax = 4096;        // a tag is an index key, not a document (guessed)
+constexpr size_t kNameBytesMax = 255;       // database, table and column names (guessed)
+constexpr size_t kTagColumnsMax = 256;      // of a table: every series has a place for every tag (guessed)
+constexpr size_t kTagValueBytesMax = 4096;  // a tag is an index key, not a document (guessed)
 constexpr size_t kStringValueBytesMax = 1 << 20;  // as InfluxDB: 1 MiB
 
 // An inclusive range of times; the default is everything.

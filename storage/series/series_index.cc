@@ -97,9 +97,12 @@ size_t SeriesIndex::tag_index(std::string_view name) {
   }
   tags_.emplace_back();
   tags_.back().name = std::string(name);
-  codes_.widen(tags_.size(), kAbsentTag);
   snapshot_ = nullptr;
   return tags_.size() - 1;
+}
+
+void SeriesIndex::widen_to_tags() {
+  if (codes_.width() < tags_.size()) codes_.widen(tags_.size(), kAbsentTag);
 }
 
 std::optional<uint32_t> SeriesIndex::find_value(const Tag& tag, uint64_t hash, std::string_view value) {
@@ -143,6 +146,7 @@ std::vector<SeriesId> SeriesIndex::resolve(const RowBatch& batch, bool limited, 
     positions.push_back(tag_index(tag.name));
     mapping.emplace_back(tag.values.size(), kUnmapped);
   }
+  widen_to_tags();
   std::vector<uint32_t> codes(tags_.size(), kAbsentTag);
   size_t unknown = 0;   // how many of `codes` are
   size_t resolved = 0;  // the row they are of
@@ -201,6 +205,7 @@ std::vector<SeriesId> SeriesIndex::resolve_stored(std::span<const StoredTag> tag
     std::vector<uint32_t>& mapped = mapping.emplace_back(1, kAbsentTag);
     for (size_t i = 0; i < tag.values->size(); ++i) mapped.push_back(value_code(own, (*tag.values)[i]));
   }
+  widen_to_tags();
   std::vector<uint32_t> codes(tags_.size(), kAbsentTag);
   for (size_t series = 0; series < count; ++series) {
     for (size_t i = 0; i < tags.size(); ++i) codes[positions[i]] = mapping[i][tags[i].codes[series]];

@@ -104,7 +104,8 @@ class SeriesIndex {
     HashSlots codes;
   };
 
-  size_t tag_index(std::string_view name);
+  size_t tag_index(std::string_view name);  // widen_to_tags() comes before the next series
+  void widen_to_tags();
   static std::optional<uint32_t> find_value(const Tag& tag, uint64_t hash, std::string_view value);
   static uint32_t value_code(Tag& tag, std::string_view value);
   std::optional<SeriesId> find_codes(uint64_t hash, const std::vector<uint32_t>& codes) const;

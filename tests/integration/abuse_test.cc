@@ -2,6 +2,7 @@
 // memory stays where it was.
 // VARVE_ABUSE_SCALE multiplies the connections and bytes (default 1), VARVE_HEALTH_MS is the limit of health's 99th
 // percentile (default 1000: ten times the goal, for a machine that builds something else meanwhile).
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -59,9 +60,10 @@ class Abuse : public ::testing::Test {
     file >> total >> pages;
     return pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   }
-  void expect_little_growth() const {
+  void expect_little_growth() const { expect_growth_below(kGrowthBytesMax); }
+  void expect_growth_below(uint64_t bytes) const {
     const uint64_t now = resident();
-    EXPECT_LT(now, resident_before_ + kGrowthBytesMax);
+    EXPECT_LT(now, resident_before_ + bytes);
     std::printf("memory: %.1f MiB before, %.1f MiB now\n", static_cast<double>(resident_before_) / (1 << 20),
                 static_cast<double>(now) / (1 << 20));
   }
@@ -282,6 +284,18 @@ TEST_F(Abuse, DeepJsonAndSqlAreRefused) {
                 .status,
             400);
   expect_little_growth();
+}
+
+TEST_F(Abuse, RowsWithNothingInCommonTakeLittle) {
+  const auto body = [&](const char* form) {
+    std::string lines;
+    for (size_t i = 0; i < scaled(30'000); ++i) lines += fmt::format(fmt::runtime(form), i);
+    return lines;
+  };
+  EXPECT_EQ(post(port_, "/write?db=a", body("m,k{0}=v f=1 {0}\n")).status, 400) << "tags";
+  EXPECT_EQ(post(port_, "/write?db=b", body("m k{0}=1 {0}\n")).status, 400) << "columns";
+  expect_health();
+  expect_growth_below(3 * kGrowthBytesMax);  // thousands of columns and series stay
 }
 
 TEST_F(Abuse, AReaderThatDripsIsCut) {

@@ -57,4 +57,11 @@ inline std::vector<std::string> take_texts(RowSet& rows) {
   return batch_texts(rows.take().batches);
 }
 
+// Entries of all columns: what the memory of batches grows with.
+inline size_t cells(const std::vector<RowBatch>& batches) {
+  size_t sum = 0;
+  for (const RowBatch& batch : batches) sum += batch.rows() * (batch.tags.size() + batch.fields.size());
+  return sum;
+}
+
 }  // namespace varve

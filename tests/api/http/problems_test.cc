@@ -21,8 +21,10 @@ TEST(Problems, EachHasAKnownCodeAReasonAndARemedyWorstFirst) {
   store.retention_suspended_reason = "the wall clock jumped";
   store.compaction.damaged_segments = 1;
   store.compaction.problem = "a merge failed";
-  store.limits = {
-      {"series_limit", "varve", "m", 3}, {"column_limit", "varve", "m", 4}, {"table_limit", "", "", 5}};
+  store.limits = {{"series_limit", "varve", "m", 3},
+                  {"column_limit", "varve", "m", 4},
+                  {"tag_limit", "varve", "n", 256},
+                  {"table_limit", "", "", 5}};
   SourceStatus source;
   source.name = "kafka.0";
   source.state = "running";
@@ -40,13 +42,14 @@ TEST(Problems, EachHasAKnownCodeAReasonAndARemedyWorstFirst) {
   const auto found = find_problems(store, {source}, {held, retrying});
   EXPECT_THAT(codes(found),
               ::testing::ElementsAre("store_failed", "damaged_segment", "clock_jump", "series_limit",
-                                     "column_limit", "table_limit", "broker_unreachable", "source_halted",
-                                     "mirror_unreachable", "mirror_held"));
+                                     "column_limit", "column_limit", "table_limit", "broker_unreachable",
+                                     "source_halted", "mirror_unreachable", "mirror_held"));
   for (const Problem& problem : found) {
     EXPECT_FALSE(problem.reason.empty()) << problem.code;
     EXPECT_FALSE(problem.remedy.empty()) << problem.code;
   }
-  EXPECT_THAT(found[7].reason, HasSubstr("1 of 2 partitions are halted: offset 7 is gone"));
+  EXPECT_THAT(found[5].remedy, HasSubstr("the tag a field"));
+  EXPECT_THAT(found[8].reason, HasSubstr("1 of 2 partitions are halted: offset 7 is gone"));
 }
 
 TEST(Problems, AreBoundedHoweverManyPartsAreUnwell) {

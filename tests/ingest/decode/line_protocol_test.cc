@@ -136,6 +136,20 @@ TEST(LineProtocol, LinesThatAreAlikeBecomeOneBatch) {
   EXPECT_EQ(taken.batches[1].tags.at(0).values.size(), 10U);
 }
 
+TEST(LineProtocol, LinesWithATagOfTheirOwnEachTakeLittle) {
+  constexpr size_t kLines = 5000;
+  std::string body;
+  for (size_t i = 0; i < kLines; ++i) body += fmt::format("m,k{0}=v f=1 {0}\n", i);
+  RowSet rows;
+  std::vector<LineReject> rejects;
+  EXPECT_EQ(parse_line_protocol(body, {}, rows, rejects), kLines);
+  const RowSet::Taken taken = rows.take();
+  EXPECT_LT(cells(taken.batches), kLines * kLines / 8);
+  const std::vector<std::string> texts = batch_texts(taken.batches);
+  ASSERT_EQ(texts.size(), kLines);
+  for (size_t i = 0; i < kLines; ++i) EXPECT_EQ(texts[i], fmt::format("varve.m k{0}=v f=d:1 {0}", i));
+}
+
 TEST(LineProtocol, OneMessageOfKafkaNeedsNoBatchOfItsOwn) {
   std::string body;
   for (int i = 0; i < 200; ++i) body += fmt::format("cpu,host=h{} v={} {}\n", i % 10, i, i);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "tests/support/batch_text.h"
 
 namespace varve {
@@ -41,6 +43,41 @@ TEST(RowSet, PutsRowsOfContradictingTypesInBatchesOfTheirOwn) {
             (std::vector<std::string>{"db.t  v=s:poison 1", "db.t  v=s:poison 3"}));
   EXPECT_EQ(batch_texts({taken.batches[1]}),
             (std::vector<std::string>{"db.t  v=d:0.5 2", "db.t  v=d:0.5 4"}));
+}
+
+TEST(RowSet, RowsWithNoColumnInCommonAreManySmallBatches) {
+  RowSet rows;
+  constexpr int kRows = 5000;
+  for (int i = 0; i < kRows; ++i) {
+    rows.set_message(static_cast<uint32_t>(i));
+    const auto fill = [&](RowBatchBuilder& b) { return b.field_int("f" + std::to_string(i), 1); };
+    ASSERT_EQ(rows.add_row("db", "t", i, fill), Add::kOk);
+  }
+  const RowSet::Taken taken = rows.take();
+  EXPECT_LT(cells(taken.batches), size_t{kRows} * kRows / 8);
+  size_t row = 0;
+  for (size_t batch = 0; batch < taken.batches.size(); ++batch) {
+    for (size_t i = 0; i < taken.batches[batch].rows(); ++i, ++row) {
+      EXPECT_EQ(taken.batches[batch].times[i], static_cast<int64_t>(row));
+      EXPECT_EQ(taken.messages[batch][i], row);
+    }
+  }
+  EXPECT_EQ(row, size_t{kRows});
+}
+
+TEST(RowSet, WideRowsOfTheSameColumnsAreOneBatch) {
+  RowSet rows;
+  constexpr int kRows = 1000;
+  for (int i = 0; i < kRows; ++i) {
+    const auto fill = [&](RowBatchBuilder& b) {
+      Add outcome = Add::kOk;
+      for (int k = 0; k < 1000 && outcome == Add::kOk; k += 1 + (i + k) % 7)  // some columns of them
+        outcome = b.field_int("f" + std::to_string(k), i);
+      return outcome;
+    };
+    ASSERT_EQ(rows.add_row("db", "t", i, fill), Add::kOk);
+  }
+  EXPECT_EQ(rows.take().batches.size(), 1U);
 }
 
 TEST(RowSet, RefusesARowThatNoBatchCanHold) {

@@ -265,6 +265,22 @@ TEST(RowBatch, RoundTripsNanAndNothing) {
   EXPECT_EQ(empty->rows(), 0U);
 }
 
+TEST(RowBatch, AnAbsentValueTakesAByte) {
+  RowBatchBuilder builder("db", "t");
+  for (int64_t row = 0; row < 1000; ++row) {
+    builder.begin_row();
+    builder.field_double("always", 0.5);
+    if (row % 100 == 7) builder.field_double("seldom", static_cast<double>(row));
+    builder.end_row(row);
+  }
+  const RowBatch batch = builder.finish();
+  const std::string bytes = encode(batch);
+  EXPECT_LT(bytes.size(), 1000U * (1 + 8 + 1) + 10 * 8 + 100);
+  const auto decoded = decode(bytes);
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  for (size_t row = 0; row < batch.rows(); ++row) ASSERT_EQ(row_of(*decoded, row), row_of(batch, row));
+}
+
 TEST(RowBatch, RefusesEveryTruncation) {
   const std::string bytes = encode(example());
   for (size_t length = 0; length < bytes.size(); ++length) {
