@@ -137,8 +137,10 @@ class EngineImpl : public Engine {
   Result<void> reserve_memory(uint64_t bytes);  // of a write, in pending_bytes_
   void note_positions(const std::vector<StreamPosition>& positions, Lsn lsn);
   void run_flush();
+  bool closing() const;
   void flush_due_tables();
   Result<void> flush_table(Table& table);
+  Result<void> flush_before_close();
   CatalogChange change_of(const Table& table) const;  // that changes nothing yet
   // A commit of unknown outcome stops all writes.
   Result<void> commit(const CatalogChange& change);

@@ -15,6 +15,8 @@ namespace {
 constexpr std::string_view kComponent = "store";
 constexpr int64_t kFlushCheckNs = 100 * kNsPerMs;  // how late an age or size flush may start
 constexpr int64_t kUpkeepNs = 5 * kNsPerSecond;    // retention and log removal
+constexpr int64_t kCloseFlushNs =
+    10 * kNsPerSecond;  // no table is begun later (guessed: a stop has 30 s to 90 s)
 constexpr int64_t kFlushRetryNs =
     1 * kNsPerSecond;  // after a failed flush: a full disk does not clear in a hurry
 
@@ -46,6 +48,11 @@ void EngineImpl::run_flush() {
   }
 }
 
+bool EngineImpl::closing() const {
+  const std::lock_guard lock(state_mutex_);
+  return closing_;
+}
+
 void EngineImpl::flush_due_tables() {
   const int64_t now = clock_.monotonic_ns();
   // The sizes change while writes go on, so they are looked at once: a sort by moving values runs out of its bounds.
@@ -64,6 +71,7 @@ void EngineImpl::flush_due_tables() {
                      table->oldest_row_age_ns(now) >= options_.flush_age_ns ||
                      (bytes != 0 && total > options_.memtable_bytes_max / 2);
     if (!due) continue;
+    if (closing()) return;
     if (const auto done = flush_table(*table); !done) {
       const std::string what = fmt::format("flush of table `{}` failed, will be tried again: {}",
                                            table->options().name, done.error().message);
@@ -260,6 +268,28 @@ Result<void> EngineImpl::flush() {
   return {};
 }
 
+// The largest first; what there is no time for is replayed from the log.
+Result<void> EngineImpl::flush_before_close() {
+  const int64_t until_ns = clock_.monotonic_ns() + kCloseFlushNs;
+  std::vector<std::pair<uint64_t, std::shared_ptr<Table>>> tables;
+  for (auto& table : all_tables()) {
+    const uint64_t bytes = table->memtable_bytes();
+    tables.emplace_back(bytes, std::move(table));
+  }
+  std::sort(tables.begin(), tables.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  size_t done = 0;
+  for (; done < tables.size() && clock_.monotonic_ns() < until_ns; ++done) {
+    settle_deletes(*tables[done].second);
+    VARVE_TRY(flush_table(*tables[done].second));
+  }
+  if (done < tables.size()) {
+    log_info(kComponent, fmt::format("{} of {} tables are left to the log: the next start replays them",
+                                     tables.size() - done, tables.size()));
+  }
+  trim_log();
+  return {};
+}
+
 void EngineImpl::drop_expired(Table& table, int64_t wall_ns) {
   const int64_t retention = table.retention_ns();
   if (retention == 0) return;
@@ -311,7 +341,7 @@ void EngineImpl::close() {
   if (apply_thread_.joinable()) apply_thread_.join();
   if (wal_ == nullptr || catalog_ == nullptr) return;
   kill_point("close.before_flush");
-  if (const auto flushed = flush(); !flushed) {
+  if (const auto flushed = flush_before_close(); !flushed) {
     log_warn(kComponent, "the last flush failed, the log will be replayed: " + flushed.error().message);
   }
   kill_point("close.after_flush");

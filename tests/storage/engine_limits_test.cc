@@ -55,6 +55,43 @@ TEST_F(EngineLimits, SeriesColumnsAndTablesNameTheirKeys) {
   EXPECT_EQ(outcome(*engine, {.tag_value = "b"}), "accepted") << "what is known goes on";
 }
 
+TEST_F(EngineLimits, ATableHasSoManyTags) {
+  const auto engine = open();
+  for (size_t i = 0; i < kTagColumnsMax; ++i)
+    ASSERT_EQ(outcome(*engine, {.tag = "t" + std::to_string(i)}), "accepted");
+  EXPECT_EQ(engine->status().limits.size(), 1U);
+  EXPECT_THAT(outcome(*engine, {.tag = "one_more"}),
+              AllOf(HasSubstr("column_limit: "), HasSubstr("256 tags"), HasSubstr("tag `one_more`")));
+  EXPECT_EQ(outcome(*engine, {.tag = "t7", .field = "w"}), "accepted") << "fields have a limit of their own";
+}
+
+TEST_F(EngineLimits, AStopTakesNoLongerForTenThousandTables) {
+  constexpr size_t kTables = 50;
+  auto engine = open();
+  for (size_t i = 0; i < kTables; ++i) {
+    RowBatchBuilder builder("varve", "t" + std::to_string(i));
+    builder.begin_row();
+    builder.field_int("v", 1);
+    builder.end_row(1);
+    ASSERT_TRUE(engine->append_and_wait(admit(*engine, builder.finish())));
+  }
+  // Each file of a segment takes a second.
+  files_.lie([&](FileCall call, std::string_view path) {
+    if (call == FileCall::kCreate && path.find("/segments/") != std::string_view::npos)
+      clock_.pass(kNsPerSecond);
+    return false;
+  });
+  engine.reset();
+  files_.lie([](FileCall, std::string_view) { return false; });
+  engine = open();
+  size_t rows = 0;
+  for (const TableInfo& table : engine->tables()) rows += table.rows;
+  const size_t flushed = engine->segments().size();
+  EXPECT_EQ(rows, kTables) << "the others are replayed";
+  EXPECT_GT(flushed, 0U);
+  EXPECT_LT(flushed, kTables / 2);
+}
+
 TEST_F(EngineLimits, LengthsOfNamesAndValues) {
   const auto engine = open();
   const std::string name(kNameBytesMax, 'n');
