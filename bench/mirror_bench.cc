@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ingest/mirror/influx_client.h"
+#include "ingest/mirror/line_packer.h"
 #include "ingest/mirror/lines.h"
 #include "ingest/mirror/mirror.h"
 #include "storage/base/clock.h"
@@ -53,10 +54,11 @@ double load(const MirrorChunk& chunk) {
   auto client = InfluxClient::open({influxd.url(), {}, {}, 60 * kNsPerSecond}, [] { return false; });
   if (!client || !(*client)->create_database(1, "varve").ok()) fail("cannot create the database");
   const LineList& list = chunk.databases.at(0);
+  LinePacker packer;
   const int64_t began_ns = real_clock().monotonic_ns();
   for (size_t first = 0; first < list.size(); first += kBatchLines) {
-    const auto answer =
-        (*client)->write(1, "varve", list.range(first, std::min(first + kBatchLines, list.size())));
+    const auto answer = (*client)->write(
+        1, "varve", packer.pack(list.range(first, std::min(first + kBatchLines, list.size()))));
     if (!answer.ok()) fail(fmt::format("the loader got {} {}", answer.status, answer.text));
   }
   return seconds_since(began_ns);

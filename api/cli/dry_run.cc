@@ -65,6 +65,10 @@ void print_report(const KafkaSourceOptions& source, const DryRunReport& report, 
   more("lookups without an answer", report.processed.enrich_misses);
   more("tombstones", report.tombstones);
   fmt::print("\n");
+  if (report.processed.enrich_misses > 0) {
+    fmt::print(
+        "note: the store is not opened, so lookups in a table of it find nothing here; those in files do\n");
+  }
   if (report.stopped) {
     fmt::print("stopped before {} messages were there\n", grouped(wanted));
   } else if (report.messages < wanted && report.problems.empty()) {

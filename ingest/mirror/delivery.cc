@@ -20,10 +20,7 @@ constexpr std::string_view kRefusedReason = "mirror_refused";
 InfluxMirror::Delivery InfluxMirror::deliver(const MirrorChunk& chunk, const std::stop_token& stop) {
   for (const LineList& list : chunk.databases) {
     for (size_t first = 0; first < list.size();) {
-      size_t last = std::min(first + lines_max_, list.size());
-      // A record may hold more than a request should; a single line goes whatever its size.
-      while (last > first + 1 && list.range(first, last).size() > kRequestBytesMax)
-        last = first + (last - first) / 2;
+      const size_t last = list.request_end(first, lines_max_);
       if (deliver_lines(list, first, last, stop) == Delivery::kStopped) return Delivery::kStopped;
       first = last;
     }
@@ -56,10 +53,13 @@ InfluxMirror::Delivery InfluxMirror::deliver_lines(const LineList& list, size_t 
                ? deliver_lines(list, middle, last, stop)
                : Delivery::kStopped;
   };
+  const bool packed_ahead = first == 0 && last == list.lines_packed;
+  const std::string packed_now = packed_ahead ? std::string() : packer_.pack(list.range(first, last));
   while (!stop.stop_requested()) {
     if (prepare(list.database, stop) == Delivery::kStopped) return Delivery::kStopped;
     if (pace(count, stop) == Delivery::kStopped) return Delivery::kStopped;
-    const InfluxAnswer answer = client_->write(generation_, list.database, list.range(first, last));
+    const InfluxAnswer answer =
+        client_->write(generation_, list.database, packed_ahead ? list.packed : packed_now);
     if (answer.ok()) {
       note_up();
       rows_.add(count);

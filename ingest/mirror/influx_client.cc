@@ -2,7 +2,6 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cstring>
@@ -18,9 +17,6 @@ namespace {
 
 constexpr long kConnectTimeoutMs = 5000;
 constexpr int64_t kRetryAfterMaxSeconds = 600;
-constexpr int kGzipLevel = 1;  // lines shrink 5 to 10 times even so; higher levels cost more than they save
-constexpr int kGzipWindow = 15 + 16;  // zlib: + 16 asks for the gzip frame
-constexpr int kGzipMemory = 8;        // zlib's default
 
 struct HeadersDeleter {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
@@ -63,20 +59,15 @@ class CurlInfluxClient : public InfluxClient {
   CurlInfluxClient(InfluxClientOptions options, std::function<bool()> should_abort)
       : options_(std::move(options)), should_abort_(std::move(should_abort)), curl_(curl_easy_init()) {
     VARVE_CHECK(curl_ != nullptr);
-    VARVE_CHECK(deflateInit2(&deflater_, kGzipLevel, Z_DEFLATED, kGzipWindow, kGzipMemory,
-                             Z_DEFAULT_STRATEGY) == Z_OK);
     while (options_.url.ends_with('/')) options_.url.pop_back();
   }
   CurlInfluxClient(const CurlInfluxClient&) = delete;
   CurlInfluxClient& operator=(const CurlInfluxClient&) = delete;
-  ~CurlInfluxClient() override {
-    curl_easy_cleanup(curl_);
-    deflateEnd(&deflater_);
-  }
+  ~CurlInfluxClient() override { curl_easy_cleanup(curl_); }
 
   InfluxAnswer ping() override { return request("/ping", 0, {}, nullptr, false); }
 
-  InfluxAnswer write(int generation, std::string_view database, std::string_view lines) override {
+  InfluxAnswer write(int generation, std::string_view database, const std::string& packed) override {
     std::string path;
     if (generation == 2) {
       path = fmt::format("/api/v2/write?org={}&bucket={}&precision=ns", url_encoded(options_.org),
@@ -86,8 +77,7 @@ class CurlInfluxClient : public InfluxClient {
     } else {
       path = fmt::format("/write?db={}&precision=ns", url_encoded(database));
     }
-    compress(lines);
-    return request(path, generation, compressed_, "text/plain; charset=utf-8", true);
+    return request(path, generation, packed, "text/plain; charset=utf-8", true);
   }
 
   InfluxAnswer create_database(int generation, std::string_view database) override {
@@ -118,18 +108,6 @@ class CurlInfluxClient : public InfluxClient {
     }
     const Json wanted = {{"orgID", body[path]}, {"name", bucket}, {"retentionRules", Json::array()}};
     return request("/api/v2/buckets", 2, wanted.dump(), "application/json", false);
-  }
-
-  void compress(std::string_view text) {
-    deflateReset(&deflater_);
-    compressed_.resize(deflateBound(&deflater_, text.size()));
-    deflater_.next_in =
-        reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));  // NOLINT: zlib's old signature
-    deflater_.avail_in = static_cast<uInt>(text.size());
-    deflater_.next_out = reinterpret_cast<Bytef*>(compressed_.data());
-    deflater_.avail_out = static_cast<uInt>(compressed_.size());
-    VARVE_CHECK(deflate(&deflater_, Z_FINISH) == Z_STREAM_END);
-    compressed_.resize(deflater_.total_out);
   }
 
   // GET without `content_type`, else POST.
@@ -226,8 +204,6 @@ class CurlInfluxClient : public InfluxClient {
   InfluxClientOptions options_;
   const std::function<bool()> should_abort_;
   CURL* const curl_;
-  z_stream deflater_{};
-  std::string compressed_;
   InfluxAnswer answer_;  // of the request running
 };
 

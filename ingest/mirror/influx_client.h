@@ -1,5 +1,6 @@
-// The HTTP side of the mirror: one connection, kept alive, to one InfluxDB of any generation. Bodies go out gzip'd. Redirects are not followed: the token is for the configured server alone,
-// and is never logged. Errors: open: kInvalidArgument. Everything that happens on the wire is an
+// The HTTP side of the mirror: one connection, kept alive, to one InfluxDB of any generation. Lines go out gzip'd, which
+// their sender does: it may do so while another request is on its way. Redirects are not followed: the token is for the
+// configured server alone, and is never logged. Errors: open: kInvalidArgument. Everything that happens on the wire is an
 // InfluxAnswer. Threads: one at a time; `should_abort` is called on the same thread, about once a second
 // while a request waits.
 #pragma once
@@ -39,8 +40,8 @@ class InfluxClient {
   virtual ~InfluxClient() = default;
 
   virtual InfluxAnswer ping() = 0;
-  // `lines` with times in ns; `generation` is 1, 2 or 3.
-  virtual InfluxAnswer write(int generation, std::string_view database, std::string_view lines) = 0;
+  // `packed` is of lines with times in ns, by a LinePacker; `generation` is 1, 2 or 3.
+  virtual InfluxAnswer write(int generation, std::string_view database, const std::string& packed) = 0;
   // 1.x: CREATE DATABASE; 2.x: looks the org up and makes a bucket; 3.x: configures a database.
   virtual InfluxAnswer create_database(int generation, std::string_view database) = 0;
 };

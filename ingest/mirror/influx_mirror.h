@@ -16,14 +16,13 @@
 
 #include "ingest/mirror/backlog.h"
 #include "ingest/mirror/influx_client.h"
+#include "ingest/mirror/line_packer.h"
 #include "ingest/mirror/lines.h"
 #include "ingest/mirror/mirror.h"
 #include "ingest/mirror/resend.h"
 #include "storage/base/metrics.h"
 
 namespace varve {
-
-constexpr size_t kRequestBytesMax = 8 << 20;  // before gzip; InfluxDB 3 takes 10 MiB
 
 class InfluxMirror : public Mirror {
  public:
@@ -45,14 +44,14 @@ class InfluxMirror : public Mirror {
   enum class Delivery { kDone, kStopped };
 
   void run(const std::stop_token& stop);
-  // While a chunk is on its way, a thread of its own saves the position behind the last one, reads the log and writes the
-  // lines of the next one.
+  // While a chunk is on its way, a thread of its own saves the position behind the last one, reads the log, and writes and
+  // packs the lines of the next one.
   struct Ahead {
     MirrorChunk chunk;
     std::optional<LogRecord> held;  // as held_
     std::optional<Error> trouble;
   };
-  Ahead read_ahead(size_t lines_max, Lsn after) const;
+  Ahead read_ahead(size_t lines_max, Lsn after);
   Delivery deliver_and_read_ahead(const MirrorChunk& chunk, const std::stop_token& stop);
   bool read_chunk(MirrorChunk& chunk, bool may_wait, const std::stop_token& stop);
   bool take_next(LogRecord& record, bool may_wait, const std::stop_token& stop);
@@ -92,7 +91,9 @@ class InfluxMirror : public Mirror {
   // Of the sender thread alone. It alone uses the cursor, too, but that save() and next() are the reader's
   // while there is one.
   MirrorChunk next_chunk_;  // what was read ahead
-  int generation_ = 0;      // 0 = not known yet
+  LinePacker packer_;
+  LinePacker packer_ahead_;  // the reader's while there is one
+  int generation_ = 0;       // 0 = not known yet
   std::set<std::string> databases_created_;
   std::optional<LogRecord> held_;  // read, but what is before it must go first
   Lsn read_lsn_ = 0;               // of the last record read

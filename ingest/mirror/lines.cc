@@ -18,6 +18,12 @@ LineList& list_of(MirrorChunk& chunk, std::string_view database) {
 
 }  // namespace
 
+size_t LineList::request_end(size_t first, size_t lines_max) const {
+  size_t last = std::min(first + lines_max, size());
+  while (last > first + 1 && range(first, last).size() > kRequestBytesMax) last = first + (last - first) / 2;
+  return last;
+}
+
 bool LineRules::selects(std::string_view table) const {
   if (table.starts_with(kReservedTablePrefix)) return false;
   return std::any_of(tables.begin(), tables.end(),

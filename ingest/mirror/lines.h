@@ -1,5 +1,5 @@
-// Log records, and rows read from the store, as lines to send, by target database. A chunk of log records holds whole records, so that once all its lines
-// are acknowledged everything up to its last LSN is. Threads: values; one thread.
+// Log records, and rows read from the store, as lines to send, by target database. A chunk of log records holds whole
+// records, so that once all its lines are acknowledged everything up to its last LSN is. Threads: values; one thread.
 #pragma once
 
 #include <cstdint>
@@ -11,17 +11,24 @@
 
 namespace varve {
 
+constexpr size_t kRequestBytesMax = 8 << 20;  // before gzip; InfluxDB 3 takes 10 MiB
+
 // Lines of one database, end to end.
 struct LineList {
   std::string database;
   std::string text;
   std::vector<size_t> ends{0};  // line i is text[ends[i], ends[i + 1]), LF included
   std::vector<Lsn> lsns;        // of the record each line came from
+  // The first request's body, when that was made ahead: the lines [0, lines_packed), gzip'd.
+  std::string packed;
+  size_t lines_packed = 0;
 
   size_t size() const { return lsns.size(); }
   std::string_view range(size_t first, size_t last) const {
     return std::string_view(text).substr(ends[first], ends[last] - ends[first]);
   }
+  // Where the request that begins with line `first` ends: at `lines_max` lines or kRequestBytesMax; one line always goes.
+  size_t request_end(size_t first, size_t lines_max) const;
 };
 
 struct MirrorChunk {

@@ -137,7 +137,7 @@ InfluxMirror::Delivery InfluxMirror::deliver_and_read_ahead(const MirrorChunk& c
 }
 
 // As read_chunk(), of what is there now and up to the first gap.
-InfluxMirror::Ahead InfluxMirror::read_ahead(size_t lines_max, Lsn after) const {
+InfluxMirror::Ahead InfluxMirror::read_ahead(size_t lines_max, Lsn after) {
   Ahead ahead;
   while (ahead.chunk.lines < lines_max && ahead.chunk.bytes < kRequestBytesMax) {
     LogRecord record;
@@ -150,6 +150,10 @@ InfluxMirror::Ahead InfluxMirror::read_ahead(size_t lines_max, Lsn after) const 
     }
     after = record.lsn;
     add_record(record, rules_, ahead.chunk);
+  }
+  for (LineList& list : ahead.chunk.databases) {
+    list.lines_packed = list.request_end(0, lines_max);
+    list.packed = packer_ahead_.pack(list.range(0, list.lines_packed));
   }
   return ahead;
 }

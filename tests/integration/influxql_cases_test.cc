@@ -54,25 +54,32 @@ bool same(const std::vector<std::string>& a, const std::vector<std::string>& b) 
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_line);
 }
 
+void load(const std::string& url, const CaseFile& file) {
+  std::string data;
+  for (const std::string& line : file.data) data += line + "\n";
+  ASSERT_EQ(test::http_post(url + "/write?db=t", data, "text/plain").status, 204) << file.name;
+}
+
+void expect_answer(const std::string& url, const SelectCase& one) {
+  const auto answer = test::http_post(url + "/query?db=t&epoch=ns", "q=" + test::url_encode(one.statement),
+                                      "application/x-www-form-urlencoded");
+  const Json json = Json::parse(answer.body, nullptr, false);
+  ASSERT_FALSE(json.is_discarded()) << one.place << ": " << answer.body;
+  const auto lines = canonical(lines_of(json), one.unordered);
+  EXPECT_TRUE(same(lines, canonical(one.expected, one.unordered)))
+      << one.place << ": " << one.statement << "\n  " << fmt::format("{}", fmt::join(lines, "\n  "));
+}
+
 TEST(InfluxqlCases, AreWhatInfluxdAnswers) {
   test::InfluxdServer influxd;
   influxd.start();
   for (const CaseFile& file : read_select_cases()) {
     influxd.query("DROP DATABASE t");
     influxd.query("CREATE DATABASE t");
-    std::string data;
-    for (const std::string& line : file.data) data += line + "\n";
-    ASSERT_EQ(test::http_post(influxd.url() + "/write?db=t", data, "text/plain").status, 204) << file.name;
+    load(influxd.url(), file);
     for (const SelectCase& one : file.cases) {
       if (!one.differs.empty()) continue;
-      const auto answer =
-          test::http_post(influxd.url() + "/query?db=t&epoch=ns", "q=" + test::url_encode(one.statement),
-                          "application/x-www-form-urlencoded");
-      const Json json = Json::parse(answer.body, nullptr, false);
-      ASSERT_FALSE(json.is_discarded()) << one.place << ": " << answer.body;
-      const auto lines = canonical(lines_of(json), one.unordered);
-      EXPECT_TRUE(same(lines, canonical(one.expected, one.unordered)))
-          << one.place << ": " << one.statement << "\n  " << fmt::format("{}", fmt::join(lines, "\n  "));
+      expect_answer(influxd.url(), one);
     }
   }
 }
@@ -108,19 +115,10 @@ class VarveServer {
 TEST(InfluxqlCases, AreWhatVarveAnswersOverHttpFromAStoreOpenedAgain) {
   for (const CaseFile& file : read_select_cases()) {
     VarveServer varve;
-    std::string data;
-    for (const std::string& line : file.data) data += line + "\n";
-    ASSERT_EQ(test::http_post(varve.url() + "/write?db=t", data, "text/plain").status, 204) << file.name;
+    load(varve.url(), file);
     varve.restart();
     for (const SelectCase& one : file.cases) {
-      const auto answer =
-          test::http_post(varve.url() + "/query?db=t&epoch=ns", "q=" + test::url_encode(one.statement),
-                          "application/x-www-form-urlencoded");
-      const Json json = Json::parse(answer.body, nullptr, false);
-      ASSERT_FALSE(json.is_discarded()) << one.place << ": " << answer.body;
-      const auto lines = canonical(lines_of(json), one.unordered);
-      EXPECT_TRUE(same(lines, canonical(one.expected, one.unordered)))
-          << one.place << ": " << one.statement << "\n  " << fmt::format("{}", fmt::join(lines, "\n  "));
+      expect_answer(varve.url(), one);
     }
   }
 }

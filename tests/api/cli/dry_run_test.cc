@@ -111,6 +111,15 @@ TEST_F(DryRun, NamesABrokerThatIsAwayAndGoesOnWithTheOthers) {
   EXPECT_THAT(shown.out, HasSubstr("kafka.1: 1 messages"));
 }
 
+TEST_F(DryRun, SaysThatATableOfTheStoreIsNotLookedUp) {
+  send({R"({"ts":1767225600,"site":"pier","v":1})"});
+  const Finished shown = dry_run("5", source("[[kafka.enrich]]\ntable = \"devices\"\nkey = \"site\"\n"
+                                             "match = \"device\"\ntags = [\"owner\"]\n"));
+  EXPECT_EQ(shown.exit_code, 0) << shown.err;
+  EXPECT_THAT(shown.out, HasSubstr("1 lookups without an answer"));
+  EXPECT_THAT(shown.out, HasSubstr("\nnote: the store is not opened"));
+}
+
 TEST_F(DryRun, NamesTopicsThatAreNotThere) {
   const Finished none = dry_run("5", source("") + "table = \"t\"\n[[kafka]]\nbrokers = \"" +
                                          broker_->bootstrap() + "\"\ntopics = [\"absent\"]\n");

@@ -70,6 +70,15 @@ class MirrorStore : public ::testing::Test {
     }
     return values;
   }
+  // Of table m, at times [0, rows).
+  void expect_rows_in_order(int64_t rows) {
+    const auto lines = influx_.lines("varve");
+    ASSERT_EQ(lines.size(), static_cast<size_t>(rows));
+    for (int64_t i = 0; i < rows; ++i) {
+      ASSERT_EQ(lines[static_cast<size_t>(i)],
+                fmt::format("m,site={0} v={1} {1}", i % 2 == 0 ? "even" : "odd", i));
+    }
+  }
   ResendStatus resend(uint64_t id) {
     for (const ResendStatus& one : mirror_->status().resends) {
       if (one.id == id) return one;
@@ -109,12 +118,7 @@ TEST_F(MirrorStore, SixHoursWithoutTheServerLoseNothing) {
   EXPECT_EQ(mirror_->status().rows_sent_total, 0U);
   influx_.start();
   ASSERT_TRUE(drained());
-  const auto lines = influx_.lines("varve");
-  ASSERT_EQ(lines.size(), static_cast<size_t>(kRecords * kRows));
-  for (int64_t i = 0; i < kRecords * kRows; ++i) {
-    ASSERT_EQ(lines[static_cast<size_t>(i)],
-              fmt::format("m,site={0} v={1} {1}", i % 2 == 0 ? "even" : "odd", i));
-  }
+  expect_rows_in_order(kRecords * kRows);
 }
 
 TEST_F(MirrorStore, ASlowServerHoldsNobodyUpAndItsAgeIsTold) {
@@ -142,12 +146,7 @@ TEST_F(MirrorStore, ASlowServerHoldsNobodyUpAndItsAgeIsTold) {
   EXPECT_LE(mirror_->status().rows_sent_total, 5U * kRows);
   answers->release(1000);
   ASSERT_TRUE(drained());
-  const auto lines = influx_.lines("varve");
-  ASSERT_EQ(lines.size(), static_cast<size_t>(kRecords * kRows));
-  for (int64_t i = 0; i < kRecords * kRows; ++i) {
-    ASSERT_EQ(lines[static_cast<size_t>(i)],
-              fmt::format("m,site={0} v={1} {1}", i % 2 == 0 ? "even" : "odd", i));
-  }
+  expect_rows_in_order(kRecords * kRows);
 }
 
 class MirrorBehindTheLog : public MirrorStore {
