@@ -212,7 +212,7 @@ Rows expected_rows(const Model& model, const Statement& statement) {
   const std::map<std::string, Group> earlier = groups_of(model, statement, true);
   std::set<int64_t> all;
   for (const auto& [name, group] : groups) all.merge(buckets_of(group, statement.width));
-  if (statement.from && statement.until && !statement.by_a) groups[""];
+  if (statement.from && statement.until && *statement.from < *statement.until && !statement.by_a) groups[""];
   const bool filled = statement.has_fill && statement.calls[0].fill != "none";
   Rows rows;
   for (const auto& [name, group] : groups) {
