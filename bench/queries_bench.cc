@@ -36,7 +36,8 @@ constexpr int kComparedRuns = 3;
 constexpr int kClientSteps[] = {1, 8, 64};
 constexpr int kChunkHours = 6;  // bodies made at once: some 80 MB of text
 constexpr int kSettleSecondsMax = 180;
-constexpr int kStillSeconds = 12;  // files that have not changed for so long are settled
+constexpr double kIdleCpuSeconds = 0.05;  // of all servers, in a second
+constexpr int kStillSeconds = 12;         // files that have not changed for so long are settled
 
 [[noreturn]] void fail(const std::string& message) {
   fmt::print(stderr, "bench_queries: {}\n", message);
@@ -152,6 +153,23 @@ void settle(Peer& peer, Set set, uint64_t rows) {
     const uint64_t now = peer.disk_bytes();
     still = now == bytes ? still + 1 : 0;
     bytes = now;
+  }
+}
+
+// What the last one loaded still merges would slow the first questions to all.
+void rest(const Peers& peers) {
+  const auto spent = [&] {
+    double seconds = 0;
+    for (const auto& peer : peers) seconds += peer->cpu_seconds();
+    return seconds;
+  };
+  progress("waiting until all are idle");
+  double before = spent();
+  for (int still = 0, waited = 0; still < kStillSeconds && waited < kSettleSecondsMax; ++waited) {
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    const double now = spent();
+    still = now - before < kIdleCpuSeconds ? still + 1 : 0;
+    before = now;
   }
 }
 
@@ -283,6 +301,7 @@ int run(const Options& options) {
   std::vector<PeerResult> results;
   const Peers peers = start_peers(options, results);
   for (size_t i = 0; i < peers.size(); ++i) load(*peers[i], options, results[i]);
+  rest(peers);
   for (const QueryType& type : query_types()) {
     progress(type.name);
     ask_in_turns(peers, type, options, results);
