@@ -36,7 +36,7 @@ constexpr int kComparedRuns = 3;
 constexpr int kClientSteps[] = {1, 8, 64};
 constexpr int kChunkHours = 6;  // bodies made at once: some 80 MB of text
 constexpr int kSettleSecondsMax = 180;
-constexpr double kIdleCpuSeconds = 0.05;  // of all servers, in a second
+constexpr double kIdleCpuSeconds = 0.15;  // of all servers, in a second
 constexpr int kStillSeconds = 12;         // files that have not changed for so long are settled
 
 [[noreturn]] void fail(const std::string& message) {
@@ -156,23 +156,6 @@ void settle(Peer& peer, Set set, uint64_t rows) {
   }
 }
 
-// What the last one loaded still merges would slow the first questions to all.
-void rest(const Peers& peers) {
-  const auto spent = [&] {
-    double seconds = 0;
-    for (const auto& peer : peers) seconds += peer->cpu_seconds();
-    return seconds;
-  };
-  progress("waiting until all are idle");
-  double before = spent();
-  for (int still = 0, waited = 0; still < kStillSeconds && waited < kSettleSecondsMax; ++waited) {
-    std::this_thread::sleep_for(std::chrono::seconds(1));
-    const double now = spent();
-    still = now - before < kIdleCpuSeconds ? still + 1 : 0;
-    before = now;
-  }
-}
-
 void load(Peer& peer, const Options& options, PeerResult& result) {
   uint64_t bytes_before = peer.disk_bytes();
   for (const Set set : {Set::kCpu, Set::kWater}) {
@@ -280,6 +263,23 @@ ConcurrencyResult ask_at_once(const Peer& peer, int clients, const std::vector<c
   }
   const double seconds = (now_ms() - begin) / 1000;
   return {clients, static_cast<double>(all.ms.size()) / seconds, all.quantile(0.99), failed};
+}
+
+// What the last one loaded still merges would slow the first questions to all.
+void rest(const Peers& peers) {
+  const auto spent = [&] {
+    double seconds = 0;
+    for (const auto& peer : peers) seconds += peer->cpu_seconds();
+    return seconds;
+  };
+  progress("waiting until all are idle");
+  double before = spent();
+  for (int still = 0, waited = 0; still < kStillSeconds && waited < kSettleSecondsMax; ++waited) {
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    const double now = spent();
+    still = now - before < kIdleCpuSeconds ? still + 1 : 0;
+    before = now;
+  }
 }
 
 Peers start_peers(const Options& options, std::vector<PeerResult>& results) {
