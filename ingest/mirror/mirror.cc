@@ -151,6 +151,8 @@ InfluxMirror::Ahead InfluxMirror::read_ahead(size_t lines_max, Lsn after) {
     after = record.lsn;
     add_record(record, rules_, ahead.chunk);
   }
+  const bool full = ahead.chunk.lines >= lines_max || ahead.chunk.bytes >= kRequestBytesMax;
+  if (!full) return ahead;  // it may yet grow
   for (LineList& list : ahead.chunk.databases) {
     list.lines_packed = list.request_end(0, lines_max);
     list.packed = packer_ahead_.pack(list.range(0, list.lines_packed));

@@ -1,26 +1,11 @@
 // `varve demo` as a child process.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
-
-const BINARY = process.env.VARVE_BINARY ?? fileURLToPath(new URL('../../build/varve', import.meta.url));
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject).listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
-}
+import { freePort, programPath } from '../support/program.mjs';
 
 // `said()` is all it has printed, for the message of a failure; `ended()` is null while it runs.
 export async function startDemo(args) {
-  if (!existsSync(BINARY)) throw new Error(`no program at ${BINARY}: run ./dev build, or set VARVE_BINARY`);
   const port = await freePort();
-  const child = spawn(BINARY, ['demo', '--port', String(port), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(programPath(), ['demo', '--port', String(port), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (text) => {

@@ -1,26 +1,13 @@
 // A real varve in a folder of its own, for the clients of tests/clients.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
+import { freePort, programPath } from '../support/program.mjs';
 
-const BINARY = process.env.VARVE_BINARY ?? fileURLToPath(new URL('../../build/varve', import.meta.url));
 const START_MS = 60_000; // a loaded machine takes its time
 const WAIT_MS = 20_000;
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject).listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
-}
 
 // Runs a program to its end; `output` is what it printed.
 export function run(program, args) {
@@ -34,7 +21,6 @@ export function run(program, args) {
 
 // `varve serve`; `sql` answers rows as arrays, `until` waits until it answers these, `stop` ends it and removes its folder.
 export async function startVarve() {
-  if (!existsSync(BINARY)) throw new Error(`no program at ${BINARY}: run ./dev build, or set VARVE_BINARY`);
   const folder = await mkdtemp(join(tmpdir(), 'varve-clients-'));
   const port = await freePort();
   const config = join(folder, 'varve.toml');
@@ -42,7 +28,7 @@ export async function startVarve() {
     config,
     `[server]\nlisten = "127.0.0.1:${port}"\n[storage]\ndata = "${join(folder, 'data')}"\n`,
   );
-  const child = spawn(BINARY, ['serve', '--allow-root', '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(programPath(), ['serve', '--allow-root', '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (text) => (output = (output + text).slice(-4000)));
