@@ -148,7 +148,8 @@ async function tabOf(name, address) {
   const close = async () => {
     child.kill();
     await exited;
-    await rm(profile, { recursive: true, force: true });
+    // Its helpers may write for a moment longer.
+    await rm(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   };
   return { name, sample, close };
 }
